@@ -1,62 +1,62 @@
-// A function's entry -> a deployable archive: one ECMAScript module, its settings and what its host wants, the same
-// bytes for the same source.
+// Bundles a function into a deployable archive: one ECMAScript module, its settings, and the files that its host needs.
+// The same source always gives the same bytes.
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-// Not the whole of Pulumi: this file also runs in a process of its own, which only compiles.
+// Do not import all of Pulumi: this file also runs as a separate process that only compiles.
 import { AssetArchive, StringAsset } from '@pulumi/pulumi/asset/index.js';
 import { type BuildFailure, build, type Plugin } from 'esbuild';
 
 interface CodeArgs {
   /** The absolute path of the file that exports the handler. */
   readonly entry: string;
-  /** Packages that the host supplies and that are not bundled. Default: none. */
+  /** Packages that the host provides, so that they are not bundled. Default: none. */
   readonly external?: readonly string[];
-  /** Packages that are replaced by a file: the package's name to an absolute path. Default: none. */
+  /** Packages to replace with a file: a map from package name to absolute path. Default: none. */
   readonly alias?: Readonly<Record<string, string>>;
   /**
-   * The paths of files whose top-level arrays are data, so that unused ones are left out; esbuild keeps
-   * arrays with computed keys for fear of side effects. Default: none.
+   * Matches the paths of files whose top-level arrays are only data, so that unused arrays are dropped. esbuild keeps
+   * arrays with computed keys because they may have side effects. Default: none.
    */
   readonly dataFiles?: RegExp;
-  /** Code before everything else. Default: none. */
+  /** Code to put before the module. Default: none. */
   readonly banner?: string;
 }
 
 export interface BundleArgs extends CodeArgs {
-  /** What goes into `settings.json` beside the code. Its keys are sorted, so that their order changes nothing. */
+  /** The content of `settings.json`. Its keys are sorted, so that their order does not change the bytes. */
   readonly settings: object;
-  /** The text of further files of the archive, by name. Default: none. */
+  /** The text of additional files in the archive, by name. Default: none. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
-/** What every archive has. */
+/** The files that every archive has. */
 type Own = 'index.mjs' | 'settings.json';
 type ByFile<T> = Readonly<Record<Own, T>> & Readonly<Record<string, T>>;
 
 export interface Bundle {
-  /** What the cloud is given. */
+  /** The archive to deploy. */
   readonly archive: AssetArchive;
   /** The archive's files, by name. */
   readonly files: ByFile<string>;
-  /** The size of each of them, uncompressed. */
+  /** The uncompressed size of each file. */
   readonly bytes: ByFile<number>;
-  /** The absolute paths of the files whose code is in the module, in order: what was not reached is not among them. */
+  /** The absolute paths of the source files whose code is in the module, sorted. */
   readonly inputs: readonly string[];
 }
 
 type Compiled = Pick<Bundle, 'inputs'> & { readonly module: string };
 
 /**
- * Bundles a function for Node 24. The result depends on the source only, not on the folder that it is checked out in,
- * so an unchanged function is not deployed again. The source is read once in a process. Synchronous, because a
+ * Bundles a function for Node 24. The result depends only on the source, not on the folder of the checkout, so an
+ * unchanged function is not deployed again. A process reads the source only once. The function is synchronous because a
  * component's constructor is.
  *
- * @throws Error that names the entry and says what esbuild found wrong, with file and line
+ * @throws Error that names the entry and has esbuild's messages with file and line
  */
 export function bundleFunction({ settings, files: more, ...code }: BundleArgs): Bundle {
   if (!isAbsolute(code.entry)) {
-    throw new Error(`bundling needs the absolute path of a function's entry, not ${code.entry}`);
+    throw new Error(`the entry of a function must be an absolute path; given ${code.entry}`);
   }
   const { module, inputs } = compileOnce(code);
   const files: ByFile<string> = { 'index.mjs': module, 'settings.json': `${stableJson(settings)}\n`, ...more };
@@ -72,7 +72,7 @@ export function bundleFunction({ settings, files: more, ...code }: BundleArgs): 
 
 const compiled = new Map<string, Compiled>();
 
-/** A program that runs again in the same process, as the local cloud's does, has other settings and the same source. */
+/** Compiles the source only once, even if a program runs several times in one process, as with the local clouds. */
 function compileOnce({ dataFiles, ...args }: CodeArgs): Compiled {
   const order: Order = { ...args, dataFiles: dataFiles?.source };
   const key = stableJson(order);
@@ -81,16 +81,16 @@ function compileOnce({ dataFiles, ...args }: CodeArgs): Compiled {
   return once;
 }
 
-/** What the compiling process is asked for. */
+/** The input of the compiling process. */
 type Order = Omit<CodeArgs, 'dataFiles'> & { readonly dataFiles: string | undefined };
-/** What it answers. */
+/** The output of the compiling process. */
 type Answer =
   | ({ readonly kind: 'compiled' } & Compiled)
   | { readonly kind: 'failed'; readonly problems: readonly string[] };
 
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
-/** Compiles in another process and waits for it: esbuild's own synchronous functions take no plugins. */
+/** Compiles in a child process and waits, because esbuild's synchronous functions do not accept plugins. */
 function compileSync(order: Order): Compiled {
   const { stdout, stderr, error } = spawnSync(process.execPath, [import.meta.filename, JSON.stringify(order)], {
     encoding: 'utf8',
@@ -119,7 +119,7 @@ async function compile({ entry, external = [], alias = {}, dataFiles, banner }: 
       minify: true,
       treeShaking: true,
       legalComments: 'none',
-      // A tsconfig.json says nothing about bundling, and the bytes shall not depend on one.
+      // Ignore tsconfig.json, so that the bytes do not depend on it.
       tsconfigRaw: {},
       external: [...external],
       alias: { ...alias },
@@ -156,7 +156,7 @@ function unusedData(filter: RegExp): Plugin {
   };
 }
 
-/** JSON whose keys are in order, whatever the order in which they were written. */
+/** JSON with sorted keys. */
 export function stableJson(value: unknown): string {
   return JSON.stringify(
     value,
@@ -170,6 +170,6 @@ export function stableJson(value: unknown): string {
 
 if (import.meta.main) {
   const order: Order = JSON.parse(process.argv[2] ?? '');
-  // No top-level await: what imports this file may be loaded by `require`, as Pulumi loads a package of components.
+  // No top-level await, because Pulumi loads a package of components, which imports this file, with `require`.
   compile(order).then((answer) => process.stdout.write(JSON.stringify(answer)));
 }

@@ -1,5 +1,5 @@
-// The bill of materials of each bundle: the packages whose code is really in it, as `npm sbom` describes them, the same
-// bytes for the same source.
+// The SBOM (software bill of materials) of each bundle: the packages whose code the bundle contains, as `npm sbom`
+// describes them. The same source always gives the same bytes.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,9 +8,9 @@ import { bundleHandler as bundleAws } from './aws/component/function.ts';
 import { bundleHandler as bundleAzure } from './azure/component/code.ts';
 import type { Bundle } from './bundle.ts';
 
-/** A package as `npm sbom` describes it, in the words of CycloneDX. */
+/** A package as `npm sbom` describes it, with CycloneDX fields. */
 export interface NpmComponent {
-  /** The package's own name and version, whatever alias it is installed under: `ms@2.1.3`. */
+  /** The package's own name and version, even if it is installed under an alias: `ms@2.1.3`. */
   readonly 'bom-ref': string;
   readonly type: string;
   readonly version: string;
@@ -26,7 +26,7 @@ export interface NpmSbom {
 }
 
 /**
- * The packages of package-lock.json, without those that are there for development only. No registry is asked.
+ * The packages in package-lock.json, without development dependencies. It does not call a registry.
  *
  * Source: https://docs.npmjs.com/cli/commands/npm-sbom
  */
@@ -36,7 +36,7 @@ export function npmSbom(project: string): NpmSbom {
   return JSON.parse(text) as NpmSbom;
 }
 
-/** The packages that a bundle has code of, as they are installed, by name and version, in order: `ms@2.1.3`. */
+/** The installed packages whose code a bundle contains, as name and version, sorted: `ms@2.1.3`. */
 export function packagesIn({ inputs }: Pick<Bundle, 'inputs'>): readonly string[] {
   const folders = inputs.flatMap(
     (path) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path.replaceAll(sep, '/')) ?? [],
@@ -50,13 +50,13 @@ export function packagesIn({ inputs }: Pick<Bundle, 'inputs'>): readonly string[
 }
 
 /**
- * The bill of materials of a bundle, as JSON.
+ * The SBOM of a bundle, as JSON.
  *
- * Each package has its version, license, package URL, and the hash of the archive that npm installs; the whole has the
- * hash of `index.mjs`, by which deployed code can be told. No time and no random number is in it.
+ * Each package has its version, license, package URL, and the hash of the archive that npm installs. The bundle has the
+ * hash of `index.mjs`, which identifies deployed code. The SBOM contains no times or random numbers.
  *
- * @param name what the bundle is called, such as `pullgate-aws`
- * @throws Error if `npm sbom` does not name a package in the bundle, or has no SHA-512 of it
+ * @param name the name of the bundle, such as `pullgate-aws`
+ * @throws Error if `npm sbom` does not list a package of the bundle, or has no SHA-512 hash for it
  */
 export function sbomOf(
   name: string,
@@ -80,21 +80,18 @@ export function sbomOf(
   return `${JSON.stringify(bill, undefined, 2)}\n`;
 }
 
-/** The fields that npm 10 and 11 write alike, and that are the same in CycloneDX 1.5, which npm writes, and 1.6. */
+/** The fields that are the same in npm 10 and 11, and in CycloneDX 1.5, which npm writes, and 1.6. */
 function componentOf(ref: string, component: NpmComponent | undefined): NpmComponent & { readonly name: string } {
   if (!component?.hashes?.some(({ alg }) => alg === 'SHA-512')) {
     throw new Error(
-      `the bundle has code of ${ref}, and package-lock.json has to name it, with a sha512 and not for development only; npm sbom says ${JSON.stringify(component)}. Run npm install, and commit the lock file`,
+      `the bundle contains code of ${ref}, so package-lock.json must list it with a sha512 hash and not only as a development dependency; npm sbom has ${JSON.stringify(component)}. Run npm install and commit the lock file`,
     );
   }
   const { type, version, purl, hashes, licenses = [] } = component;
   return { type, 'bom-ref': ref, name: ref.slice(0, ref.lastIndexOf('@')), version, purl, hashes, licenses };
 }
 
-/**
- * The bills of both bundles, by the name of their file. The code is the same for every stack: its settings are beside
- * it.
- */
+/** The SBOMs of both bundles, by file name. They apply to every stack, because the settings are a separate file. */
 export function sboms(project: string): Readonly<Record<string, string>> {
   const locked = npmSbom(project);
   const settings = { stack: 'sbom' };

@@ -1,5 +1,5 @@
-// `npm run bench`: measures the parts that are named, or all, prints their figures and writes them into
-// the page that has them. `npm run bench -- --tiny NAMES` does it with tiny inputs, as the tests do, and writes nothing.
+// `npm run bench`: measures the named parts, or all of them, prints their figures, and writes them into the page that
+// has them. `npm run bench -- --tiny NAMES` uses tiny inputs, as the tests do, and writes nothing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ try {
     const partStartedAt = performance.now();
     const tables = await part.measure(isTiny ? 'tiny' : 'full');
     console.log(`${part.title} (${name}, measured in ${seconds(partStartedAt)} s)\n\n${tablesAsText(tables)}\n`);
-    // Each part at once: what was measured stays, whatever comes of the next.
+    // Write each part at once, so that its figures remain even if a later part fails.
     if (isTiny) continue;
     const page = join(PROJECT, pageOf(part));
     writeFileSync(page, withFigures(readFileSync(page, 'utf8'), name, tables, circumstances()));

@@ -1,11 +1,11 @@
-// How large the deployed code of each cloud is, and how much of its budget that is.
+// The size of each cloud's deployed code, and its share of the budget.
 import { readResources } from '../local/aws/resources.ts';
 import { readResources as readAzureResources } from '../local/azure/resources.ts';
 import { graphOf } from '../local/graph.ts';
 import { count, type Part } from './part.ts';
 import { AZURE_CONFIG } from './world-azure.ts';
 
-/** The budgets are those of tests/bundle.test.ts. */
+/** The budgets of tests/bundle.test.ts. */
 export const bundle: Part = {
   title: 'Bundles',
   async measure() {

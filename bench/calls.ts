@@ -1,5 +1,5 @@
-// Which calls of its cloud the deployed function makes for how many events, and for the same events once more.
-import { count, type Part, type Scale, type Table } from './part.ts';
+// The calls that the deployed function makes for a number of events, and for the same events again.
+import { count, many, type Part, type Scale, type Table } from './part.ts';
 import type { Counts, Deploy, Findings, World, WorldSize } from './world.ts';
 import { deployAws } from './world-aws.ts';
 import { deployAzure } from './world-azure.ts';
@@ -7,17 +7,17 @@ import { deployAzure } from './world-azure.ts';
 interface Scenario extends WorldSize {
   readonly name: string;
   readonly events: number;
-  /** Do the events come image by image, or those of all images in turn? */
+  /** Whether the events come image by image or with all images interleaved. */
   readonly order: 'byImage' | 'inTurn';
-  /** Is each handled before the next one comes? Default: all come at once. */
+  /** Whether each event is handled before the next one comes. Default: all come at once. */
   readonly oneByOne?: boolean;
-  /** How many gates they close. */
+  /** The number of gates that they close. */
   readonly closes: number;
-  /** Default: the cloud's. */
+  /** Default: the cloud's own. */
   readonly deploy?: Deploy;
 }
 
-/** Findings of each of many images, and events of each. */
+/** The findings and the events of each image in a scenario with many images. */
 const EVENTS_EACH = 10;
 
 const oneImage = (events: number, findingsEach: number): Scenario => ({
@@ -30,7 +30,7 @@ const oneImage = (events: number, findingsEach: number): Scenario => ({
   closes: 1,
 });
 const manyImages = (repositories: number, imagesEach: number, order: Scenario['order'], closes: number): Scenario => ({
-  name: `${many(repositories * imagesEach, 'image')}, ${order === 'byImage' ? 'image by image' : 'in turn'}`,
+  name: `${many(repositories * imagesEach, 'image')}, ${order === 'byImage' ? 'image by image' : 'interleaved'}`,
   repositories,
   imagesEach,
   findingsEach: EVENTS_EACH,
@@ -75,8 +75,8 @@ const ON_AZURE: Scenarios = {
   ],
 };
 
-export const calls = callsOf('Calls of AWS', 'Finding events', deployAws, ON_AWS);
-export const azureCalls = callsOf('Calls of Azure', 'Events of assessments', deployAzure, ON_AZURE);
+export const calls = callsOf('Calls on AWS', 'Finding events', deployAws, ON_AWS);
+export const azureCalls = callsOf('Calls on Azure', 'Assessment events', deployAzure, ON_AZURE);
 
 function callsOf(title: string, events: string, deploy: Deploy, scenarios: Scenarios): Part {
   return {
@@ -91,20 +91,20 @@ function callsOf(title: string, events: string, deploy: Deploy, scenarios: Scena
           first.push(await countCalls(world, reported, scenario));
           again.push(await countCalls(world, reported, scenario));
           if (world.closed() !== scenario.closes)
-            throw new Error(`${scenario.name}: ${world.closed()} gates were closed, not ${scenario.closes}`);
+            throw new Error(`${scenario.name}: expected ${scenario.closes} closed gates, got ${world.closed()}`);
         } finally {
           await world.stop();
         }
       }
       return [
-        tableOf(`${events} of images that were not known yet`, scenarios[scale], first),
-        tableOf('The same events once more', scenarios[scale], again),
+        tableOf(`${events} for new images`, scenarios[scale], first),
+        tableOf('The same events again', scenarios[scale], again),
       ];
     },
   };
 }
 
-/** The findings that are reported, one event each; from the start again if there are more events than findings. */
+/** The reported findings, one event each. If there are more events than findings, they start again from the first. */
 function eventsOf({ events, order }: Scenario, findings: Findings): readonly string[] {
   const images = findings.flat();
   const ids =
@@ -132,11 +132,7 @@ function tableOf(title: string, scenarios: readonly Scenario[], counts: readonly
     head: ['events', ...scenarios.map(({ name }) => name)],
     rows: [
       ...['invocations', ...names].map((name) => [name, ...counts.map((one) => count(one[name] ?? 0))]),
-      ['calls in all', ...counts.map((one) => count(inAll(one)))],
+      ['calls in total', ...counts.map((one) => count(inAll(one)))],
     ],
   };
-}
-
-function many(number: number, what: string): string {
-  return `${count(number)} ${what}${number === 1 ? '' : 's'}`;
 }

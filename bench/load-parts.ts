@@ -1,4 +1,4 @@
-// The bench's parts that load a stack, one for each cloud.
+// The parts of the bench that load a stack, one per cloud.
 import { LOAD_SIZES, load, MILLION_SWEEP, sweepLoad } from './load.ts';
 import { sweepTablesOf, tablesOf, type Words } from './load-tables.ts';
 import type { Part } from './part.ts';
@@ -7,7 +7,7 @@ import type { Deploy } from './world.ts';
 import { deployAws } from './world-aws.ts';
 import { deployAzure } from './world-azure.ts';
 
-/** What the part of one cloud needs to know. */
+/** The settings of one cloud's part. */
 interface LoadPart extends Words {
   readonly title: string;
   readonly cloud: keyof typeof LOAD_SIZES;
@@ -35,7 +35,7 @@ export const LOADS = {
 
 export const awsLoad = partOf(LOADS.aws);
 export const azureLoad = partOf(LOADS.azure);
-/** The sweeps alone, over 10,000 repositories with 1,000,000 findings: about half an hour each. */
+/** Only the sweeps, over 10,000 repositories with 1,000,000 findings. About half an hour each. */
 export const awsMillion = millionOf(LOADS.aws);
 export const azureMillion = millionOf(LOADS.azure);
 

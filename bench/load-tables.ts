@@ -1,5 +1,5 @@
-// The figures of a load as tables: what is flat for each repository, what a million findings take beside the naive
-// design, how long the brake takes.
+// The tables of a load: the calls and memory per repository, the cost of a million findings compared with the naive
+// design, and the hours that the brake takes.
 import type { Episode, Load, SweepLoad } from './load.ts';
 import { count, ratio, type Table } from './part.ts';
 import { dollarsOf, type Prices } from './prices.ts';
@@ -7,11 +7,11 @@ import type { Counts } from './world.ts';
 
 const MILLION = 1_000_000;
 
-/** A cloud's words. */
+/** The terms of a cloud. */
 export interface Words {
   /** The calls that change a gate. */
   readonly writes: readonly string[];
-  /** What these are called. */
+  /** The label of these calls. */
   readonly gateWrites: string;
   readonly prices: Prices;
 }
@@ -24,17 +24,17 @@ export function sweepTablesOf(load: SweepLoad): readonly Table[] {
   return [flatTable(load, sweepRows(load)), brakeTable(load)];
 }
 
-/** A load, and the smaller one that it is compared with. */
+/** A load, and the smaller one to compare it with. */
 type FlatRow = readonly [name: string, episode: Episode, smaller: Episode | undefined];
 
 function eventRows({ burst, disclosed }: Load): readonly FlatRow[] {
   return [
     ['a burst of events', burst.small, undefined],
     ['a burst of events', burst.large, burst.small],
-    ['the same, naive', burst.naive, undefined],
-    ['one vulnerability disclosed', disclosed.small, undefined],
-    ['one vulnerability disclosed', disclosed.large, disclosed.small],
-    ['the same, naive', disclosed.naive, undefined],
+    ['the same, naive design', burst.naive, undefined],
+    ['a newly disclosed vulnerability', disclosed.small, undefined],
+    ['a newly disclosed vulnerability', disclosed.large, disclosed.small],
+    ['the same, naive design', disclosed.naive, undefined],
   ];
 }
 
@@ -42,16 +42,16 @@ function sweepRows({ sweep }: SweepLoad): readonly FlatRow[] {
   return [
     ['the first sweep', sweep.small, undefined],
     ['the first sweep', sweep.large, sweep.small],
-    ['the next sweep, with nothing new', sweep.next, undefined],
+    ['the next sweep, without changes', sweep.next, undefined],
   ];
 }
 
 function flatTable({ memoryMegabytes }: SweepLoad, rows: readonly FlatRow[]): Table {
   return {
-    title: `Nothing lost, and flat for each repository: calls, and the peak memory of the function's process, which has ${count(memoryMegabytes)} MB`,
+    title: `Nothing is lost, and the calls per repository and the peak memory of the function's process stay flat. The process has ${count(memoryMegabytes)} MB`,
     head: [
-      ...['load', 'repositories', 'findings', 'invocations', 'calls', 'for each repository', 'to the smaller load'],
-      ...['peak, MB', 'to the smaller load'],
+      ...['load', 'repositories', 'findings', 'invocations', 'calls', 'per repository', 'ratio to the smaller load'],
+      ...['peak, MB', 'ratio to the smaller load'],
     ],
     rows: rows.map(([name, episode, smaller]) => [
       name,
@@ -81,27 +81,27 @@ function millionTable({ burst, sweep }: Load, { writes, gateWrites, prices }: Wo
     ];
   };
   return {
-    title: `What a million findings take. The burst of ${count(burst.large.findings)} events and the naive design's, measured in one run, are scaled up; the sweeps are of ${count(sweep.large.findings)}`,
-    head: ['', 'burst', 'the same, naive', 'burst : naive', 'the first sweep', 'the next sweep'],
+    title: `The cost of a million findings, scaled up from ${count(burst.large.findings)} events (burst and naive design, measured in one run) and ${count(sweep.large.findings)} findings (sweeps)`,
+    head: ['', 'burst', 'the same, naive design', 'burst : naive', 'the first sweep', 'the next sweep'],
     rows: [
       row('calls of the function', callsOf),
       row(gateWrites, ({ calls }) => sumOf(calls, writes)),
       ...names.map((name) => row(name, ({ billed }) => billed[name] ?? 0)),
       row('US dollars, at list prices', ({ billed }) => dollarsOf(billed, prices)),
-      row('seconds here, function and local cloud', ({ seconds }) => seconds),
+      row('seconds on this machine, function and local cloud', ({ seconds }) => seconds),
     ],
   };
 }
 
 function brakeTable({ braked }: SweepLoad): Table {
   return {
-    title: "Hours until all gates are closed, by the stack's clock; all others waited meanwhile, and that was told",
-    head: ['repositories that one vulnerability hits', 'the brake: gates an hour', 'hours'],
+    title: "Hours until all gates are closed, on the stack's clock. Each waiting gate was reported",
+    head: ['repositories with the vulnerability', 'brake, gates per hour', 'hours'],
     rows: braked.map(({ repositories, brake, hours }) => [count(repositories), count(brake), hours.toFixed(1)]),
   };
 }
 
-/** How many calls one repository takes. */
+/** The number of calls per repository. */
 export function callsForEach(episode: Episode): number {
   return callsOf(episode) / episode.repositories;
 }
@@ -114,7 +114,7 @@ function sumOf(calls: Counts, names: readonly string[]): number {
   return names.reduce((sum, name) => sum + (calls[name] ?? 0), 0);
 }
 
-/** Small figures with as many places as they need to say something. */
+/** Formats small figures with enough digits to be meaningful. */
 function figure(value: number | undefined): string {
   if (value === undefined) return '';
   return value === 0 || value >= 100 ? count(value) : value.toPrecision(2);

@@ -1,25 +1,25 @@
-// What a load does to a stack: a burst of events, one vulnerability in many repositories, a sweep over everything;
-// beside the naive design.
+// Loads a stack with a burst of events, one vulnerability in many repositories, and a sweep over everything, and
+// measures the naive design for comparison.
 import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
-import type { Scale } from './part.ts';
+import { many, type Scale } from './part.ts';
 import { type Counts, type Deploy, type Ledger, LOOSE, type Run, repositoryNamed, type World } from './world.ts';
 
-/** How much is sent. Each repository has one image, all of whose findings violate. */
+/** The size of a load. Each repository has one image, and all of its findings violate the policy. */
 export interface LoadSize {
-  /** The burst: repositories, of which every finding comes as an event, image by image. Small and large. */
+  /** The burst: the number of repositories, small and large. Every finding comes as an event, image by image. */
   readonly burst: readonly [small: number, large: number];
   readonly findingsEach: number;
-  /** How many of an image's findings one report names in the sweep. */
+  /** The number of an image's findings per report in the sweep. */
   readonly findingsPerReport: number;
-  /** A newly disclosed vulnerability: the repositories that it hits. Small and large. */
+  /** A newly disclosed vulnerability: the number of affected repositories, small and large. */
   readonly disclosed: readonly [small: number, large: number];
-  /** The brake under which the large one is repeated. */
+  /** The brake with which the large one is repeated. */
   readonly brake: number;
-  /** The repositories of a sweep. Small and large. */
+  /** The number of repositories of a sweep, small and large. */
   readonly sweep: readonly [small: number, large: number];
 }
 
-/** What one load took. */
+/** The measurements of one load. */
 export interface Episode {
   readonly repositories: number;
   readonly findings: number;
@@ -27,12 +27,12 @@ export interface Episode {
   /** The function's calls, by name. */
   readonly calls: Counts;
   readonly billed: Counts;
-  /** Until the queue was empty, function and local cloud together. */
+  /** The time until the queue was empty, for function and local cloud together. */
   readonly seconds: number;
   readonly peakMegabytes: number;
 }
 
-/** What it takes until all gates are closed if the brake lets `maxClosesPerHour` through. */
+/** The hours until all gates are closed if the brake is `maxClosesPerHour`. */
 export interface Braked {
   readonly repositories: number;
   readonly brake: number;
@@ -41,7 +41,7 @@ export interface Braked {
 
 export interface SweepLoad {
   readonly memoryMegabytes: number;
-  /** The small sweep, the large one, and the next large one, which finds everything as it is. */
+  /** The small sweep, the large one, and the next large one without changes. */
   readonly sweep: { readonly small: Episode; readonly large: Episode; readonly next: Episode };
   readonly braked: readonly Braked[];
 }
@@ -51,7 +51,7 @@ export interface Load extends SweepLoad {
   readonly disclosed: { readonly small: Episode; readonly large: Episode; readonly naive: Episode };
 }
 
-/** No sweep falls into the hours in which gates wait for the brake. */
+/** Long enough that no sweep happens while gates wait for the brake. */
 const SWEEP_HOURS = 24;
 
 /**
@@ -69,7 +69,7 @@ export async function load(deploy: Deploy, size: LoadSize): Promise<Load> {
     burst: { ...burst, naive: naive.burst.large },
     disclosed: { ...disclosed, naive: naive.disclosed.large },
     braked: [
-      // All were closed when their events had been handled: else there had been an error.
+      // All gates were closed once their events had been handled; otherwise, there would have been an error.
       { repositories: size.disclosed[1], brake: LOOSE, hours: 0 },
       await braked(deploy, size),
       ...swept.braked,
@@ -77,7 +77,7 @@ export async function load(deploy: Deploy, size: LoadSize): Promise<Load> {
   };
 }
 
-/** The sweeps of a load alone. @throws Error as `load` does */
+/** Only the sweeps of a load. @throws Error as `load` does */
 export async function sweepLoad(deploy: Deploy, size: LoadSize): Promise<SweepLoad> {
   const [smallSweep, largeSweep] = size.sweep;
   const small = await sweep(deploy, size, smallSweep);
@@ -91,7 +91,7 @@ export async function sweepLoad(deploy: Deploy, size: LoadSize): Promise<SweepLo
 
 type Pair = { readonly small: Episode; readonly large: Episode };
 
-/** The burst and the disclosed vulnerability, each at both sizes; the naive design gets the large ones only. */
+/** The burst and the disclosed vulnerability, both in both sizes. The naive design gets only the large ones. */
 async function events(deploy: Deploy, size: LoadSize, isNaive: boolean): Promise<{ burst: Pair; disclosed: Pair }> {
   const world = await deploy({ sweepHours: SWEEP_HOURS, isNaive });
   let first = 0;
@@ -117,7 +117,7 @@ async function events(deploy: Deploy, size: LoadSize, isNaive: boolean): Promise
   }
 }
 
-/** How long until all are closed under the tight brake. */
+/** The hours until all gates are closed with the tight brake. */
 async function braked(deploy: Deploy, { disclosed: [, repositories], brake }: LoadSize): Promise<Braked> {
   const world = await deploy({ maxClosesPerHour: brake, sweepHours: SWEEP_HOURS });
   try {
@@ -130,10 +130,7 @@ async function braked(deploy: Deploy, { disclosed: [, repositories], brake }: Lo
   }
 }
 
-/**
- * A sweep over repositories that had no event, the hours until the brake has admitted all of them, and one more
- * sweep.
- */
+/** A sweep over repositories without events, the hours until the brake has admitted all of them, and one more sweep. */
 async function sweep(deploy: Deploy, size: LoadSize, repositories: number) {
   const { findingsEach, findingsPerReport } = size;
   const world = await deploy({ sweepHours: SWEEP_HOURS });
@@ -153,7 +150,7 @@ async function sweep(deploy: Deploy, size: LoadSize, repositories: number) {
   }
 }
 
-/** What the work takes, and what has been counted since the last `reset`. */
+/** Runs the work and measures it. Includes the calls since the last `reset`. */
 async function measure(
   world: World,
   what: Pick<Episode, 'repositories' | 'findings'>,
@@ -172,14 +169,14 @@ async function measure(
 }
 
 /**
- * The hours until every gate is closed; a tick comes every five minutes.
+ * The hours until every gate is closed. A tick comes every five minutes.
  *
- * @throws Error if some are open even after an hour per gate
+ * @throws Error if some gates are still open after one hour per gate
  */
 async function hoursUntilClosed(world: World, repositories: number): Promise<number> {
   const startedAt = world.now();
   for (let tick = 0; world.ledger().closed.size < repositories; tick++) {
-    if (tick > 12 * (repositories + 1)) throw new Error(`of ${repositories} gates only ${world.closed()} ever closed`);
+    if (tick > 12 * (repositories + 1)) throw new Error(`only ${world.closed()} of ${repositories} gates closed`);
     await world.pass(5 * MINUTE_MILLISECONDS);
   }
   checkNothingLost(world.ledger(), names(0, repositories), 'closed');
@@ -190,33 +187,34 @@ function names(first: number, repositories: number): readonly string[] {
   return Array.from({ length: repositories }, (_, index) => repositoryNamed(first + index));
 }
 
-/** What is expected of each gate. The naive design sends no notice. */
+/** The expected state of each gate. The naive design sends no notices. */
 export type Expected = 'closed' | 'closed or waiting' | 'naive';
 
-/** What is lost; empty if nothing is. */
+/** The lost gates, notices and messages; empty if nothing is lost. */
 export function lost(ledger: Ledger, gates: readonly string[], expected: Expected): readonly string[] {
   const { closed, notifiedClosed, notifiedWaiting, queued, dead } = ledger;
   const open = gates.filter((gate) => !closed.has(gate));
   const unnotified = expected === 'naive' ? [] : gates.filter((gate) => closed.has(gate) && !notifiedClosed.has(gate));
   const silent = open.filter((gate) => expected !== 'closed or waiting' || !notifiedWaiting.has(gate));
-  const problems: readonly (readonly [number, string])[] = [
-    [silent.length, `gates are open: ${silent.slice(0, 3).join(', ')}`],
-    [unnotified.length, `gates were closed and no notice was sent: ${unnotified.slice(0, 3).join(', ')}`],
-    [queued, 'messages are still in the queue'],
-    [dead, 'messages were given up'],
+  const problems: readonly (readonly [number, noun: string, rest: string])[] = [
+    [silent.length, 'open gate', `: ${silent.slice(0, 3).join(', ')}`],
+    [unnotified.length, 'gate', ` closed without a notice: ${unnotified.slice(0, 3).join(', ')}`],
+    [queued, 'message', ' still in the queue'],
+    [dead, 'dead-letter message', ''],
   ];
-  return problems.flatMap(([count, what]) => (count === 0 ? [] : `${count} ${what}`));
+  return problems.flatMap(([count, noun, rest]) => (count === 0 ? [] : `${many(count, noun)}${rest}`));
 }
 
 function checkNothingLost(ledger: Ledger, gates: readonly string[], expected: Expected): void {
   const problems = lost(ledger, gates, expected);
-  if (problems.length > 0) throw new Error(`of ${gates.length} gates something is lost: ${problems.join('; ')}`);
+  if (problems.length > 0)
+    throw new Error(`something was lost among ${many(gates.length, 'gate')}: ${problems.join('; ')}`);
 }
 
-/** A hundred findings each are a million. */
+/** With a hundred findings each, ten thousand repositories have a million. */
 export const MILLION_SWEEP: LoadSize['sweep'] = [1_000, 10_000];
 
-/** The same code at both scales. */
+/** The same code measures both sizes. */
 export const LOAD_SIZES: Readonly<Record<'aws' | 'azure', Readonly<Record<Scale, LoadSize>>>> = {
   aws: {
     full: {

@@ -1,10 +1,9 @@
-// What AWS bills of what a stack does, counted at the wire: DynamoDB's request units, requests of SQS, what is
-// published and logged.
+// Meters what AWS bills for a stack, at the wire: DynamoDB request units, SQS requests, SNS publishes and log bytes.
 import type { LocalAws } from '../local/aws/cloud.ts';
 import { bytesOf, type Counts, gigabyteSeconds, type Run } from './world.ts';
 
 export interface Meter {
-  /** So many events were sent to the queue. */
+  /** The number of events that were sent to the queue. */
   events(count: number): void;
   reset(): void;
   read(runs: readonly Run[]): Counts;
@@ -14,7 +13,7 @@ export interface Meter {
 
 interface Item {
   readonly bytes: number;
-  /** Its place in the index of gates that wait; undefined if it is not in there. */
+  /** The row's size in the index of waiting gates; undefined if it is not in the index. */
   readonly rank: string | undefined;
 }
 
@@ -23,15 +22,15 @@ type Attribute = Readonly<Record<string, string>>;
 /** Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html */
 const WRITE_UNIT_BYTES = 1024;
 const READ_UNIT_BYTES = 4096;
-/** Of the index: the keys of the table's and of its own. */
+/** The keys of the table and of the index. */
 const INDEX_ROW_BYTES = 200;
-/** SQS takes and gives up to ten messages a request. */
+/** One SQS request can send or receive up to ten messages. */
 const MESSAGES_PER_REQUEST = 10;
 
 /**
- * Starts to count.
+ * Starts metering.
  *
- * @param batchSize how many messages one invocation may get: no request hands over more
+ * @param batchSize the maximum number of messages per invocation, which limits each receive request
  */
 export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: number): Meter {
   const items = new Map<string, Item>();
@@ -52,15 +51,16 @@ export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: num
       }
       case 'GetItem': {
         const { id } = input['Key'] as { readonly id: Attribute };
-        reads += Math.max(1, Math.ceil((items.get(id['S'] ?? '')?.bytes ?? 0) / READ_UNIT_BYTES));
+        reads += readUnits(items.get(id['S'] ?? '')?.bytes ?? 0);
         return;
       }
       case 'Scan':
-        // The first page pays for all: together they read the table once. Eventually consistent: half a unit.
-        if (input['ExclusiveStartKey'] === undefined) reads += half(tableBytes());
+        // The first page counts for all pages: together they read the table once.
+        if (input['ExclusiveStartKey'] === undefined) reads += readUnits(tableBytes());
         return;
       case 'Query':
-        reads += half([...items.values()].filter(({ rank }) => rank !== undefined).length * INDEX_ROW_BYTES);
+        // An index is only read eventually consistently, which costs half.
+        reads += readUnits([...items.values()].filter(({ rank }) => rank !== undefined).length * INDEX_ROW_BYTES) / 2;
         return;
     }
   });
@@ -76,7 +76,7 @@ export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: num
     read(runs) {
       const calls = cloud.calls.count();
       const ofFunction = Object.entries(calls).filter(([name]) => name.startsWith('sqs:'));
-      // Each message is received and deleted; a request does that for up to ten.
+      // Each message is received and deleted, up to ten per request.
       const handedOver = 2 * Math.ceil((events + observations) / Math.min(batchSize, MESSAGES_PER_REQUEST));
       return {
         'Lambda requests': runs.length,
@@ -91,12 +91,13 @@ export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: num
   };
 }
 
-function half(bytes: number): number {
-  return Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) / 2;
+/** What a consistent read costs. */
+function readUnits(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES));
 }
 
 /**
- * Names and values, as DynamoDB counts them.
+ * The size of names and values as DynamoDB counts it.
  * Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
  */
 function sizeOf(item: Readonly<Record<string, Attribute>>): number {

@@ -1,6 +1,6 @@
-// What every part of the bench is: a name, and a measurement that answers with tables.
+// The interface of a part of the bench: a name, and a measurement that returns tables.
 
-/** `tiny` proves that a part runs; its figures mean nothing. */
+/** `tiny` only proves that a part runs; its figures are meaningless. */
 export type Scale = 'full' | 'tiny';
 
 export interface Table {
@@ -15,7 +15,7 @@ export interface Part {
   readonly title: string;
   /** The page that has its figures. Default: bench/README.md. */
   readonly page?: string;
-  /** @throws Error if what was measured did not do its work: figures of it would mean nothing */
+  /** @throws Error if the measured code did not do its work, which would make the figures meaningless */
   measure(scale: Scale): Promise<readonly Table[]>;
 }
 
@@ -27,6 +27,11 @@ export function pageOf({ page = 'bench/README.md' }: Pick<Part, 'page'>): string
 /** @example count(10_000) // '10,000' */
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
+}
+
+/** @example many(1, 'gate') // '1 gate' */
+export function many(number: number, what: string): string {
+  return `${count(number)} ${what}${number === 1 ? '' : 's'}`;
 }
 
 /** @example ratio(3, 2) // '1.50' */

@@ -21,7 +21,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   'azure-month': azureMonth,
 };
 
-/** Parts that take too long to be measured unless they are named. */
+/** Parts that take too long to measure unless they are named. */
 export const LONG_PARTS: Readonly<Record<string, Part>> = {
   'aws-million': awsMillion,
   'azure-million': azureMillion,
@@ -29,15 +29,15 @@ export const LONG_PARTS: Readonly<Record<string, Part>> = {
 };
 
 /**
- * The parts that were asked for; all of them if none was named.
+ * The requested parts, or all of them if none is named.
  *
- * @throws Error that names what is not a part, and the parts that there are
+ * @throws Error that names the unknown parts and the known ones
  */
 export function partsNamed(names: readonly string[]): readonly (readonly [name: string, part: Part])[] {
   const all = { ...PARTS, ...LONG_PARTS };
   const unknown = names.filter((name) => !Object.hasOwn(all, name));
   if (unknown.length > 0) {
-    throw new Error(`the bench has no part ${unknown.join(', ')}; name any of ${Object.keys(all).join(', ')}`);
+    throw new Error(`the bench has no part ${unknown.join(', ')}; the parts are ${Object.keys(all).join(', ')}`);
   }
   return names.length === 0 ? Object.entries(PARTS) : Object.entries(all).filter(([name]) => names.includes(name));
 }

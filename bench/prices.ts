@@ -1,13 +1,13 @@
-// What the clouds ask for what the meters count, in US dollars: list prices of 2025 and 2026 in Virginia, before free
-// grants and discounts.
+// The clouds' prices for the metered units, in US dollars: list prices of 2025 and 2026 in Virginia, before free grants
+// and discounts.
 import type { Counts } from './world.ts';
 
 export interface Price {
-  /** For one unit, in US dollars. */
+  /** Per unit, in US dollars. */
   readonly dollars: number;
   /**
-   * Who says so; undefined if nothing is asked. Microsoft's and Amazon's own pages fill their prices in where they
-   * are read, so others' notes of them are cited.
+   * The source; undefined if the unit is free. Microsoft's and Amazon's own pages insert their prices with scripts, so
+   * the sources are others' notes of them.
    */
   readonly source: string | undefined;
 }
@@ -23,12 +23,12 @@ const golden = (cloud: 'aws' | 'azure', name: string) => `${INFRACOST}/${cloud}/
 
 export const AWS_PRICES: Prices = {
   'Lambda requests': priced(0.2 / MILLION, golden('aws', 'lambda_function_test')),
-  // On arm64, as the stack has it.
+  // On arm64, as the stack is configured.
   'Lambda GB-seconds': priced(0.000_013_333_4, golden('aws', 'lambda_function_test')),
   'SQS requests': priced(0.4 / MILLION, golden('aws', 'sqs_queue_test')),
   'DynamoDB write request units': priced(0.625 / MILLION, golden('aws', 'dynamodb_table_test')),
   'DynamoDB read request units': priced(0.125 / MILLION, golden('aws', 'dynamodb_table_test')),
-  // With a mail to one address.
+  // Includes a mail to one address.
   'SNS publishes': priced(0.5 / MILLION + 2 / 100_000, golden('aws', 'sns_topic_test')),
   'log, MB': priced(0.5 / 1_000, golden('aws', 'cloudwatch_log_group_test')),
 };
@@ -36,9 +36,9 @@ export const AWS_PRICES: Prices = {
 export const AZURE_PRICES: Prices = {
   'function executions': priced(0.4 / MILLION, 'https://modal.com/blog/azure-function-pricing-guide'),
   'function GB-seconds': priced(0.000_026, 'https://modal.com/blog/azure-function-pricing-guide'),
-  // A queue's; a table's are a tenth of that.
+  // The price of a queue; that of a table is a tenth.
   'storage transactions': priced(0.004 / 10_000, golden('azure', 'storage_queue_test')),
-  // Three operations: the trigger, what takes the identifiers out, and the call that puts them on the queue.
+  // Three operations: the trigger, the action that extracts the identifiers, and the call that puts them on the queue.
   'Logic App runs': priced(3 * 0.000_025, 'https://gist.github.com/MateuszNad/36d9f449090ea00f8b71a531409c7034'),
   mails: priced(0.000_25, 'https://github.com/ahmadabdalla/azure-cost-calculator/pull/292'),
   'Log Analytics queries': { dollars: 0, source: undefined },
@@ -73,14 +73,14 @@ export const AZURE_MONTH_PRICES: Prices = {
 };
 
 /**
- * What this costs, in US dollars.
+ * The cost in US dollars.
  *
  * @throws Error that names a meter without a price
  */
 export function dollarsOf(billed: Counts, prices: Prices): number {
   return Object.entries(billed).reduce((sum, [name, count]) => {
     const price = prices[name];
-    if (price === undefined) throw new Error(`"${name}" is counted and has no price in bench/prices.ts`);
+    if (price === undefined) throw new Error(`"${name}" is metered but has no price in bench/prices.ts`);
     return sum + count * price.dollars;
   }, 0);
 }

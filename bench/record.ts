@@ -1,4 +1,4 @@
-// How much of a row of the table the record of a large gate takes.
+// The share of a table row that the record of a large gate takes.
 
 import { createHash } from 'node:crypto';
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
@@ -22,24 +22,17 @@ export const record: Part = {
   async measure(scale) {
     const { blockers, findings: each } = SIZES[scale];
     const rows: readonly (readonly [name: string, findingsOf: (blocker: number) => readonly number[]])[] = [
-      [`all have the same ${each}`, () => numbers(each)],
+      [`the same ${each} in all blockers`, () => numbers(each)],
       [
-        `each its own ${each} of ${4 * each}`,
+        `${each} of ${4 * each} in each blocker`,
         (blocker) => numbers(each).map((place) => 4 * place + (pick(blocker, place) % 4)),
       ],
-      ['none in common', (blocker) => numbers(each).map((place) => blocker * each + place)],
+      ['no finding in common', (blocker) => numbers(each).map((place) => blocker * each + place)],
     ];
     return [
       {
-        title: `A record with ${count(blockers)} blockers of ${each} findings each, in bytes; DynamoDB takes ${count(MAX_ROW_BYTES)} a row`,
-        head: [
-          'findings',
-          'as plain JSON',
-          'packed',
-          'row, compressed',
-          'share of a row',
-          'findings kept of each blocker',
-        ],
+        title: `A record with ${count(blockers)} blockers of ${each} findings each, in bytes. DynamoDB's limit is ${count(MAX_ROW_BYTES)} per row`,
+        head: ['findings', 'as plain JSON', 'packed', 'row, compressed', 'share of a row', 'findings kept per blocker'],
         rows: await Promise.all(
           rows.map(async ([name, findingsOf]) => {
             const large = recordOf(blockers, findingsOf);
@@ -55,8 +48,8 @@ export const record: Part = {
 };
 
 /**
- * The item that the function puts: its size as DynamoDB counts it, except a few bytes for names and values, and how
- * many findings each blocker keeps.
+ * The item that the function writes: its size as DynamoDB counts it, except a few bytes for names and values, and the
+ * number of findings kept per blocker.
  */
 async function storedAs(large: GateRecord): Promise<{ readonly bytes: number; readonly kept: number }> {
   let item: Record<string, unknown> | undefined;
@@ -68,7 +61,7 @@ async function storedAs(large: GateRecord): Promise<{ readonly bytes: number; re
   await records.save(large, 0);
   const { value } = await records.load(large.gate);
   if (value?.blockers.length !== large.blockers.length)
-    throw new Error('the record was not read back as it was written');
+    throw new Error('the record that was read differs from the one that was written');
   const kept = Math.min(...value.blockers.map(({ findings }) => findings.length));
   const bytes = Object.entries(item ?? {}).reduce(
     (sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value),
@@ -124,7 +117,7 @@ function numbers(length: number): readonly number[] {
   return Array.from({ length }, (_, number) => number);
 }
 
-/** A number that looks random and is always the same for the same two. */
+/** A number that looks random but is always the same for the same two inputs. */
 function pick(one: number, other: number): number {
   return createHash('sha256').update(`${one} ${other}`).digest().readUInt32BE();
 }

@@ -1,18 +1,17 @@
-// Tables as text, and their place in a page: between two markers for each part, so that one part can be measured again
-// alone.
+// Writes tables as text into a page, between two markers per part, so that one part can be measured alone.
 import type { Table } from './part.ts';
 
-/** Under which circumstances figures came about. */
+/** The circumstances of a measurement. */
 export interface Circumstances {
   /** The day, such as 2026-03-02. */
   readonly date: string;
   readonly machine: string;
   readonly node: string;
-  /** What makes the same figures again. */
+  /** The command that reproduces the figures. */
   readonly command: string;
 }
 
-/** Tables in Markdown, aligned so that they can be read as they are. */
+/** Renders tables in Markdown, aligned for reading as plain text. */
 export function tablesAsText(tables: readonly Table[]): string {
   return tables
     .flatMap(({ title, head, rows, note }) => [
@@ -23,7 +22,7 @@ export function tablesAsText(tables: readonly Table[]): string {
     .join('\n\n');
 }
 
-/** The first column holds names, all others figures. */
+/** The first column contains names, all others figures. */
 function grid(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(4, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
@@ -33,13 +32,13 @@ function grid(rows: readonly (readonly string[])[]): string {
   return [head, rule, ...others].map(line).join('\n');
 }
 
-/** Where a part's figures begin and end. */
+/** The markers around a part's figures. */
 export function markersOf(part: string): readonly [begin: string, end: string] {
   return [`<!-- figures of ${part}: written by the bench -->`, `<!-- end of ${part} -->`];
 }
 
 /**
- * The document with a part's figures replaced; everything else in it stays.
+ * Replaces a part's figures in the document, and keeps everything else.
  *
  * @throws Error if the document lacks the part's markers
  */
@@ -53,7 +52,7 @@ export function withFigures(
   const from = document.indexOf(begin);
   const to = document.indexOf(end, from);
   if (from < 0 || to < 0) {
-    throw new Error(`the page of ${part} has no place for it: put the lines ${begin} and ${end} where it belongs`);
+    throw new Error(`the page of ${part} has no markers for it; add the lines ${begin} and ${end}`);
   }
   const made = `Made by \`${command}\` on ${date}: Node ${node}, ${machine}.`;
   return `${document.slice(0, from + begin.length)}\n\n${made}\n\n${tablesAsText(tables)}\n\n${document.slice(to)}`;

@@ -1,5 +1,5 @@
-// How much memory `pullgate simulate` takes for how many findings: the real command, fed through a pipe, so that no
-// disk has to hold two gigabytes.
+// The memory that `pullgate simulate` takes for a number of findings: runs the real command, fed through a pipe, so
+// that no two-gigabyte file is needed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { count, type Part, ratio, type Scale, type Table } from './part.ts';
 
 const COMMAND = join(import.meta.dirname, '../cli/pullgate.ts');
-/** Makes the process say at its end how many bytes it took at most. */
+/** Makes the process print its peak memory at its end, in bytes. */
 const PEAK = `data:text/javascript,${encodeURIComponent(
   `import { peakMemoryBytes } from ${JSON.stringify(new URL('../local/peak-memory.ts', import.meta.url))};
   process.on('exit', () => process.stderr.write('peak ' + peakMemoryBytes()));`,
@@ -19,15 +19,15 @@ const FINDINGS_PER_IMAGE = 200;
 const IMAGES_PER_REPOSITORY = 10;
 const ACCOUNT = '123456789012';
 
-/** How alike the findings are. */
+/** How similar the findings are. */
 export type Kind =
-  /** Images share a few thousand findings, as those of one base do. */
+  /** Images share a few thousand findings, like images with a common base. */
   | 'shared'
-  /** No two findings are the same, which no account has: the worst that there can be. */
+  /** No two findings are the same: the worst case, which no real account has. */
   | 'distinct';
 
 /**
- * The text that `aws inspector2 list-findings` would print, in pieces: every finding violates a policy with the
+ * The text that `aws inspector2 list-findings` would print, in chunks. Every finding violates a policy with the
  * threshold low.
  */
 export function* inspectorReport(findings: number, kind: Kind): Generator<string> {
@@ -140,12 +140,12 @@ async function run(findings: number, kind: Kind, folder: string): Promise<Ran> {
   const gates = Math.ceil(findings / FINDINGS_PER_IMAGE / IMAGES_PER_REPOSITORY);
   const peak = /peak (\d+)/.exec(errors)?.[1];
   if (code !== 1 || peak === undefined || !head.includes(`"closes": ${gates},`)) {
-    throw new Error(`${gates} gates should close, and the exit code be 1; it is ${code}: ${head}${errors}`);
+    throw new Error(`expected ${gates} closed gates and the exit code 1; got the exit code ${code}: ${head}${errors}`);
   }
   return { megabytesRead: read.bytes / 1e6, peakMegabytes: Number(peak) / 1e6 };
 }
 
-/** The same chunks, whose sizes are added up in `read`. */
+/** Passes the chunks on, and adds up their sizes in `read`. */
 function* measured(chunks: Iterable<Buffer>, read: { bytes: number }): Generator<Buffer> {
   for (const chunk of chunks) {
     read.bytes += chunk.length;
@@ -194,7 +194,7 @@ export const simulate: Part = {
     } finally {
       rmSync(folder, { recursive: true });
     }
-    const head = ['findings', 'MB read', 'MB of memory at most', 'of 1 GB'];
+    const head = ['findings', 'MB read', 'peak memory, MB', 'of 1 GB'];
     const table: Table = { title: 'pullgate simulate - --json --html: every finding violates', head, rows };
     return [table];
   },

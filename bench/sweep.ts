@@ -1,4 +1,4 @@
-// What a sweep takes: the function's calls, by name and for each gate.
+// The function's calls for a sweep, by name and per gate.
 import { count, type Part, type Scale, type Table } from './part.ts';
 import type { Counts, Deploy, World, WorldSize } from './world.ts';
 import { deployAws } from './world-aws.ts';
@@ -8,16 +8,16 @@ interface Sweep {
   readonly title: string;
   readonly deploy: Deploy;
   readonly sizes: Readonly<Record<Scale, WorldSize>>;
-  /** What a gate is, in words. */
+  /** The kind of gate. */
   readonly gate: 'repository' | 'image';
   readonly brake: number;
-  /** What is swept, and how much of it closes. */
+  /** Describes what is swept, and how many gates close. */
   readonly describe: (size: WorldSize) => string;
-  /** A call that is made once for each repository that is observed. */
+  /** The call that is made once per observed repository. */
   readonly observationCall: string;
 }
 
-/** The calls of the first sweep, and of the next one. */
+/** The calls of the first sweep and of the next one. */
 interface Measured {
   readonly first: Counts;
   readonly next: Counts;
@@ -32,7 +32,7 @@ export const sweep = sweepOf({
   gate: 'repository',
   brake: AWS_BRAKE,
   describe: ({ repositories }) =>
-    `${count(repositories)} repositories with one violating image each; the brake lets ${AWS_BRAKE} close`,
+    `${count(repositories)} repositories with one violating image each; the brake allows ${AWS_BRAKE} closings`,
   observationCall: 'ecr:DescribeImages',
 });
 
@@ -49,7 +49,7 @@ export const azureSweep = sweepOf({
   gate: 'image',
   brake: 1_000,
   describe: ({ repositories, imagesEach }) =>
-    `${count(repositories * imagesEach)} images in ${count(repositories)} repositories, one of each violating; the brake lets all ${count(repositories)} close`,
+    `${count(repositories * imagesEach)} images in ${count(repositories)} repositories, with one violating image each; the brake allows all ${count(repositories)} closings`,
   observationCall: 'acr:ListManifests',
 });
 
@@ -85,7 +85,8 @@ async function measureSweeps({ deploy, brake, observationCall }: Sweep, size: Wo
 }
 
 function checkClosed(world: World, wanted: number): void {
-  if (world.closed() !== wanted) throw new Error(`the sweep closed ${world.closed()} gates, not ${wanted}`);
+  if (world.closed() !== wanted)
+    throw new Error(`expected the sweep to close ${wanted} gates; it closed ${world.closed()}`);
 }
 
 function callsTable({ gate, describe }: Sweep, size: WorldSize, { first, next }: Measured): Table {
@@ -93,7 +94,7 @@ function callsTable({ gate, describe }: Sweep, size: WorldSize, { first, next }:
   const perGate = (calls: number) => (calls / gates(gate, size)).toFixed(4);
   return {
     title: `Calls of a sweep over ${describe(size)}`,
-    head: ['', 'the first sweep', `for each ${gate}`, 'the next sweep', `for each ${gate}`],
+    head: ['', 'the first sweep', `per ${gate}`, 'the next sweep', `per ${gate}`],
     rows: names.map((name) => [
       name,
       ...[first, next].flatMap((counts) => [count(counts[name] ?? 0), perGate(counts[name] ?? 0)]),

@@ -1,4 +1,4 @@
-// The bench's stack on the local AWS: a gate is a repository.
+// The bench's stack on the local AWS, with repositories as gates.
 import { type LocalAws, startAws } from '../local/aws/cloud.ts';
 import type { Advisory } from '../local/aws/inspector-finding.ts';
 import { readResources } from '../local/aws/resources.ts';
@@ -94,7 +94,7 @@ function closedAmong({ ecr }: LocalAws, repositories: ReadonlySet<string>): Set<
   return new Set([...repositories].filter((name) => ecr.repository(name).policyText?.includes('"Sid":"Pullgate')));
 }
 
-/** The repositories that had a notice of this change. */
+/** The repositories with a notice of this change. */
 function notifiedOf({ notices }: LocalAws, change: string): Set<string> {
   return new Set(
     notices.flatMap(({ attributes }) => (attributes['change'] === change ? (attributes['repository'] ?? []) : [])),

@@ -1,4 +1,4 @@
-// The bench's stack on the local Azure: a gate is an image.
+// The bench's stack on the local Azure, with images as gates.
 
 import type { Registry } from '../local/azure/acr.ts';
 import type { Cve, Package } from '../local/azure/assessment.ts';
@@ -22,7 +22,7 @@ import {
 
 const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
-/** How many messages the host takes at once: batchSize in host.json. */
+/** The number of messages that the host takes at once: batchSize in host.json. */
 const MESSAGES_PER_REQUEST = 8;
 
 export const AZURE_CONFIG = {
@@ -33,7 +33,7 @@ export const AZURE_CONFIG = {
 };
 
 export interface AzureDeployOptions extends DeployOptions {
-  /** How long after its event a row can be read, in minutes. Default: 0. */
+  /** The delay until a row can be read after its event, in minutes. Default: 0. */
   readonly rowsAreLateMinutes?: number;
 }
 
@@ -55,7 +55,7 @@ export async function deployAzure({
   const registry = cloud.acr.registry(REGISTRY);
   const sharedCve = sharedBy(cveOf);
   let [linesBefore, runsBefore, activeSeconds] = [0, 0, 0];
-  /** While any invocation runs the instance is billed, however many run at once. */
+  /** The instance is billed while any invocation runs, regardless of how many run at once. */
   const check = async (handOver: () => Promise<Awaited<ReturnType<typeof cloud.runUntilIdle>>>) => {
     const startedAt = performance.now();
     const invocations = await handOver();
@@ -77,8 +77,8 @@ export async function deployAzure({
     [linesBefore, runsBefore, activeSeconds] = [cloud.logs.length, cloud.logicApp.runs.length, 0];
   };
   /**
-   * Storage transactions include the Logic App's, and the host's own: it takes up to eight messages at once, and
-   * deletes each alone.
+   * Storage transactions include those of the Logic App and of the host, which receives up to eight messages at once
+   * and deletes each one separately.
    */
   function billed(runs: readonly Run[]): Counts {
     const calls = cloud.calls.count();
@@ -121,7 +121,7 @@ export async function deployAzure({
     pass: (milliseconds) => check(() => cloud.advance(milliseconds)),
     renew: () => cloud.host.kill(),
     now: () => cloud.clock.now().getTime(),
-    // Those of the Logic App, and the host's own of the queue, are not the function's.
+    // Calls of the Logic App, and the host's own calls of the queue, are not the function's.
     count: () => cloud.calls.count(cloud.identity.id),
     billed,
     storedBytes: () => ({
@@ -141,12 +141,12 @@ export async function deployAzure({
   };
 }
 
-/** About what a store of rows counts: names and values as text. */
+/** The approximate bytes that a store of rows counts: names and values as text. */
 function jsonBytes(rows: readonly unknown[]): number {
   return rows.reduce<number>((sum, row) => sum + Buffer.byteLength(JSON.stringify(row)), 0);
 }
 
-/** For each closed manifest its repository. */
+/** The repository of each closed manifest. */
 function closedManifests({ repositories }: Registry): readonly string[] {
   return [...repositories.values()].flatMap(({ name, manifests }) =>
     [...manifests.values()].flatMap(({ attributes }) => (attributes.readEnabled ? [] : name)),

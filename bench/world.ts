@@ -1,25 +1,25 @@
-// A stack on a local cloud, and images with findings for it: what the calls and the sweep are measured on, whichever
-// cloud it is.
+// A stack on a local cloud, with images and findings: what the bench measures on, independent of the cloud.
+import { many } from './part.ts';
 
-/** How many repositories with how many images, and how many findings each image has. */
+/** The number of repositories, of images per repository, and of findings per image. */
 export interface WorldSize {
   readonly repositories: number;
   readonly imagesEach: number;
   /**
-   * How many of a repository's images violate the policy; the findings of the others are below its threshold. Default:
-   * all.
+   * The number of a repository's images that violate the policy. The other images' findings are below its threshold.
+   * Default: all.
    */
   readonly violatingEach?: number;
   readonly findingsEach: number;
-  /** How many of them one report names, where the scanner reports by package (Azure). Default: 1. */
+  /** The number of findings per report, if the scanner reports by package (Azure). Default: 1. */
   readonly findingsPerReport?: number;
-  /** The number of the first repository, so that what is filled later gets repositories of its own. Default: 0. */
+  /** The number of the first repository, so that a later fill creates new repositories. Default: 0. */
   readonly first?: number;
   /** Whether pushes, findings and scans are events, too. Default: false. */
   readonly sendsEvents?: boolean;
 }
 
-/** The ids of reports by repository, image and number. */
+/** The ids of reports, by repository, image and number. */
 export type Findings = readonly (readonly (readonly string[])[])[];
 
 /** Calls by name. */
@@ -28,73 +28,75 @@ export type Counts = Readonly<Record<string, number>>;
 /** One invocation of the function. */
 export interface Run {
   readonly peakMemoryMegabytes: number | undefined;
-  /** Wall clock. */
+  /** Real time. */
   readonly durationMilliseconds: number;
 }
 
-/** What there is when the work is done. */
+/** The state after the work is done. */
 export interface Ledger {
-  /** The repositories that are closed, or have an image that is. */
+  /** The repositories that are closed or have a closed image. */
   readonly closed: ReadonlySet<string>;
-  /** The repositories that had a notice of their closing, or that they wait. */
+  /** The repositories with a notice that they were closed or are waiting. */
   readonly notifiedClosed: ReadonlySet<string>;
   readonly notifiedWaiting: ReadonlySet<string>;
-  /** Messages that are still in the queue, and that were given up. */
+  /** The numbers of messages that are still in the queue and in the dead-letter or poison queue. */
   readonly queued: number;
   readonly dead: number;
 }
 
 export interface World {
-  /** Of the function. */
+  /** The function's memory. */
   readonly memoryMegabytes: number;
-  /** Fills the registry. All images have the same advisories, as images of one base do. */
+  /** Fills the registry. All images have the same advisories, like images with a common base. */
   fill(size: WorldSize): Promise<Findings>;
-  /** Resolves these findings, with an event for each, and a scan of their image that is newer. */
+  /** Resolves these findings, with an event for each, and a newer scan of their image. */
   resolve(findings: readonly string[]): Promise<void>;
-  /** Sends the event of each of these findings, in this order. */
+  /** Sends the events of these findings, in this order. */
   report(findings: readonly string[]): Promise<void>;
   /**
-   * Hands over all messages, in a new process if that is asked for, whose peak is its own.
+   * Handles all messages. On request, in a new process, so that the peak memory is its own.
    *
-   * @param first what comes before them: a tick when no sweep is due, or a sweep
-   * @throws Error if an invocation failed, or a message could not be handled
+   * @param first the first invocation: a tick without a due sweep, or a sweep
+   * @throws Error if an invocation failed or a message could not be handled
    */
   work(first?: 'tick' | 'sweep'): Promise<readonly Run[]>;
-  /** Lets time pass, with everything that falls due. */
+  /** Advances the clock and runs everything that falls due. */
   pass(milliseconds: number): Promise<readonly Run[]>;
-  /** Ends the function's process: the next peak is a new one's. */
+  /** Ends the function's process, so that the next peak memory is that of a new process. */
   renew(): Promise<void>;
   /** The cloud's time, in milliseconds since the epoch. */
   now(): number;
-  /** The function's calls since the last `reset`, and since the deployment. */
+  /** The function's calls since the last `reset` or deployment. */
   count(): Counts;
-  /** What of these invocations is billed, and of what else happened since the last `reset`. */
+  /** The billed units of these invocations, and of everything else since the last `reset`. */
   billed(runs: readonly Run[]): Counts;
   /** The bytes of the records, and of all rows that the scanner's export has written (0 if nothing is exported). */
   storedBytes(): { readonly records: number; readonly exported: number };
   reset(): void;
   ledger(): Ledger;
-  /** How many gates are closed. */
+  /** The number of closed gates. */
   closed(): number;
   stop(): Promise<void>;
 }
 
 export interface DeployOptions {
-  /** The brake. Default: as loose as the config allows. */
+  /** The brake. Default: the loosest that the config allows. */
   readonly maxClosesPerHour?: number;
   /** Default: 6. */
   readonly sweepHours?: number;
-  /** The naive design in the place of the function, which knows neither ticks nor sweeps. Default: false. */
+  /**
+   * Whether to deploy the naive design in place of the function. It supports neither ticks nor sweeps. Default: false.
+   */
   readonly isNaive?: boolean;
 }
 
-/** Deploys the stack; the first tick is done, and no call is counted yet. */
+/** Deploys the stack, and runs the first tick. Its calls are not counted. */
 export type Deploy = (options?: DeployOptions) => Promise<World>;
 
 /** The loosest brake that the config allows. */
 export const LOOSE = 1_000;
 
-/** Makes what `World.fill` answers with. */
+/** Creates the result of `World.fill`. */
 export async function findingsOf(
   { repositories, imagesEach, violatingEach = imagesEach, first = 0 }: WorldSize,
   image: (repository: string, tag: string, violates: boolean) => Promise<readonly string[]>,
@@ -114,7 +116,7 @@ export function repositoryNamed(index: number): string {
   return `team/app-${index}`;
 }
 
-/** Makes each vulnerability once: images share them, as they do in the scanner's database. */
+/** Creates each vulnerability once. Images share them, as in the scanner's database. */
 export function sharedBy<T>(make: (number: number, violates: boolean) => T): (number: number, violates: boolean) => T {
   const made = new Map<string, T>();
   return (number, violates) => {
@@ -125,18 +127,18 @@ export function sharedBy<T>(make: (number: number, violates: boolean) => T): (nu
   };
 }
 
-/** The bytes of the function's own log lines. */
+/** The bytes that the function itself logged. */
 export function bytesOf(lines: readonly { readonly text: string }[]): number {
   return lines.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
 }
 
-/** What all invocations took together, at the function's memory. */
+/** The memory-time of all invocations together, at the function's configured memory. */
 export function gigabyteSeconds(runs: readonly Run[], memoryMegabytes: number): number {
   const milliseconds = runs.reduce((sum, { durationMilliseconds }) => sum + durationMilliseconds, 0);
   return (milliseconds / 1000) * (memoryMegabytes / 1024);
 }
 
-/** @throws Error if an invocation did not answer, or a message was given up */
+/** @throws Error if an invocation did not answer, or a message reached the dead-letter or poison queue */
 export function checkWorked(
   outcomes: readonly { readonly kind: string }[],
   dead: number,
@@ -145,6 +147,6 @@ export function checkWorked(
   const failed = outcomes.find(({ kind }) => kind !== 'answered');
   if (failed === undefined && dead === 0) return;
   throw new Error(
-    `the function did not do its work: ${failed?.kind ?? 'every invocation answered'}, ${dead} messages given up; the end of its log is ${lastLine}`,
+    `the function failed: ${failed?.kind ?? 'every invocation answered'}, ${many(dead, 'dead-letter message')}; its last log line is ${lastLine}`,
   );
 }

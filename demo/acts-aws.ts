@@ -1,4 +1,4 @@
-// People and Amazon Inspector on the local AWS: who pushes, who pulls, and how a finding comes and goes.
+// Drives the local AWS for the demo: pushes and pulls images, and makes Amazon Inspector report and close findings.
 
 import { type LocalAws, startAws } from '../local/aws/cloud.ts';
 import type { Advisory } from '../local/aws/inspector-finding.ts';
@@ -8,12 +8,12 @@ import type { Graph } from '../local/graph.ts';
 import { MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
 import type { Acts, Found, ImageRef } from './acts.ts';
 
-/** Who pushes, and is exempt from what pullgate closes. */
+/** CI's role, which pushes and is exempt from gates. */
 export const CI = 'arn:aws:iam::123456789012:role/ci';
 const PRODUCTION = 'arn:aws:iam::123456789012:role/production';
-/** The statement id of whatever pullgate adds to a policy begins with it. */
+/** Every statement id that pullgate adds to a policy starts with this prefix. */
 const OUR_STATEMENT = '"Sid":"Pullgate';
-/** A scan proves something about a violation that was seen in an earlier minute. */
+/** Scan times count in minutes: only a scan in a later minute than the violation proves anything about it. */
 const SCAN_MILLISECONDS = MINUTE_MILLISECONDS;
 
 export interface AwsActs extends Acts {
@@ -30,7 +30,7 @@ export async function startAwsActs(graph: Graph): Promise<AwsActs> {
 
   const digestOf = (repository: string, tag: string): string => {
     for (const [digest, { tags }] of ecr.repository(repository).images) if (tags.has(tag)) return digest;
-    throw new Error(`${repository}:${tag} should be in the registry, and is not`);
+    throw new Error(`${repository}:${tag} is not in the registry`);
   };
 
   return {
@@ -63,7 +63,7 @@ export async function startAwsActs(graph: Graph): Promise<AwsActs> {
     async forget({ repository, digest }) {
       inspector.cover({ repository, digest, statusCode: 'INACTIVE', reason: 'SCAN_ELIGIBILITY_EXPIRED' });
       await inspector.closeAllOf(repository, digest);
-      return 'Inspector stops scanning an image that is not pulled, and closes its findings.';
+      return 'Inspector stops scanning an image that is no longer pulled, and closes its findings.';
     },
     async remove({ repository, digest }: ImageRef) {
       await ecr.deleteImage(repository, digest);

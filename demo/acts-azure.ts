@@ -1,4 +1,5 @@
-// People and Defender for Cloud on the local Azure: who pushes, who pulls, and how an assessment comes and goes.
+// Drives the local Azure for the demo: pushes and pulls images, and makes Defender for Cloud report and resolve
+// findings.
 
 import type { Cve } from '../local/azure/assessment.ts';
 import { type LocalAzure, startAzure } from '../local/azure/cloud.ts';
@@ -6,7 +7,7 @@ import { wallClock } from '../local/clock.ts';
 import type { Graph } from '../local/graph.ts';
 import type { Acts, Found, ImageRef } from './acts.ts';
 
-/** The registry, which is there before the stack. */
+/** The registry, which exists before the stack is deployed. */
 export const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/shop/providers/Microsoft.ContainerRegistry/registries/acmeshop';
 
@@ -14,13 +15,10 @@ export interface AzureActs extends Acts {
   readonly cloud: LocalAzure;
 }
 
-/**
- * What Defender was ever made to find in one package of an image, and the ids of the assessment of it that is there
- * now.
- */
+/** Everything that Defender has found in one package of an image, and the ids of the current assessment. */
 interface Assessed {
   readonly found: readonly Found[];
-  /** What is found anew joins what is there, not what was resolved or taken back. */
+  /** A new finding is added to the current ones only if those have been neither resolved nor removed. */
   readonly isResolved: boolean;
   readonly ids: readonly string[];
 }
@@ -53,13 +51,13 @@ export async function startAzureActs(graph: Graph): Promise<AzureActs> {
     const fix = first.fixedVersion === undefined ? {} : { fixedVersion: first.fixedVersion };
     const software = { ...first.package, ...fix };
     const of = { registry: REGISTRY, ...image, tags: tagsOf(image) };
-    // An exploit is in the details alone, which Defender leaves out since July 2026.
+    // Only the detailed form of an assessment names an exploit; Defender omits the details since July 2026.
     const details = found.some(({ exploited }) => exploited === true) ? 'rich' : 'bare';
     const ids = await cloud.defender.assess({ ...of, package: software, cves: found.map(cveOf), details, status });
     packagesOf(image).set(first.package.name, { found, ids, isResolved: status === 'Healthy' });
   };
-  /** Takes back what is assessed of an image; its rows go with it. */
-  const takeBack = async (image: ImageRef) => {
+  /** Removes the assessments of an image, and its rows. */
+  const removeAssessments = async (image: ImageRef) => {
     const packages = packagesOf(image);
     for (const [name, { found, ids }] of packages) {
       await cloud.defender.remove(ids);
@@ -82,7 +80,7 @@ export async function startAzureActs(graph: Graph): Promise<AzureActs> {
     digestOf(repository, tag) {
       const digest = registry.repositories.get(repository)?.tags.get(tag)?.digest;
       if (digest !== undefined) return digest;
-      throw new Error(`${repository}:${tag} should be in the registry, and is not`);
+      throw new Error(`${repository}:${tag} is not in the registry`);
     },
     async report({ repository, digest }, found) {
       const image = { repository, digest };
@@ -99,12 +97,12 @@ export async function startAzureActs(graph: Graph): Promise<AzureActs> {
       for (const { found } of packagesOf(image).values()) await assess(image, found, 'Healthy');
     },
     async forget(image) {
-      await takeBack(image);
-      return 'Defender takes back its assessment of an image that is not pulled, and in time its rows are gone too.';
+      await removeAssessments(image);
+      return 'Defender removes its assessment of an image that is no longer pulled, and its rows in Log Analytics expire.';
     },
     async remove(image) {
       registry.delete(image.repository, image.digest);
-      await takeBack(image);
+      await removeAssessments(image);
     },
     runUntilIdle: async () => void (await cloud.runUntilIdle({ advance: true })),
     letPass: async (milliseconds) => void (await cloud.advance(milliseconds)),

@@ -1,5 +1,5 @@
-// What people and the scanner do on a local cloud, in words that are the same on each. The story and the page that
-// `npm start -- --watch` serves are made of these.
+// The actions of people and the scanner on a local cloud, behind one interface for all clouds. Both the story and the
+// page of `npm start -- --watch` use it.
 
 import type { Clock } from '../local/clock.ts';
 import type { Graph } from '../local/graph.ts';
@@ -7,7 +7,7 @@ import type { LogLine } from '../local/log-line.ts';
 import type { Pulled } from '../local/oci-client.ts';
 import type { Severity } from '../shared/policy/severity.ts';
 
-/** One vulnerability in one package, as the scanner is made to find it. */
+/** One vulnerability in one package, as the scanner reports it. */
 export interface Found {
   /** `CVE-2026-1001` */
   readonly id: string;
@@ -15,9 +15,9 @@ export interface Found {
   /** The base score of CVSS 3.1, if there is one. */
   readonly score?: number;
   readonly package: { readonly name: string; readonly version: string };
-  /** The version without it. Without one there is no fix. */
+  /** The version that fixes it. Absent if there is no fix. */
   readonly fixedVersion?: string;
-  /** Is an exploit known? Default: false. */
+  /** Whether an exploit is known. Default: false. */
   readonly exploited?: boolean;
   readonly link?: string;
 }
@@ -27,7 +27,7 @@ export interface ImageRef {
   readonly digest: string;
 }
 
-/** A mail that people get of a state change. */
+/** A mail about a state change. */
 export interface Mail {
   readonly subject: string;
   readonly text: string;
@@ -37,55 +37,53 @@ export interface Mail {
 
 /** An image as the registry shows it. */
 export interface ShownImage extends ImageRef {
-  /** None where another image took them over, or they were removed. */
+  /** Empty if another image took the tags over or they were removed. */
   readonly tags: readonly string[];
   readonly pushedAt: Date;
-  /** Does pullgate's closing keep everybody from pulling it, as the registry shows it? */
+  /** Whether pullgate's lock in the registry blocks all pulls except those of exempt principals. */
   readonly isClosed: boolean;
-  /** What pullgate calls the gate of the image: its repository, or the repository and the digest. */
+  /** pullgate's name for the image's gate: the repository, or the repository and the digest. */
   readonly gate: string;
-  /** What the registry holds of the gate, as JSON: the repository's policy, or the manifest's attributes. */
+  /** The setting that locks the gate, as JSON: the repository's policy or the manifest's attributes. */
   readonly setting: string;
 }
 
-/** A cloud with one stack deployed. What changes the world does not wait for what comes of it: `runUntilIdle` does. */
+/** A cloud with one stack deployed. Methods that change the cloud do not wait for the function; `runUntilIdle` does. */
 export interface Acts {
-  /** As people know it. */
+  /** The name to show. */
   readonly name: string;
   /** The scanner's name. */
   readonly scanner: string;
   readonly clock: Clock;
-  /** Pushes an image as CI; where the repository is not there yet, it is made. */
+  /** Pushes an image as CI, and creates the repository if necessary. */
   push(repository: string, tag: string, content: string): Promise<Pulled>;
   /** Pulls an image as production, by tag or digest. */
   pull(repository: string, reference: string): Promise<Pulled>;
   /** @throws Error if no image has the tag */
   digestOf(repository: string, tag: string): string;
-  /** The scanner has scanned an image, and reports what it found; what it had reported before stays. */
+  /** Reports the findings of a finished scan. Findings that were reported earlier remain. */
   report(image: ImageRef, found: readonly Found[]): Promise<void>;
-  /** A newer scan finds nothing of what was reported. */
+  /** Reports a newer scan that finds none of the reported vulnerabilities. */
   scanClean(image: ImageRef): Promise<void>;
-  /** The scanner has no word of the image any more, and proves nothing by it; answers how that happens. */
+  /** Makes the findings disappear without proof, and returns a sentence that explains how that happens. */
   forget(image: ImageRef): Promise<string>;
-  /** An image is deleted with its tags. */
+  /** Deletes an image and its tags. */
   remove(image: ImageRef): Promise<void>;
-  /**
-   * Waits until the function has nothing more to do. What is retried later is retried at once: the clock moves to it.
-   */
+  /** Waits until the function has nothing left to do. The clock moves ahead to each scheduled retry. */
   runUntilIdle(): Promise<void>;
-  /** Moves the clock; the timers and messages that fall due on the way are worked on, each at its time. */
+  /** Moves the clock. Timers and messages that fall due on the way run at their own times. */
   letPass(milliseconds: number): Promise<void>;
-  /** Deploys another graph of the stack, and lets the timer fire that reconciles everything. */
+  /** Deploys another graph of the stack, then fires the tick. */
   redeploy(graph: Graph): Promise<void>;
-  /** Every image, in the order of the first push. */
+  /** All images, in the order of their first push. */
   images(): readonly ShownImage[];
-  /** What the function has written into its log since this was last asked. */
+  /** The lines that the function has logged since the last call. */
   takeLog(): readonly LogLine[];
-  /** The mails that were sent since this was last asked. */
+  /** The mails that were sent since the last call. */
   takeMails(): readonly Mail[];
-  /** What went wrong for no reason of pullgate's since this was last asked: gaps of the local cloud. */
+  /** Failures since the last call that the local cloud caused, not pullgate: features that it lacks. */
   takeGaps(): readonly string[];
-  /** How many messages were given up: they are in the dead-letter or poison queue. */
+  /** The number of messages in the dead-letter queue or the poison queue. */
   deadLetters(): number;
   stop(): Promise<void>;
 }

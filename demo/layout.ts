@@ -1,7 +1,7 @@
-// How the story looks on a terminal: text that is wrapped, and policies that can be read.
+// Layout of the story on a terminal: wraps text, and lays out JSON in few lines.
 
 /**
- * Breaks a line between words, so that none is wider than `width` where words allow it; what continues keeps the line's
+ * Wraps a line between words. No line is wider than `width` unless a single word is. Continuation lines keep the
  * indentation.
  */
 export function wrap(line: string, width: number): readonly string[] {
@@ -17,10 +17,7 @@ export function wrap(line: string, width: number): readonly string[] {
   return [...lines, indent + current];
 }
 
-/**
- * JSON over as few lines as `width` allows: what fits stays on one line, what does not has a line for each of its
- * parts.
- */
+/** Lays out JSON in as few lines as `width` allows: a value that does not fit on one line gets one line per element. */
 export function layOut(value: unknown, width: number, indent = ''): readonly string[] {
   const flat = indent + JSON.stringify(value, undefined, 1).replaceAll(/\n */g, ' ');
   if (flat.length <= width || typeof value !== 'object' || value === null) return [flat];

@@ -1,12 +1,12 @@
-// `npm start`: plays the story of one vulnerable image on the local clouds; with --watch it serves a page to try
-// everything on.
+// `npm start`: plays the story of one vulnerable image on the local clouds. With --watch, it serves a page to try
+// things out.
 import { setTimeout } from 'node:timers/promises';
 import { parseArguments } from './arguments.ts';
 import { createEndSignal } from './end-signal.ts';
-import { tellStory } from './story/story.ts';
+import { playStory } from './story/story.ts';
 import { print, printStep, printWrapped, style } from './terminal.ts';
 
-/** The exit code that shells report for a program that Ctrl-C ended. */
+/** The exit code that shells report for a program ended by Ctrl-C. */
 const INTERRUPTED = 130;
 const SIGNAL_MILLISECONDS = 50;
 
@@ -15,22 +15,22 @@ const signal = createEndSignal(INTERRUPTED);
 
 async function watchClouds(): Promise<void> {
   const { watch } = await import('./watch/watch.ts');
-  printWrapped('pullgate: deploying the stack on clouds that run on this machine.', 'bold');
+  printWrapped('pullgate: deploying the stack on local clouds.', 'bold');
   await watch({
     clouds,
     port,
     signal,
     onReady(url) {
       print(`Open ${style('cyan', url)} in a browser.`);
-      print('Press Ctrl-C to end everything.');
+      print('Press Ctrl-C to stop.');
     },
   });
-  print('\nEnded.');
-  // Work in progress is not waited for.
+  print('\nStopped.');
+  // Do not wait for work in progress.
   process.exit(0);
 }
 
-async function tellStoryInTerminal(): Promise<void> {
+async function playStoryInTerminal(): Promise<void> {
   const printer = {
     title(text: string) {
       printWrapped(text, 'bold');
@@ -39,18 +39,18 @@ async function tellStoryInTerminal(): Promise<void> {
     step: printStep,
     note: (text: string) => printWrapped(text, 'dim'),
   };
-  await tellStory(printer, { clouds, signal });
+  await playStory(printer, { clouds, signal });
 }
 
 try {
-  await (isWatch ? watchClouds() : tellStoryInTerminal());
+  await (isWatch ? watchClouds() : playStoryInTerminal());
 } catch (error) {
-  // Ctrl-C ends the child processes too, and the error from that can be faster than the signal.
+  // Ctrl-C also ends the child processes; the resulting error can arrive before the signal.
   await setTimeout(SIGNAL_MILLISECONDS);
   print();
   if (signal.aborted) {
     print('Interrupted.');
-    // Work in progress is not waited for.
+    // Do not wait for work in progress.
     process.exit(INTERRUPTED);
   }
   const what = isWatch ? 'The page could not be started.' : 'The story failed.';

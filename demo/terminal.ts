@@ -1,4 +1,4 @@
-// What the demo prints: a step of the story with a column for each cloud's name, wrapped to the width of the terminal.
+// The demo's terminal output: prints a step with the cloud's name in a column, wrapped to the width of the terminal.
 import { styleText } from 'node:util';
 import { layOut, wrap } from './layout.ts';
 import type { Line } from './story/cloud.ts';
@@ -8,10 +8,10 @@ type Style = Parameters<typeof styleText>[0];
 
 const MAX_WIDTH = 100;
 const INDENT = '    ';
-/** The names of the clouds have a column of their own. */
+/** The column for the names of the clouds. */
 const NAME_WIDTH = 'Azure  '.length;
 
-/** A terminal without a size, as some CI systems have it, has 0 columns. */
+/** Some CI systems report a terminal with 0 columns. */
 const width = Math.min(process.stdout.columns || MAX_WIDTH, MAX_WIDTH);
 
 export function style(format: Style, text: string): string {
@@ -50,7 +50,7 @@ function printBlock({ cloud, lines }: Block): void {
   }
 }
 
-/** A line of a block, at most `room` columns wide if its words allow it. */
+/** Renders a line of a block, at most `room` columns wide unless a single word is wider. */
 function renderLine(line: Line, room: number): readonly string[] {
   if (line.kind === 'text') return wrap(line.text, room);
   const isNew = line.kind === 'added';

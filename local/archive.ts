@@ -1,5 +1,5 @@
-// A deployed archive as a folder: the same files are the same folder, so that Node finds what it has compiled of them
-// before.
+// Unpacks a deployed archive into a folder. Identical files share one folder, so that Node reuses what it compiled
+// earlier.
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -7,26 +7,26 @@ import { CACHE, hashOf } from './cache.ts';
 
 const COMPILED = 'compiled';
 
-/** An archive as a process gets it. */
+/** An unpacked archive. */
 export interface Unpacked {
   readonly folder: string;
   /**
-   * Variables for the process's environment: it finds there what Node has compiled of the same code before
-   * (`keepWhatIsCompiled`).
+   * Environment variables for the process, so that Node reuses the compile cache of the same code
+   * (`keepCompileCache`).
    */
   readonly compiled: Readonly<Record<string, string>>;
 }
 
 /**
- * Unpacks an archive, unless that has been done. Only Node writes into the folder: what it has compiled.
+ * Unpacks an archive, unless it is already unpacked. Only Node writes into the folder, for its compile cache.
  *
  * @param files file name to text
  */
 export function unpack(files: Readonly<Record<string, string>>): Unpacked {
   const folder = join(CACHE, hashOf(files));
   const compiled = join(folder, COMPILED);
-  // Seen from there the code is in the same place for every folder, so one archive finds what was compiled for another
-  // with the same code.
+  // Node stores paths relative to a portable cache. They are the same in every folder, so archives with the same code
+  // share one.
   const variables = { NODE_COMPILE_CACHE: compiled, NODE_COMPILE_CACHE_PORTABLE: '1' };
   if (existsSync(folder)) return { folder, compiled: variables };
   const shared = join(CACHE, COMPILED, hashOf(codeOf(files)));
@@ -47,24 +47,24 @@ export function unpack(files: Readonly<Record<string, string>>): Unpacked {
   return { folder, compiled: variables };
 }
 
-/** What Node compiles. Settings differ from stack to stack, their code does not. */
+/** The files that Node compiles. Settings differ from stack to stack, but the code does not. */
 function codeOf(files: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(files).filter(([name]) => /[.][cm]?js$/.test(name)));
 }
 
 /**
- * So many messages after its start a process has compiled what it uses all the time: Node compiles a function when it
- * is first called.
+ * After this many messages, a process has compiled what it uses all the time: Node compiles a function on its first
+ * call.
  */
 const MESSAGES = 24;
 
 /**
- * Keeps what Node compiles in this process for the next one with the same code, and takes the variables of `Unpacked`
- * out of the environment, which is the graph's and the cloud's. At its end would be too late: a process of a function
- * is killed.
+ * Writes the compile cache of this process for the next one with the same code, and removes the variables of `Unpacked`
+ * from the environment, which belongs to the graph and the cloud. Writing it at the end of the process would be too
+ * late: a function's process is killed.
  * Source: https://nodejs.org/api/module.html#module-compile-cache
  */
-export function keepWhatIsCompiled(): void {
+export function keepCompileCache(): void {
   delete process.env['NODE_COMPILE_CACHE'];
   delete process.env['NODE_COMPILE_CACHE_PORTABLE'];
   let messages = 0;

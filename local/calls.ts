@@ -1,6 +1,6 @@
-// The log of what was asked of a local cloud, and the places where a test may step in between.
+// The log of the calls to a local cloud, and hooks that let a test act before or after a call.
 
-/** What every cloud's call has. */
+/** The fields of a call on every cloud. */
 export interface AnyCall {
   readonly service: string;
   readonly operation: string;
@@ -10,14 +10,16 @@ export type Hook<Call> = (call: Call) => Promise<void> | void;
 
 export interface CallsOf<Call> {
   /**
-   * How often each operation was asked for, as `{ 'ecr:GetRepositoryPolicy': 2 }`; with an ARN or a principal's id, by
-   * that principal only.
+   * The number of calls of each operation, as `{ 'ecr:GetRepositoryPolicy': 2 }`. With an ARN or a principal's id: only
+   * the calls by that principal.
    */
   count(principal?: string): Record<string, number>;
   reset(): void;
-  /** Called before the work of each call, which waits for it; answers with what takes the hook away. */
+  /**
+   * Registers a hook that runs before each call's work, which waits for it. Returns a function that removes the hook.
+   */
   before(hook: Hook<Call>): () => void;
-  /** Called after the work of each call and before its answer, which waits for it. */
+  /** Registers a hook that runs after each call's work and before its answer, which waits for it. */
   after(hook: Hook<Call>): () => void;
 }
 
@@ -27,7 +29,7 @@ export interface CallLogOf<Call> extends CallsOf<Call> {
   runAfter(call: Call): Promise<void>;
 }
 
-/** @param callerOf the name by which a caller's own calls can be counted */
+/** @param callerOf returns the name under which a caller's calls are counted */
 export function createCallLog<Call extends AnyCall>(callerOf: (call: Call) => string): CallLogOf<Call> {
   const counts = new Map<string, Map<string, number>>();
   const before = new Set<Hook<Call>>();

@@ -1,29 +1,25 @@
-// The clocks of the local clouds: one that stands still until a test moves it, one that runs.
+// The clocks of the local clouds: a virtual clock, which moves only when a test moves it, and a wall clock, which runs.
 
 export interface Clock {
-  /**
-   * Whether it goes on by itself. A function sees one that does not stand still, for as long as an invocation takes.
-   */
+  /** Whether the clock runs by itself. During an invocation, a function sees a virtual clock stand still. */
   readonly runs: boolean;
-  /**
-   * How much faster than the machine's the timers of a function go: a pause between two tries need not be waited for.
-   */
+  /** How many times faster than real time a function's timers run, so that a test need not wait for its pauses. */
   readonly haste: number;
   now(): Date;
   /** Moves the clock forward. */
   advance(milliseconds: number): void;
 }
 
-/** When a virtual clock starts, by default. */
+/** The default start of a virtual clock. */
 export const START = new Date('2026-03-02T09:00:00.000Z');
 
 export interface VirtualClockOptions {
   readonly start?: Date;
-  /** Default 1: a function waits as long as it would. */
+  /** Default: 1, which is real time. */
   readonly haste?: number;
 }
 
-/** A clock that stands still until it is moved: tests give the same answer at any hour. */
+/** A clock that moves only when it is moved, so that a test gives the same result at any time of day. */
 export function virtualClock({ start = START, haste = 1 }: VirtualClockOptions = {}): Clock {
   let time = start.getTime();
   return {
@@ -36,7 +32,7 @@ export function virtualClock({ start = START, haste = 1 }: VirtualClockOptions =
   };
 }
 
-/** The machine's clock, which can be moved forward on top: `npm start` runs on it. */
+/** The machine's clock, which can be moved ahead. `npm start` uses it. */
 export function wallClock(): Clock {
   let ahead = 0;
   return {
@@ -50,11 +46,12 @@ export function wallClock(): Clock {
 }
 
 function forward(milliseconds: number): number {
-  if (!(milliseconds >= 0)) throw new Error(`a clock moves forward only, by milliseconds; given ${milliseconds}`);
+  if (!(milliseconds >= 0))
+    throw new Error(`a clock moves only forward, by a number of milliseconds; got ${milliseconds}`);
   return milliseconds;
 }
 
-/** The first of these times, as far as there are any. */
+/** The earliest of these times; undefined if there is none. */
 export function earliest(times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);

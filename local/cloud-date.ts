@@ -1,19 +1,19 @@
-// The cloud's time in a process of a function: `new Date()` and `Date.now()` tell it, and timers may go faster;
-// `performance` stays the machine's.
+// Sets the cloud's time in a function's process: `new Date()` and `Date.now()` return it, and timers can run faster.
+// `performance` keeps the machine's time.
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 
-/** Where the cloud's clock is, and whether it runs. */
+/** The cloud's time, and whether its clock runs. */
 export interface CloudTime {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly runs: boolean;
-  /** How much faster than the machine's its timers go. */
+  /** How many times faster than real time the timers run. */
   readonly haste: number;
 }
 
 const WallDate = Date;
 let ahead = 0;
-/** Where the cloud's clock stands still. */
+/** The time on a clock that does not run. */
 let standing: number | undefined;
 let haste = 1;
 
@@ -27,8 +27,8 @@ const CloudDate: DateConstructor = new Proxy(WallDate, {
 });
 
 /**
- * Replaces the process's Date and its timers. Before the function's code is loaded: it keeps the timers that it
- * imports.
+ * Replaces the process's Date and timers. Call it before the function's code is loaded, because that code keeps the
+ * timers that it imports.
  */
 export function tellCloudTime(): void {
   globalThis.Date = CloudDate;

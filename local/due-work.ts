@@ -1,20 +1,19 @@
-// Runs the work of a local cloud in the order of its clock: until nothing is left, or up to a time.
+// Runs the due work of a local cloud in the order of its clock, either until nothing is left or up to a given time.
 import { type Clock, earliest } from './clock.ts';
 
 export interface DueWork<Invocation> {
   readonly clock: Clock;
-  /** Hands over what is visible now, and adds what was invoked for it. */
+  /** Delivers the messages that are visible now, and appends the invocations to the list. */
   drain(invocations: Invocation[]): Promise<void>;
-  /** When the next message is due, in milliseconds since the epoch; undefined if none is on its way. */
+  /** When the next message becomes visible, in milliseconds since the epoch; undefined if no message is waiting. */
   nextWorkAt(): number | undefined;
   fireDueTimers(invocations: Invocation[]): Promise<void>;
   nextTimerAt(): Promise<number | undefined>;
 }
 
 /**
- * Hands visible messages over until there are none.
- * With `advance` it then moves the clock to where the next message becomes visible, and goes on, until all queues are
- * empty.
+ * Delivers visible messages until there are none. With `advance`, it then moves the clock to the next message and
+ * continues until all queues are empty.
  */
 export async function runUntilIdle<Invocation>(
   { clock, drain, nextWorkAt }: DueWork<Invocation>,
@@ -29,7 +28,7 @@ export async function runUntilIdle<Invocation>(
   return invocations;
 }
 
-/** Moves the clock, firing the timers and handing over the messages that fall due on the way, each at its time. */
+/** Moves the clock. Timers fire and messages are delivered on the way, each at its time. */
 export async function advanceClock<Invocation>(
   work: DueWork<Invocation>,
   milliseconds: number,
@@ -48,7 +47,7 @@ export async function advanceClock<Invocation>(
   return invocations;
 }
 
-/** A time that has passed moves nothing. */
+/** Never move the clock back. */
 function moveTo(clock: Clock, time: number): void {
   clock.advance(Math.max(0, time - clock.now().getTime()));
 }

@@ -1,46 +1,47 @@
-// Misbehaviour on demand: what a network and a busy service do, when and as often as a test says.
+// Fault injection: makes a service or the network misbehave when and as often as a test requests.
 import type { AnyCall } from './calls.ts';
 
 export type FaultKind =
-  /** Refused with the service's own throttling error. */
+  /** The call is rejected with the service's own throttling error. */
   | { readonly kind: 'throttle' }
-  /** Refused with status 500. */
+  /** The call is rejected with status 500. */
   | { readonly kind: 'serverError' }
-  /** Refused with this error. */
+  /** The call is rejected with this error. */
   | { readonly kind: 'error'; readonly code: string; readonly message: string; readonly status: number }
-  /** No answer, ever: the client gives up. Nothing is done. */
+  /** The call never gets an answer, so the client times out. Its work is not done. */
   | { readonly kind: 'timeout' }
-  /** The connection breaks before anything is done. */
+  /** The connection breaks before the work is done. */
   | { readonly kind: 'reset' }
-  /** The work is done, and the connection breaks before the answer. */
+  /** The connection breaks after the work is done and before the answer. */
   | { readonly kind: 'drop' }
   /**
-   * Answered as the same request was answered before, if that is not longer ago than this; as always if it was not.
+   * The call gets the answer that the same request got earlier, if that is not older than this; otherwise the usual
+   * answer.
    */
   | { readonly kind: 'stale'; readonly maxAgeMilliseconds: number }
-  /** The calling function's process dies, before or after the work. */
+  /** The process of the calling function dies, before or after the work. */
   | { readonly kind: 'crash'; readonly when: 'before' | 'after' };
 
 export type FaultOf<Call extends AnyCall> = FaultKind & {
   readonly service?: Call['service'];
   readonly operation?: string;
-  /** Which calls of that service and operation; all by default. */
+  /** The service and operation of the calls to affect; all by default. */
   readonly where?: (call: Call) => boolean;
-  /** Counting matching calls from 1: the first that it meets. Default 1. */
+  /** The first matching call to affect, counted from 1. Default: 1. */
   readonly nth?: number;
-  /** How many calls it meets from there on. Default 1. */
+  /** The number of calls to affect from there on. Default: 1. */
   readonly times?: number;
 };
 
 export interface FaultsOf<Call extends AnyCall> {
-  /** Answers with what takes the fault away. */
+  /** Injects a fault. Returns a function that removes it. */
   add(fault: FaultOf<Call>): () => void;
   clear(): void;
 }
 
 export interface FaultBoxOf<Call extends AnyCall> extends FaultsOf<Call> {
   meet(call: Call): FaultKind | undefined;
-  /** Is a fault of this kind armed? */
+  /** Whether a fault of this kind is active. */
   mayMeet(kind: FaultKind['kind']): boolean;
 }
 

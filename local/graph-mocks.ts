@@ -1,25 +1,25 @@
-// What the clouds would have answered to a resource or a question of the Pulumi program; each cloud's own file knows
-// its answers.
+// The answers of the clouds to the Pulumi program's resources and function calls. Each cloud's own file has its
+// answers.
 import * as aws from './aws/graph-mocks.ts';
 import type { Place as AwsPlace } from './aws/place.ts';
 import * as azure from './azure/graph-mocks.ts';
 import type { Answer, Registration } from './registration.ts';
 
-/** Where a stack stands in each cloud. */
+/** The location of a stack in each cloud. */
 export interface Places {
   readonly aws: AwsPlace;
   readonly azure: azure.AzurePlace;
 }
 
-/** Where a stack stands by its config. */
+/** The location of a stack according to its config. */
 export function placeOf(config: Readonly<Record<string, string>>): Places {
   return { aws: aws.placeOf(config), azure: azure.placeOf(config) };
 }
 
 /**
- * A resource as its cloud would have made it.
+ * Returns a resource as its cloud would create it.
  *
- * @throws Error on a type that is not known: nothing is made up
+ * @throws Error for an unknown type; answers are never guessed
  */
 export function answerRegistration(places: Places, stack: string, registration: Registration): Answer {
   return registration.type.startsWith('azure-native:')
@@ -28,9 +28,9 @@ export function answerRegistration(places: Places, stack: string, registration: 
 }
 
 /**
- * The answer to a question of the program.
+ * Returns the answer to a function call of the program.
  *
- * @throws Error on a question that is not known
+ * @throws Error for an unknown call
  */
 export function answerCall(
   places: Places,

@@ -1,5 +1,5 @@
-// The process behind graph.ts: runs the real index.ts under Pulumi's mocks, once for each request, and answers with
-// what it registered.
+// The process behind graph.ts: runs the real index.ts under Pulumi's mocks, once per request, and returns the resources
+// that it registered.
 import { registerHooks } from 'node:module';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -21,12 +21,12 @@ registerHooks({
   },
 });
 
-/** What failed outside the program's own chain of promises: a resource that could not be registered. */
+/** Errors outside the program's own promise chain: a resource that could not be registered. */
 let strayFailures: unknown[] = [];
 process.on('unhandledRejection', (reason) => strayFailures.push(reason));
 
 let queue = Promise.resolve();
-/** One run after the other: they share Pulumi's state. */
+/** The runs are sequential because they share Pulumi's state. */
 function ask(request: GraphRequest, tell: (given: GraphAnswer) => void): void {
   queue = queue.then(async () => tell(await answer(request)));
 }
@@ -36,7 +36,7 @@ process.on('disconnect', () => process.exit());
 const [, , socketPath] = process.argv;
 if (socketPath !== undefined) {
   const server = createServer((socket) => {
-    // A client that has gone needs no answer.
+    // The client has disconnected and needs no answer.
     socket.on('error', () => socket.destroy());
     createInterface({ input: socket }).on('line', (line) =>
       ask(JSON.parse(line), (given) => socket.writable && socket.write(`${JSON.stringify(given)}\n`)),
@@ -49,7 +49,7 @@ if (socketPath !== undefined) {
   server.listen(socketPath, () => process.send?.('listening'));
 }
 
-/** What Pulumi calls the organization of a backend that has none. */
+/** Pulumi's name for the organization if the backend has none. */
 const ORGANIZATION = 'organization';
 
 async function answer({ number, config, stack }: GraphRequest): Promise<GraphAnswer> {
@@ -59,7 +59,7 @@ async function answer({ number, config, stack }: GraphRequest): Promise<GraphAns
     return { number, kind: 'graph', graph: await run(config, stack) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    // What else fails of the same cause must not be taken for a failure of the next run.
+    // Later errors with the same cause must not count as errors of the next run.
     await pulumi.runtime.disconnect().catch(() => {});
     await new Promise(setImmediate);
     return { number, kind: 'failed', message, made: registered.map(({ urn }) => urn), loaded: [...loaded] };
@@ -70,10 +70,10 @@ type Registration = Pick<GraphResource, 'type' | 'name' | 'inputs' | 'outputs' |
 /** What the program has registered in this run, except the stack itself. */
 let registered: (Registration & { urn: string; readonly parent: string | undefined })[] = [];
 
-/** What everything is below that has no other parent. */
+/** The default parent of every resource. */
 const STACK = 'pulumi:pulumi:Stack';
 
-/** Each run is a module of its own. */
+/** The query makes each run load a new module. */
 let runs = 0;
 
 async function run(config: Readonly<Record<string, string>>, stack: string): Promise<Graph> {
@@ -82,7 +82,7 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
   await pulumi.runtime.setMocks(
     {
       newResource({ type, name, inputs, custom }) {
-        // A component is not the cloud's: nothing but its own outputs comes of it. The stack is one.
+        // A component does not exist in a cloud, so it has no outputs but its own. The stack is a component.
         const { id, state } =
           custom === false ? { id: '', state: {} } : answerRegistration(place, stack, { type, name, inputs });
         newest = type === STACK ? undefined : { type, name, inputs, outputs: state, id };
@@ -95,12 +95,12 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
     false,
     ORGANIZATION,
   );
-  // The mocks get neither URN nor parent: both are read from the registration.
+  // Pulumi's mocks receive neither URN nor parent, so both are read from the registration.
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, done) => {
     newest = undefined;
-    // A real URN has no type of the stack in it.
+    // Unlike the mocks' URNs, a real URN does not contain the stack's type.
     if (request.getParent().includes(`::${STACK}::`)) request.setParent('');
     const registering = register(request, (error, response) => {
       if (entry !== undefined && response !== undefined) entry.urn = response.getUrn();
@@ -114,7 +114,7 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
     return registering;
   };
 
-  // Where a stack stands by default, as a provider's environment would say.
+  // The stack's default location, as a provider takes it from the environment.
   pulumi.runtime.setAllConfig({ 'azure-native:location': place.azure.location, ...config });
   const { returned, warnings } = await withWarnings(async () => {
     const { default: deploy }: { default: () => Promise<object> } = await import(`../index.ts?run=${++runs}`);
@@ -135,12 +135,12 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
     }
     resources.push({ ...rest, inputs: fields(inputs), outputs: fields(state) });
   }
-  // Registrations race each other; a graph is the same for the same program.
+  // Registrations arrive in a random order. Sort them, so that the same program gives the same graph.
   resources.sort((one, other) => (one.urn < other.urn ? -1 : 1));
   return { resources, outputs, archives, warnings, loaded: [...loaded] };
 }
 
-/** As much of Pulumi's resource monitor as is listened to. */
+/** The part of Pulumi's resource monitor that is intercepted. */
 interface Monitor {
   registerResource(
     request: { getParent(): string; setParent(urn: string): void },
@@ -149,7 +149,7 @@ interface Monitor {
 }
 
 /**
- * Runs the program as Pulumi does, in a stack, whose outputs are what the program returns. Without an engine Pulumi
+ * Runs the program as Pulumi does: in a stack whose outputs are what the program returns. Without an engine, Pulumi
  * writes warnings to the console.
  */
 async function withWarnings(program: () => Promise<object>): Promise<{ returned: object; warnings: string[] }> {
@@ -176,17 +176,17 @@ async function resolveOutput(value: unknown): Promise<unknown> {
 }
 
 async function filesOf(archive: pulumi.asset.Archive): Promise<Record<string, string>> {
-  if (!(archive instanceof pulumi.asset.AssetArchive)) throw new Error('the local cloud reads an AssetArchive only');
+  if (!(archive instanceof pulumi.asset.AssetArchive)) throw new Error('the local cloud supports only AssetArchive');
   const files: Record<string, string> = {};
   for (const [name, file] of Object.entries(await archive.assets)) {
     if (!(file instanceof pulumi.asset.StringAsset))
-      throw new Error(`the local cloud reads text only, and ${name} is not a StringAsset`);
+      throw new Error(`the local cloud supports only text; ${name} is not a StringAsset`);
     files[name] = await file.text;
   }
   return files;
 }
 
-/** A resource's fields as data: archives left out, secrets marked. */
+/** A resource's fields as data, without archives and with secrets marked. */
 function fields(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(given)

@@ -1,32 +1,32 @@
-// The resource graph that the real Pulumi program registers, taken under Pulumi's mocks in a process of its own.
+// The resource graph that the real Pulumi program registers, recorded under Pulumi's mocks in a separate process.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** One resource, as the program registered it. */
+/** One resource as the program registered it. */
 export interface GraphResource {
   /** `aws:sqs/queue:Queue` */
   readonly type: string;
   readonly name: string;
   readonly urn: string;
-  /** The URN of the component that it belongs to. */
+  /** The URN of the component that contains it. */
   readonly parent: string | undefined;
-  /** What the program asked for; archives are in `archives`. */
+  /** The program's inputs. Archives are in `archives`. */
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** What the cloud would have answered: the inputs, and names, ARNs and URLs that look real. */
+  /** The cloud's answer: the inputs, plus realistic names, ARNs and URLs. */
   readonly outputs: Readonly<Record<string, unknown>>;
   readonly id: string;
 }
 
-/** What a run of the program made. A secret value is `{ secret: value }`. */
+/** The result of one run of the program. A secret value is `{ secret: value }`. */
 export interface Graph {
   readonly resources: readonly GraphResource[];
   /** The stack's outputs. */
   readonly outputs: Readonly<Record<string, unknown>>;
-  /** The URN of a function to the text of the files in its archive. */
+  /** The files in each function's archive: the function's URN, then file name to text. */
   readonly archives: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** What the program warned of. */
+  /** The program's warnings. */
   readonly warnings: readonly string[];
   /**
    * What the process has loaded so far: the project's own files (`aws/component/pull-gate.ts`), and Pulumi's packages
@@ -40,7 +40,7 @@ export interface GraphOptions {
   readonly stack?: string;
 }
 
-/** What the process is asked for, and what it answers. */
+/** A request to the process, and its answer. */
 export interface GraphRequest {
   readonly number: number;
   readonly config: Readonly<Record<string, string>>;
@@ -51,38 +51,38 @@ export type GraphAnswer = { readonly number: number } & (
   | ({ readonly kind: 'failed'; readonly message: string } & Pick<ProgramError, 'made' | 'loaded'>)
 );
 
-/** A process that runs the program as often as it is asked to. */
+/** A process that can run the program any number of times. */
 export interface Program {
   /**
    * Runs the program.
    *
-   * @param config by full keys: `{ 'pullgate:severityThreshold': 'high' }`; objects and numbers are handed over as
-   *   JSON, as Pulumi does
-   * @throws ProgramError with the program's own words if it fails, as on a config that is wrong
+   * @param config by full keys: `{ 'pullgate:severityThreshold': 'high' }`; objects and numbers are passed as JSON, as
+   *   Pulumi does
+   * @throws ProgramError with the program's message if it fails, for example because the config is invalid
    */
   graphOf(config: Readonly<Record<string, unknown>>, options?: GraphOptions): Promise<Graph>;
   stop(): void;
 }
 
-/** The program's failure, in its own words. */
+/** A failure of the program, with the program's own message. */
 export interface ProgramError extends Error {
-  /** The URNs of what it had registered until then. */
+  /** The URNs of the resources that were registered before the failure. */
   readonly made: readonly string[];
-  /** What the process had loaded until then, as in `Graph`. */
+  /** What the process had loaded before the failure, as in `Graph`. */
   readonly loaded: readonly string[];
 }
 
-/** The program's process; it listens at these sockets too. It ends with this one. */
+/** The program's process. It also listens on these sockets, and ends with this process. */
 function startProcess(...sockets: readonly string[]): ChildProcess {
   return fork(new URL('./graph-program.ts', import.meta.url), sockets, { execArgv: [] });
 }
 
-/** How a process went, in a sentence about it. */
+/** How a process ended, as the end of a sentence. */
 function endOf(code: number | null, signal: string | null): string {
   return `ended (${signal ?? code}) without an answer`;
 }
 
-/** Starts a process. It does not keep this one alive while nothing is asked. */
+/** Starts a process. It does not keep this process alive while no request is pending. */
 export function startProgram(): Program {
   const child = startProcess();
   const holders = [child, child.channel];
@@ -104,15 +104,15 @@ export function startProgram(): Program {
 }
 
 /**
- * Starts a process that others can ask, too, at this socket: see `SHARED_PROGRAM`.
+ * Starts a process that other processes can use through this socket: see `SHARED_PROGRAM`.
  *
- * @throws Error if it does not come to listen there
+ * @throws Error if it does not start to listen
  */
 export async function shareProgram(socket: string): Promise<{ stop(): void }> {
   const child = startProcess(socket);
   const listens = once(child, 'message');
   const ends = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`the program's process should listen at ${socket}, and ${endOf(code, signal)}`);
+    throw new Error(`the program's process did not listen on ${socket}: it ${endOf(code, signal)}`);
   });
   ends.catch(() => {});
   await Promise.race([listens, ends]);
@@ -122,8 +122,7 @@ export async function shareProgram(socket: string): Promise<{ stop(): void }> {
 }
 
 /**
- * The variable of the environment with the socket of a program that several processes share: each then need not load
- * Pulumi for itself.
+ * The environment variable with the socket of a shared program process, so that not every process has to load Pulumi.
  */
 export const SHARED_PROGRAM = 'PULLGATE_LOCAL_PROGRAM';
 
@@ -142,11 +141,11 @@ function programAt(path: string): Program {
   });
 }
 
-/** The way to a program's process and back. */
+/** A connection to a program's process. */
 interface Line {
   send(request: GraphRequest, failed: (error: Error) => void): void;
   hear(answered: (answer: GraphAnswer) => void, ended: (how: string) => void): void;
-  /** Keeps this process alive, while something is asked; or does not. */
+  /** Sets whether the connection keeps this process alive, which is necessary while a request is pending. */
   hold(): void;
   letGo(): void;
   stop(): void;
@@ -202,7 +201,7 @@ function programBehind(line: Line): Program {
 
 let own: Program | undefined;
 
-/** Runs the program in a process that is kept for the next time: in the shared one, if there is one. */
+/** Runs the program in a process that is kept for the next call, or in the shared process if there is one. */
 export function graphOf(config: Readonly<Record<string, unknown>>, options?: GraphOptions): Promise<Graph> {
   const shared = process.env[SHARED_PROGRAM];
   own ??= shared === undefined ? startProgram() : programAt(shared);

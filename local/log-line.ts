@@ -1,10 +1,8 @@
-// What a function's process says and how its invocations end, on either cloud.
+// The lines that a function's process logs and how its invocations end, on either cloud.
 
 export interface LogLine {
   readonly text: string;
-  /**
-   * The line's fields, where the line is a JSON object and nothing else: what a metric filter or an alert's query sees.
-   */
+  /** The fields of a line that is one JSON object: what a metric filter or an alert's query sees. */
   readonly json: Readonly<Record<string, unknown>> | undefined;
   /** The cloud's time. */
   readonly at: Date;
@@ -16,12 +14,12 @@ export type Outcome =
   | { readonly kind: 'timedOut' }
   | { readonly kind: 'crashed' };
 
-/** A line of the log as it was written. */
+/** Creates a line of the log from its text. */
 export function logLine(text: string, at: Date): LogLine {
   return { text, json: jsonObject(text), at };
 }
 
-/** A text that is a JSON object and nothing else. */
+/** Parses a text that is exactly one JSON object; otherwise undefined. */
 export function jsonObject(text: string): LogLine['json'] {
   if (!text.startsWith('{')) return undefined;
   try {

@@ -23,7 +23,7 @@ export interface Manifest {
   readonly blobs: readonly string[];
   /** The digests of an index's manifests. */
   readonly children: readonly string[];
-  /** Of config and layers together, in bytes. */
+  /** The size of config and layers together, in bytes. */
   readonly size: number;
 }
 
@@ -36,7 +36,7 @@ export function digestOf(content: string | Buffer): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
-/** An image of one layer, which holds the content. */
+/** An image with one layer, which holds the content. */
 export function imageOf(content: string, architecture = 'arm64'): Built {
   const layer = blobOf(content);
   const rootfs = { type: 'layers', diff_ids: [layer.digest] };
@@ -44,7 +44,7 @@ export function imageOf(content: string, architecture = 'arm64'): Built {
   return built({ config: descriptor(IMAGE_CONFIG, config), layers: [descriptor(IMAGE_LAYER, layer)] }, [config, layer]);
 }
 
-/** An index over manifests that are there already. */
+/** An index of manifests that already exist. */
 export function indexOf(children: readonly Manifest[]): Built {
   const manifests = children.map(({ digest, mediaType, text }) => ({
     mediaType,
@@ -64,9 +64,9 @@ export function artifactOf(artifactType: string, content: string, subject?: Mani
 }
 
 /**
- * Reads a manifest's text.
+ * Parses a manifest.
  *
- * @throws Error if it is none
+ * @throws Error if the text is not a manifest
  */
 export function readManifest(text: string): Manifest {
   const parsed: {
@@ -78,7 +78,7 @@ export function readManifest(text: string): Manifest {
     manifests?: readonly { digest: string }[];
   } = JSON.parse(text);
   if (parsed.config === undefined && parsed.manifests === undefined) {
-    throw new Error(`a manifest has a config or manifests; given ${text.slice(0, 200)}`);
+    throw new Error(`a manifest has a config or manifests; got ${text.slice(0, 200)}`);
   }
   const parts = [...(parsed.config === undefined ? [] : [parsed.config]), ...(parsed.layers ?? [])];
   return {

@@ -1,30 +1,30 @@
-// A small container client: pulls and pushes as docker does, once it is logged in.
+// A small container client that pulls and pushes as docker does after login.
 // Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 import { type Built, imageOf } from './manifest.ts';
 
 export interface Pulled {
-  /** HTTP status of the step that ended it: 200 for a whole image. */
+  /** The HTTP status of the last step: 200 for a whole image. */
   readonly status: number;
   readonly digest: string | undefined;
-  /** What the registry says of a refusal. */
+  /** The registry's message if it refused. */
   readonly message: string | undefined;
 }
 
 export interface OciClient {
-  /** Pulls a manifest with its config and layers; of an index, the manifest only. */
+  /** Pulls a manifest with its config and layers. For an index, pulls only the manifest. */
   pull(repository: string, reference: string): Promise<Pulled>;
-  /** Pushes an image of one layer with this content. */
+  /** Pushes an image with one layer, which holds this content. */
   push(repository: string, tag: string, content: string): Promise<Pulled>;
 }
 
 export interface OciResponse {
   readonly status: number;
-  /** By names in lower case. */
+  /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer;
 }
 
-/** Asks a registry, with a login. The path may have a host of its own. */
+/** Sends a request to a registry with a login. The path may be a URL on another host. */
 export type OciAsk = (method: string, path: string, body?: string) => Promise<OciResponse>;
 
 export function createOciClient(ask: OciAsk): OciClient {

@@ -1,4 +1,4 @@
-// The content that container clients push to a registry and pull from it, as every registry takes and gives it.
+// Blob uploads and downloads, which work alike in every registry.
 // Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 import { randomUUID } from 'node:crypto';
 import { digestOf } from './manifest.ts';
@@ -9,7 +9,7 @@ export interface OciAnswer {
   readonly body: Buffer | string;
 }
 
-/** A repository, as far as its content goes. */
+/** The blobs of a repository. */
 export interface BlobStore {
   readonly name: string;
   /** By digest. */
@@ -45,7 +45,7 @@ export function createUploads(): Uploads {
       const content = grown(id, body);
       uploads.delete(id);
       if (digest !== digestOf(content))
-        return ociError(400, 'DIGEST_INVALID', `the digest is ${digestOf(content)}; given ${digest}`);
+        return ociError(400, 'DIGEST_INVALID', `the digest is ${digestOf(content)}; got ${digest}`);
       blobs.set(digest, content);
       return {
         status: 201,

@@ -1,6 +1,6 @@
 // A resource that the program registers, and the mocked answer.
 
-/** A resource that the program asks for. */
+/** A resource that the program registers. */
 export interface Registration {
   readonly type: string;
   readonly name: string;

@@ -1,9 +1,9 @@
-// The secrets that a local cloud gives out, which only their receiver may see: kept, so that a test can search for them
-// elsewhere.
+// The secrets that a local cloud has issued. It keeps them so that a test can search for them where they must not
+// appear.
 
-/** One secret, as it was given out. */
+/** One issued secret. */
 export interface Secret {
-  /** What it is, for people who read that it was found. */
+  /** What kind of secret it is, for a test's failure message. */
   readonly what: string;
   readonly value: string;
 }

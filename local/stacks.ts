@@ -1,20 +1,20 @@
-// The stacks of a local cloud, by their names.
+// The stacks of a local cloud, by name.
 import type { Graph } from './graph.ts';
 
 export interface StacksOf<Stack> {
-  /** Deploys a graph over what the stack has: new code, settings, rules and rights; the data stays. */
+  /** Deploys a graph to the stack: replaces code, settings, rules and permissions, and keeps the data. */
   deploy(name: string, graph: Graph): Promise<void>;
-  /** @throws Error if no stack of this name was deployed */
+  /** @throws Error if no stack with this name was deployed */
   find(name: string): Stack;
   all(): readonly Stack[];
   stop(): Promise<void>;
 }
 
 /**
- * Keeps stacks by their names.
+ * Keeps stacks by name.
  *
- * @param deploy deploys a graph over what the stack has been before, if it has been
- * @param stop ends what a stack runs
+ * @param deploy deploys a graph; it receives the stack's previous deployment, if any
+ * @param stop stops what a stack runs
  */
 export function createStacksOf<Stack>(
   deploy: (name: string, graph: Graph, before: Stack | undefined) => Promise<Stack>,
@@ -28,7 +28,7 @@ export function createStacksOf<Stack>(
     find(name) {
       const found = stacks.get(name);
       if (found !== undefined) return found;
-      throw new Error(`no stack ${name} was deployed; there is ${[...stacks.keys()].join(', ')}`);
+      throw new Error(`no stack "${name}" was deployed; there are ${[...stacks.keys()].join(', ')}`);
     },
     all: () => [...stacks.values()],
     async stop() {

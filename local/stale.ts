@@ -1,12 +1,12 @@
-// What a service answered a moment ago, for reads that are served from a place that has not heard of the latest write.
+// Earlier answers of a service, for simulating reads from a replica that lags behind the latest write.
 import type { AnyCall } from './calls.ts';
 import type { Clock } from './clock.ts';
 import type { FaultBoxOf, FaultKind } from './faults.ts';
 
 export interface StaleAnswersOf<Call, Answer> {
-  /** Keeps an answer, as long as it may be needed. */
+  /** Stores an answer for as long as it may be needed. */
   keep(call: Call, answer: Answer): void;
-  /** What the same request was answered with before; undefined if it was not, or too long ago. */
+  /** Returns the earlier answer to the same request; undefined if there is none or it is too old. */
   find(call: Call, fault: FaultKind | undefined): Answer | undefined;
 }
 

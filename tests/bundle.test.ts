@@ -1,5 +1,4 @@
-// Proves that a bundle depends on the source alone, that its settings are stable, and that a broken entry is told
-// clearly.
+// Bundles: they depend only on the source, their settings are stable, and errors about a broken entry are clear.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +9,7 @@ import { bundleHandler as bundleAzureHandler } from '../azure/component/code.ts'
 import { bundleFunction, stableJson } from '../bundle.ts';
 
 const project = join(import.meta.dirname, '..');
-/** The SDK is nine tenths of it; the project has some 50 KB. */
+/** The SDK is nine tenths of it; the project is about 50 KB. */
 const BUDGET_BYTES = 410_000;
 const AZURE_BUDGET_BYTES = 850_000;
 
@@ -20,7 +19,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A function of two files and a package in CommonJS, in a folder of its own. */
+/** A function with two files and a CommonJS package, in its own folder. */
 function writeSource(name: string): string {
   const root = join(folder, name);
   mkdirSync(join(root, 'node_modules', 'greeter'), { recursive: true });
@@ -41,7 +40,7 @@ describe('the bundle', () => {
     expect(other.files).toEqual(one.files);
   });
 
-  it('is one module that runs, without what is not reached', async () => {
+  it('is one module that runs, without unused code', async () => {
     const { files, bytes } = bundleFunction({ entry: writeSource('runs'), settings: {} });
     const written = join(folder, 'index.mjs');
     writeFileSync(written, files['index.mjs']);
@@ -52,7 +51,7 @@ describe('the bundle', () => {
     expect(bytes['index.mjs']).toBe(Buffer.byteLength(files['index.mjs']));
   });
 
-  it('takes another file for a package where it is told to, and leaves out what the host supplies', () => {
+  it('replaces a package with a file, and omits packages that the host provides', () => {
     const entry = writeSource('replaced');
     const replacement = join(folder, 'replacement.ts');
     writeFileSync(replacement, "export const greet = (name: string): string => 'replaced ' + name;\n");
@@ -70,7 +69,7 @@ describe('the bundle', () => {
     expect(await assets['settings.json']?.text).toBe('{\n  "b": 1\n}\n');
   });
 
-  it('puts further files into the archive, and code before everything else', async () => {
+  it('puts additional files into the archive, and the banner before the code', async () => {
     const entry = writeSource('more');
     writeFileSync(entry, "export const handler = async (): Promise<string> => require('node:path').sep;\n");
     const banner = "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);";
@@ -91,7 +90,7 @@ describe('the bundle', () => {
     expect(await handler()).toBe('/');
   });
 
-  it('leaves out data that nobody uses, in files that hold nothing else', async () => {
+  it('drops unused data from data files', async () => {
     const entry = writeSource('data');
     const data =
       "const key = 'longEnough';\nexport var used = [1, { [key]: 'used' }];\nexport var unused = [\n  2, { [key]: 'unused' }\n];\n";
@@ -114,21 +113,21 @@ describe('the bundle', () => {
     );
   });
 
-  it('says where the source is wrong', () => {
+  it('says where the source has an error', () => {
     const entry = join(folder, 'broken.ts');
     writeFileSync(entry, 'export const handler = ;\n');
     expect(() => bundleFunction({ entry, settings: {} })).toThrow('broken.ts:1:23: Unexpected ";"');
   });
 
-  it('asks for an absolute path', () => {
+  it('requires an absolute path', () => {
     expect(() => bundleFunction({ entry: 'handler.ts', settings: {} })).toThrow(
-      "bundling needs the absolute path of a function's entry, not handler.ts",
+      'the entry of a function must be an absolute path; given handler.ts',
     );
   });
 });
 
 describe('the settings', () => {
-  it('are the same text whatever the order of their keys', () => {
+  it('are the same text for any order of their keys', () => {
     expect(stableJson({ b: { d: [{ f: 1, e: 2 }], c: null }, a: 'x' })).toBe(
       stableJson({ a: 'x', b: { c: null, d: [{ e: 2, f: 1 }] } }),
     );
@@ -176,7 +175,7 @@ describe("the Azure function's bundle", () => {
 
   it('has the same bytes from a copy of the project', async () => {
     const copy = join(folder, 'azure-copy');
-    // package.json says that the files are modules, which decides how a package in CommonJS is read.
+    // package.json declares the files as modules, which decides how a CommonJS package is read.
     for (const part of ['azure', 'shared', 'bundle.ts', 'package.json'])
       cpSync(join(project, part), join(copy, part), { recursive: true });
     symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'), 'dir');
@@ -188,7 +187,7 @@ describe("the Azure function's bundle", () => {
     expect(other.files).toEqual(original.files);
   });
 
-  it('loads beside nothing but what the host supplies, and registers its two triggers there', () => {
+  it('loads with only the packages that the host provides, and registers its two triggers', () => {
     const deployed = join(folder, 'deployed');
     const core = join(deployed, 'node_modules', '@azure', 'functions-core');
     mkdirSync(core, { recursive: true });

@@ -1,4 +1,4 @@
-// Makes a stray console call fail the test that made it. A test that expects one replaces the method itself.
+// Fails a test that makes a stray console call. A test that expects a call replaces the method itself.
 import { afterAll, afterEach } from 'vitest';
 
 const METHODS = ['debug', 'dir', 'error', 'info', 'log', 'table', 'trace', 'warn'] as const;
@@ -20,5 +20,5 @@ function failOnCalls(): void {
 }
 
 afterEach(failOnCalls);
-// For calls outside any test: while a file is loaded, or after its last test.
+// Catches calls outside tests: while a file loads, or after its last test.
 afterAll(failOnCalls);

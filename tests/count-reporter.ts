@@ -1,7 +1,7 @@
-// Ends a run with one plain line, `12 passed, 0 failed`, for people and machines that read only that.
+// Ends a run with one plain line, such as `12 passed, 0 failed`, that people and scripts can read.
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** A file that could not be loaded, and an error outside any test, count as failed. */
+/** Counts a file that cannot be loaded, and an error outside tests, as failed. */
 export const countReporter: Reporter = {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors) {
     const states = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state));

@@ -1,6 +1,6 @@
-// What the Logic App makes of an event, without running it: for messages that a test puts on the queue itself.
+// Messages as the Logic App creates them from events, for tests that put messages on the queue themselves.
 
-/** The message of an event, but for the time at which it came. */
+/** The message of an event, without the time of its arrival. */
 export function forwarded(event: { readonly id: string; readonly [key: string]: unknown }) {
   const { properties, assessmentEventDataEnrichment } = event as Readonly<Record<string, object | undefined>>;
   const { resourceDetails, resourceAdditionalData } = (properties ?? {}) as Readonly<Record<string, unknown>>;
@@ -12,7 +12,7 @@ export function forwarded(event: { readonly id: string; readonly [key: string]: 
   };
 }
 
-/** As `string()` of the workflow's language writes it. */
+/** The format of `string()` in the workflow language. */
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return '';
   return typeof value === 'string' ? value : JSON.stringify(value);

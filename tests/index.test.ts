@@ -27,7 +27,7 @@ describe('a fresh program', () => {
       'The config of this stack is invalid:',
       'pullgate:mode is "off": expected one of enforce, audit',
       'pullgate:sweepHours is 0: expected a whole number of hours, 1 to 24',
-      'pullgate:typo is 1: expected no such key (check its spelling)',
+      'pullgate:typo: unknown key',
       'pullgate:policy.images is "some": expected one of tagged, all',
     ]);
     expect(error?.loaded).toContain('index.ts');

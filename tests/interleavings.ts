@@ -1,17 +1,17 @@
-// Runs two workers in every order of their steps that can make a difference: two orders that only swap neighbouring
-// steps on different things, or two reads of one thing, are one. (Sleep sets, as in P. Godefroid, Partial-Order Methods
-// for the Verification of Concurrent Systems, 1996.)
+// Runs two workers in every order of their steps that can make a difference. Orders that differ only by swapping
+// adjacent steps on different things, or two reads of one thing, count as the same. The algorithm uses sleep sets (P.
+// Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996).
 
-/** What a step touches. Steps that nobody else can notice need no turn. */
+/** What a step reads or writes. Steps that the other worker cannot notice need no turn. */
 export interface Step {
   readonly thing: string;
   readonly writes: boolean;
 }
 
-/** Waits for the worker's turn to do a step. */
+/** Waits until the worker may do a step. */
 export type Turn = (step: Step) => Promise<void>;
 
-/** A pair of workers over a world of their own, and what to check when both are done. */
+/** Two workers with their own world, and the check to run when both are done. */
 export interface Race {
   readonly workers: readonly [(turn: Turn) => Promise<unknown>, (turn: Turn) => Promise<unknown>];
   readonly check: () => Promise<void> | void;
@@ -19,23 +19,20 @@ export interface Race {
 
 type Worker = 0 | 1;
 
-/**
- * Where to leave a run that is known: its turns so far, and the worker that need not go next, since that has been
- * tried.
- */
+/** Where to branch off from an earlier run: its turns so far, and the worker that has already been tried next. */
 interface Branch {
   readonly turns: readonly Worker[];
   readonly asleep: Worker | undefined;
 }
 
-/** Tries every interleaving, or so many of them from all over. Answers how many. */
+/** Runs every interleaving, or at most this many of them, spread over all. Returns how many. */
 export async function everyInterleaving(
   newRace: () => Promise<Race> | Race,
   atMost = Number.POSITIVE_INFINITY,
 ): Promise<number> {
   const untried: Branch[] = [{ turns: [], asleep: undefined }];
   let count = 0;
-  // Where not all are tried, turns with the newest and the oldest: branches late and early in a run.
+  // With a limit, alternate between the newest and the oldest branch, to cover late and early branches of a run.
   const next = () => (atMost < Number.POSITIVE_INFINITY && count % 2 === 1 ? untried.shift() : untried.pop());
   for (let branch = next(); branch !== undefined && count < atMost; branch = next()) {
     const race = await newRace();
@@ -50,7 +47,8 @@ export async function everyInterleaving(
 }
 
 /**
- * One run: the turns of the branch, then the first worker's as long as it can, noting where the other could have gone.
+ * Runs one interleaving: the turns of the branch, then the first worker for as long as possible. Records the points
+ * where the other worker could have continued.
  */
 async function run({ workers }: Race, { turns: prefix, asleep: from }: Branch) {
   const stage = open(workers);
@@ -65,7 +63,7 @@ async function run({ workers }: Race, { turns: prefix, asleep: from }: Branch) {
     if (first === undefined) break;
     const depth = turns.length;
     if (depth === prefix.length) asleep = from;
-    // Only the sleeper is left: whatever follows has been seen in the other order.
+    // Only the sleeping worker is left: another order has already covered the rest.
     if (second === undefined && first === asleep) isNew = false;
     const planned = prefix[depth];
     const next = planned ?? ready.find((worker) => worker !== asleep) ?? first;
@@ -85,7 +83,7 @@ function dependOn(one: Step | undefined, other: Step | undefined): boolean {
   return one !== undefined && other !== undefined && one.thing === other.thing && (one.writes || other.writes);
 }
 
-/** Starts both workers and holds each back before its steps. */
+/** Starts both workers and stops each before each of its steps. */
 function open(workers: Race['workers']) {
   const steps: [Step | undefined, Step | undefined] = [undefined, undefined];
   const continues: [(() => void) | undefined, (() => void) | undefined] = [undefined, undefined];
@@ -107,12 +105,12 @@ function open(workers: Race['workers']) {
     }
   };
   const finished = Promise.all([start(0), start(1)]);
-  // A worker's failure is that of the whole run; until it is awaited there, nobody else shall complain.
+  // `run` awaits this and reports a worker's failure. Until then, the rejection counts as handled.
   finished.catch(() => {});
   const isStill = () => ([0, 1] as const).every((worker) => done[worker] || steps[worker] !== undefined);
   return {
     finished,
-    /** When each worker waits for its turn or is done: the steps that they wait for. */
+    /** Resolves when each worker waits for its turn or is done. Returns the steps that they wait for. */
     async waiting(): Promise<readonly [Step | undefined, Step | undefined]> {
       while (!isStill()) await new Promise<void>((resolve) => (changed = resolve));
       return [...steps];

@@ -1,4 +1,4 @@
-// A program of the project as a terminal runs it: in a process group of its own, of which nothing may be left.
+// Runs a program of the project like a terminal does: in its own process group, which must be empty in the end.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -6,26 +6,23 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { CACHE } from '../local/cache.ts';
 
-/**
- * For the environment of a program of the project: tests start some hundred, and each would compile the same code
- * again.
- */
+/** A compile cache for the programs: the tests start about a hundred, and each would compile the same code again. */
 export const COMPILED = { NODE_COMPILE_CACHE: join(CACHE, 'programs') };
 
 const PROJECT = join(import.meta.dirname, '..');
 const POLL_MILLISECONDS = 20;
-/** npm neither asks the registry for a newer npm nor writes a log file. */
+/** Keeps npm from checking for a newer npm and from writing a log file. */
 const QUIET_NPM = { npm_config_update_notifier: 'false', npm_config_logs_max: '0' };
 
 export interface Started {
   readonly child: ChildProcess;
-  /** What it has written so far. */
+  /** The output so far. */
   readonly said: () => string;
   /** How it ended. */
   readonly ended: Promise<number | null>;
 }
 
-/** Starts a program, a path in the project, with nothing in its environment but the path, and what is given. */
+/** Starts a program of the project. Its environment has only PATH and the given variables. */
 export function startProgramOf(
   path: string,
   words: readonly string[] = [],
@@ -34,7 +31,7 @@ export function startProgramOf(
   return start([process.execPath, join(PROJECT, path), ...words], environment);
 }
 
-/** Starts `npm start -- ...words`: npm itself is the child. */
+/** Starts `npm start -- ...words`, with npm as the child process. */
 export function startNpm(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
   return start(['npm', 'start', '--', ...words], { ...QUIET_NPM, ...environment });
 }
@@ -52,9 +49,9 @@ function start([file = '', ...words]: readonly string[], environment: Readonly<R
 }
 
 /**
- * Waits until the program has written this. The only limit is the test's own timeout.
+ * Waits until the program has written this text. The only limit is the test's timeout.
  *
- * @throws Error if it ends without it
+ * @throws Error if the program ends without writing it
  */
 export async function waitForOutput({ child, said }: Started, text: string): Promise<void> {
   while (!said().includes(text)) {
@@ -64,7 +61,7 @@ export async function waitForOutput({ child, said }: Started, text: string): Pro
   }
 }
 
-/** Presses Ctrl-C: every process of the group gets the signal. */
+/** Presses Ctrl-C: sends the signal to every process of the group. */
 export function interrupt({ child }: Started): void {
   process.kill(-(child.pid ?? 0), 'SIGINT');
 }
@@ -74,16 +71,16 @@ export function killGroup({ child }: Started): void {
   try {
     process.kill(-(child.pid ?? 0), 'SIGKILL');
   } catch {
-    // None is left.
+    // No process is left.
   }
 }
 
-/** Waits until no process of the group runs. The only limit is the test's own timeout. */
+/** Waits until no process of the group runs. The only limit is the test's timeout. */
 export async function expectNoneLeft({ child }: Started): Promise<void> {
   while (isRunning(child.pid ?? 0)) await setTimeout(POLL_MILLISECONDS);
 }
 
-/** Does a process of this group run? One that has ended but was not waited for does not. */
+/** Is a process of this group running? A zombie process does not count. */
 export function isRunning(group: number): boolean {
   try {
     process.kill(-group, 0);

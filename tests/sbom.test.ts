@@ -1,5 +1,4 @@
-// Proves that a bill of materials names what is in a bundle, all of it and nothing else, and that it is the same for
-// the same source.
+// SBOMs: they list exactly the packages in a bundle, and are the same for the same source.
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,19 +21,19 @@ interface Bill {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
-/** A bundle of these files. */
+/** A bundle with these files. */
 function bundleOf(...inputs: readonly string[]): Pick<Bundle, 'files' | 'inputs'> {
   return { files: { 'index.mjs': 'export {};', 'settings.json': '{}' }, inputs };
 }
 
-/** Installs a package in this folder, and answers with one of its files. */
+/** Installs a package in this folder, and returns one of its files. */
 function install(at: string, name: string, version: string): string {
   mkdirSync(join(folder, at), { recursive: true });
   writeFileSync(join(folder, at, 'package.json'), JSON.stringify({ name, version }));
   return join(folder, at, 'dist', 'index.js');
 }
 
-/** A package as npm describes it. */
+/** A package as `npm sbom` describes it. */
 function described(ref: string, hashAlgorithm = 'SHA-512'): NpmComponent {
   const version = ref.slice(ref.lastIndexOf('@') + 1);
   const purl = `pkg:npm/${ref.replace(/^@/, '%40')}`;
@@ -47,8 +46,8 @@ function bill(inputs: readonly string[], components: readonly NpmComponent[]): B
   return JSON.parse(sbomOf('example', bundleOf(...inputs), npm)) as Bill;
 }
 
-describe('a bill of materials', () => {
-  it('names a package once, as npm describes it but for the name of its folder and what else npm may say', () => {
+describe('an SBOM', () => {
+  it('lists a package once, with the fields of npm except its folder name and optional data', () => {
     const file = install('node_modules/ms', 'ms', '2.1.3');
     const npm = {
       ...described('ms@2.1.3'),
@@ -78,11 +77,11 @@ describe('a bill of materials', () => {
     ['node_modules/a/node_modules/@b/c', '@b/c'],
     ['node_modules/@a/old', '@a/new'],
     ['node_modules/alias', 'real'],
-  ])('knows the package in %s: %s', (at, name) => {
+  ])('identifies the package in %s as %s', (at, name) => {
     expect(packagesIn(bundleOf(install(at, name, '1.0.0-rc.1')))).toEqual([`${name}@1.0.0-rc.1`]);
   });
 
-  it('names a version once that is installed in two folders, and two versions twice', () => {
+  it('lists a version in two folders once, and two versions separately', () => {
     const files = [
       install('node_modules/c/node_modules/a', 'a', '2.0.0'),
       install('node_modules/a', 'a', '1.0.0'),
@@ -93,18 +92,18 @@ describe('a bill of materials', () => {
   });
 
   it.each<[string, readonly NpmComponent[]]>([
-    ['is not in the lock file, or for development only', []],
-    ['is locked in another version', [described('a@1.0.1')]],
+    ['is not in the lock file, or only a development dependency', []],
+    ['is locked at another version', [described('a@1.0.1')]],
     ['has no hash', [{ 'bom-ref': 'a@1.0.0', type: 'library', version: '1.0.0', purl: 'pkg:npm/a@1.0.0' }]],
     ['has a weak hash', [described('a@1.0.0', 'SHA-1')]],
   ])('is refused if a package %s', (_what, components) => {
     expect(() => bill([install('node_modules/a', 'a', '1.0.0')], components)).toThrow(
-      'the bundle has code of a@1.0.0, and package-lock.json has to name it, with a sha512 and not for development only; npm sbom says ',
+      'the bundle contains code of a@1.0.0, so package-lock.json must list it with a sha512 hash and not only as a development dependency; npm sbom has ',
     );
   });
 });
 
-describe('the bills of both bundles', () => {
+describe('the SBOMs of both bundles', () => {
   let written: Readonly<Record<string, string>>;
   let bundles: Readonly<Record<string, Bundle>>;
   beforeAll(() => {
@@ -116,7 +115,7 @@ describe('the bills of both bundles', () => {
   it.each([
     ['aws.cdx.json', 'pullgate-aws', 'pkg:npm/%40aws-sdk/client-ecr@'],
     ['azure.cdx.json', 'pullgate-azure', 'pkg:npm/%40azure/monitor-query-logs@'],
-  ])('%s is what the deployed code is made of', (file, name, example) => {
+  ])('%s lists the packages of the deployed code', (file, name, example) => {
     const { bomFormat, specVersion, metadata, components } = JSON.parse(written[file] ?? '') as Bill;
     const bundle = bundles[file];
     if (bundle === undefined) throw new Error(`no bundle of ${file}`);
@@ -135,14 +134,14 @@ describe('the bills of both bundles', () => {
     for (const one of components) expect([one.purl, one.licenses?.length]).toEqual([one.purl, 1]);
   });
 
-  it('would be refused with code of a package that is there for development only', () => {
+  it('are refused if the bundle contains code of a development dependency', () => {
     const { name, version } = JSON.parse(readFileSync(join(project, 'node_modules/vitest/package.json'), 'utf8'));
     const code = bundleOf(join(project, 'node_modules/vitest/dist/index.js'));
     expect(packagesIn(code)).toEqual([`${name}@${version}`]);
-    expect(() => sbomOf('example', code, npmSbom(project))).toThrow(`the bundle has code of vitest@${version}`);
+    expect(() => sbomOf('example', code, npmSbom(project))).toThrow(`the bundle contains code of vitest@${version}`);
   });
 
-  it('have the same bytes again: nothing of the settings, of the time or of chance is in them', () => {
+  it('have the same bytes every time: they contain no settings, times or random numbers', () => {
     const { 'aws.cdx.json': aws, 'azure.cdx.json': azure } = bundles;
     if (aws === undefined || azure === undefined) throw new Error('both bundles are needed');
     const npm = npmSbom(project);

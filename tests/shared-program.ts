@@ -1,4 +1,4 @@
-// One process for all test files that run the Pulumi program: to load Pulumi takes longer than most of them.
+// One process for all test files that run the Pulumi program, because loading Pulumi takes longer than most tests.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

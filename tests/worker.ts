@@ -1,4 +1,4 @@
-// What a worker in the test's own process is made of: the settings of a deployed graph, and SDK clients of the local
+// The parts of a worker in the test's own process: the settings of a deployed graph, and SDK clients for the local
 // cloud.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ECRClient } from '@aws-sdk/client-ecr';
@@ -11,7 +11,7 @@ import type { LocalAws } from '../local/aws/cloud.ts';
 import type { Credentials } from '../local/aws/principals.ts';
 import type { Graph } from '../local/graph.ts';
 
-/** What the deployed function would be told, from the graph's outputs. */
+/** The settings of the deployed function, from the graph's outputs. */
 export function settingsOf({ outputs }: Graph): Settings {
   const {
     settings,
@@ -24,7 +24,7 @@ export function settingsOf({ outputs }: Graph): Settings {
   return { ...rest, topicArn, ...parseStackSettings(JSON.stringify(settings)) };
 }
 
-/** The clients of somebody. */
+/** The clients of a principal. */
 export function clientsOf(cloud: LocalAws, credentials: Credentials): Clients {
   const config = cloud.clientConfig(credentials);
   return {

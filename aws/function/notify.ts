@@ -4,10 +4,13 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { Notice } from '../../shared/gate/record.ts';
 import { renderNotice } from '../../shared/report/notice-text.ts';
 
+/** The statement in the repository policy names the exempt principals. */
+const EFFECT_OF_CLOSING = 'Pulls are blocked for everyone except exempt principals.';
+
 /** Publishes notices. The message attributes let subscribers filter them. */
 export function createNotifier(client: SNSClient, topicArn: string): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const { subject, text } = renderNotice(gate, notice);
+    const { subject, text } = renderNotice(gate, notice, EFFECT_OF_CLOSING);
     const attribute = (value: string) => ({ DataType: 'String', StringValue: value });
     await client.send(
       new PublishCommand({

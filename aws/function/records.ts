@@ -117,6 +117,8 @@ async function* listGates({ client, tableName }: Source, registry: string): Retu
     FilterExpression: 'begins_with(id, :prefix)',
     ExpressionAttributeNames: { '#state': 'state' },
     ExpressionAttributeValues: { ':prefix': { S: prefix } },
+    // A pause must not miss a gate that was closed a moment ago.
+    ConsistentRead: true,
   };
   for await (const page of paginateScan({ client }, request)) {
     for (const { id, state } of page.Items ?? []) {

@@ -9,6 +9,9 @@ import type { Mailer } from './clients.ts';
 import type { Log } from './log.ts';
 import type { Table } from './records.ts';
 
+/** The attribute `readEnabled: false` applies to every principal. */
+const EFFECT_OF_CLOSING = 'Pulls are blocked for everyone.';
+
 /** Sends notices to the recipients. Without recipients, it logs the notices. */
 export function createNotifier(
   mailer: Mailer | undefined,
@@ -16,7 +19,7 @@ export function createNotifier(
   log: Log,
 ): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const message = renderNotice(gate, notice);
+    const message = renderNotice(gate, notice, EFFECT_OF_CLOSING);
     if (mailer === undefined) log({ kind: 'notice', change: notice.kind, ...gate, ...message });
     else await send(mailer, recipients, message);
   };
@@ -57,7 +60,7 @@ export async function deliverPending(
     }
   }
   const messages = late.flatMap(({ value: record }) =>
-    record.pending.map((notice) => renderNotice(record.gate, notice)),
+    record.pending.map((notice) => renderNotice(record.gate, notice, EFFECT_OF_CLOSING)),
   );
   const [first, ...others] = messages;
   if (first === undefined) return 0;

@@ -1,5 +1,5 @@
-// The naive design on AWS, for comparison: an invocation and a policy write for each finding event; no record, no
-// grouping, no notice.
+// The naive design on AWS, for comparison: one invocation and one policy write per finding event, without records,
+// grouping or notices.
 import {
   ECRClient,
   GetRepositoryPolicyCommand,
@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-ecr';
 import type { SQSEvent } from 'aws-lambda';
 
-/** What is read of an event. */
+/** The fields of an event that are read. */
 interface FindingEvent {
   readonly detail?: {
     readonly status?: string;
@@ -31,7 +31,7 @@ const STATEMENT = {
 };
 const client = new ECRClient({});
 
-/** What Lambda calls, with one event each time. */
+/** The Lambda handler, which receives one event at a time. */
 export async function handler({ Records: records }: SQSEvent): Promise<void> {
   for (const { body } of records) {
     const { detail }: FindingEvent = JSON.parse(body);
@@ -40,7 +40,7 @@ export async function handler({ Records: records }: SQSEvent): Promise<void> {
   }
 }
 
-/** Whatever stands there is kept: a design that threw it away would be cheaper by a read, and wrong. */
+/** Existing statements are kept. Dropping them would save a read, but would be wrong. */
 async function close(repositoryName: string): Promise<void> {
   const { Version, Statement } = await policyOf(repositoryName);
   const others = Statement.filter(({ Sid }) => Sid !== STATEMENT.Sid);

@@ -1,10 +1,10 @@
-// The naive design on Azure, for comparison: an invocation and a lock for each finding event; no record, no grouping,
-// no notice.
+// The naive design on Azure, for comparison: one invocation and one lock per finding event, without records, grouping
+// or notices.
 import { ContainerRegistryClient } from '@azure/container-registry';
 import { app } from '@azure/functions';
 import { ManagedIdentityCredential } from '@azure/identity';
 
-/** What the Logic App puts on the queue, as far as it is read. */
+/** The fields of the Logic App's message that are read. */
 interface Identifiers {
   readonly assessment?: string;
   /** JSON text. */

@@ -1,5 +1,4 @@
-// Puts the naive design in the place of the stack's function: the same graph with other code, and a message an
-// invocation.
+// Replaces the stack's function with the naive design: the same graph with other code, and one message per invocation.
 import { join } from 'node:path';
 import { bundleFunction } from '../../bundle.ts';
 import type { Graph, GraphResource } from '../../local/graph.ts';
@@ -9,13 +8,13 @@ const CLOUDS = {
   azure: {
     entry: join(import.meta.dirname, 'azure.ts'),
     external: ['@azure/functions-core', 'open'],
-    // Azure's packages in CommonJS ask for Node's own modules by `require`, which a module does not have.
+    // Azure's CommonJS packages load Node's modules with `require`, which ES modules lack.
     banner: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
   },
 } as const;
 const MAPPING = 'aws:lambda/eventSourceMapping:EventSourceMapping';
 
-/** The stack's graph with the naive function in it. On Azure the host hands over a message an invocation anyway. */
+/** The stack's graph with the naive function. On Azure, the host delivers one message per invocation anyway. */
 export function naive(graph: Graph, cloud: keyof typeof CLOUDS): Graph {
   const { files } = bundleFunction({ ...CLOUDS[cloud], settings: {} });
   const code = { 'index.mjs': files['index.mjs'] };

@@ -194,7 +194,7 @@ function strangeKeys(root: Node, { prefix }: Paths): readonly Problem[] {
   return [...unknown, ...misplaced].map((key) => ({ key, given: valueAt(root, [key]), allowed: NO_SUCH_KEY }));
 }
 
-const NO_SUCH_KEY = 'no such key here (check its spelling and position)';
+const NO_SUCH_KEY = 'unknown key here (check its spelling and position)';
 
 /** `pulumi config --json` wraps each value, and prints an object a second time as `objectValue`. */
 function configPath(root: Node, key: string): JSONPath {

@@ -172,7 +172,7 @@ function exemptedLine({ finding, exemption, until }: ExemptedAnswer, now: Instan
   const text = (() => {
     switch (exemption.kind) {
       case 'exception':
-        return `${what} is excepted${end}${exemption.exception.untilFixed ? ', or until a fix exists' : ''}: ${plain(exemption.exception.reason)}`;
+        return `${what} is exempted by an exception${end}${exemption.exception.untilFixed ? ', or until a fix exists' : ''}: ${plain(exemption.exception.reason)}`;
       case 'grace':
         return `${what} is in its grace period${end}`;
       case 'suppressed':

@@ -1,4 +1,4 @@
-// The story's AWS: ECR and Amazon Inspector, where what closes is a repository, by a statement in its policy.
+// The story on AWS, with ECR and Amazon Inspector: a gate is a repository, and a statement in its policy closes it.
 
 import { allowing } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
@@ -10,10 +10,10 @@ const INSPECTOR =
 const TEAM_STATEMENT = `{"Sid":"PartnerMayPull","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::210987654321:root"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}`;
 const TEAM_POLICY = `{"Version":"2012-10-17","Statement":[${TEAM_STATEMENT}]}`;
 
-/** Of this account, up to the last name. */
+/** The ARN of a role in this account, up to its name. */
 const OWN_ROLE = /arn:aws:iam::123456789012:role\/(?:[^"/]+\/)*/g;
 
-/** Starts it, with the stack deployed. */
+/** Starts the cloud, with the stack deployed. */
 export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
   const acts = await startAwsActs(graph);
   const { cloud, name, scanner } = acts;
@@ -24,12 +24,12 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
   return {
     name,
     scanner,
-    gate: 'a repository, by a statement in its policy',
-    delay: 'Inspector’s scan, plus up to aws.batchWindowSeconds (5 by default)',
+    gate: 'Each repository is a gate. A statement in its policy closes it.',
+    delay: 'Inspector’s scan plus up to aws.batchWindowSeconds (default: 5)',
     typePrefix: 'aws:',
     createRepository() {
       cloud.ecr.createRepository(REPOSITORY, { policyText: TEAM_POLICY });
-      return ['The repository has a policy of its own, by which a partner may pull.'];
+      return ['The repository already has a policy, which lets a partner pull.'];
     },
     async push(tag, content) {
       const pushed = await acts.push(REPOSITORY, tag, content);
@@ -46,14 +46,14 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
       check('pullgate’s statement in the repository’s policy', policy().includes('"Sid":"Pullgate'), true);
       check('the team’s statement byte for byte as it was', policy().includes(TEAM_STATEMENT), true);
       const words =
-        'The repository’s policy now. pullgate added its statement (+), which blocks all pulls except those of the roles that it names; they scan, fetch fixes and push them (“…/” stands for “arn:aws:iam::123456789012:role/” and the path). The partner’s own is untouched:';
+        'The repository’s policy now. pullgate added its statement (+). It blocks pulls by everyone except the listed roles, which scan images or deliver fixes (“…/” stands for “arn:aws:iam::123456789012:role/” and the path). The partner’s statement is unchanged:';
       return [{ kind: 'text', text: words }, ...statementLines(policy())];
     },
     async whatStaysPossible(closedTag, fixedTag) {
       check('the scanner’s pull', (await inspector.pull(REPOSITORY, closedTag)).status, 200);
       check(`production’s pull of ${fixedTag}`, (await acts.pull(REPOSITORY, fixedTag)).status, 403);
       return [
-        `Inspector’s pull of ${closedTag}: 200. The scanner and the stack’s exempt roles still can; for everybody else ECR closes a repository only as a whole: production’s pull of ${fixedTag}: 403, for as long as ${closedTag} is there.`,
+        `Inspector’s pull of ${closedTag}: 200. The scanner and the exempt roles can still pull. For everyone else, ECR can block only the whole repository. Production’s pull of ${fixedTag}: 403, as long as ${closedTag} keeps the gate closed.`,
       ];
     },
     async forgetFinding(tag) {
@@ -68,7 +68,7 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
     },
     showOpen() {
       check('the policy', policy(), TEAM_POLICY);
-      return 'The policy is byte for byte what it was at first.';
+      return 'The repository’s policy is the original again, byte for byte.';
     },
     redeploy: acts.redeploy,
     lastDecision: () => lastDecisionIn(cloud.logs),
@@ -80,7 +80,7 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
   };
 }
 
-/** The statements of a policy; roles of this account by their last name, which is enough to know them by. */
+/** The statements of a policy. Roles of this account are shortened to their names. */
 function statementLines(policyText: string): readonly Line[] {
   const { Statement: statements } = JSON.parse(policyText) as { readonly Statement: readonly unknown[] };
   return statements.map((statement) => {

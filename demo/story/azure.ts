@@ -1,12 +1,11 @@
-// The story's Azure: a container registry and Defender for Cloud, where what closes is one image, by an attribute of
-// its manifest.
+// The story on Azure, with ACR and Defender for Cloud: a gate is one image, and an attribute of its manifest closes it.
 
 import type { Graph } from '../../local/graph.ts';
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { REGISTRY, startAzureActs } from '../acts-azure.ts';
 import { check, lastDecisionIn, REPOSITORY, type StoryCloud, VULNERABILITY } from './cloud.ts';
 
-/** Starts it, with the stack deployed. */
+/** Starts the cloud, with the stack deployed. */
 export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
   const acts = await startAzureActs(graph);
   const { cloud, name, scanner } = acts;
@@ -17,8 +16,8 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
   return {
     name,
     scanner,
-    gate: 'one image, by an attribute of its manifest',
-    delay: 'Defender’s scan, plus the minutes until its row is in Log Analytics',
+    gate: 'Each image is a gate. An attribute of its manifest closes it.',
+    delay: 'Defender’s scan plus the minutes until its row reaches Log Analytics',
     typePrefix: 'azure-native:',
     createRepository: () => [],
     push: (tag, content) => acts.push(REPOSITORY, tag, content),
@@ -29,8 +28,8 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
       const { length: times } = await cloud.runUntilIdle({ advance: true });
       const minutes = Math.round((cloud.clock.now().getTime() - before) / MINUTE_MILLISECONDS);
       return [
-        'It names the CVE by its id alone, so the severity is that of its recommendation.',
-        `Defender’s event is only a request to observe the image; only the row in Log Analytics can close the gate. The row lags, so the message is retried until it is there: here at the ${ordinal(times)} observation, ${minutes} minutes later by the cloud’s clock.`,
+        'It lists the CVE without a severity, so pullgate uses the severity of the recommendation.',
+        `Defender’s event only triggers an observation; only the row in Log Analytics can close the gate. The row arrives later, so the message is retried until then: here until the ${ordinal(times)} observation, after ${minutes} minutes on the cloud’s clock.`,
       ];
     },
     showClosed(tag) {
@@ -38,7 +37,7 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
       check('the repository’s readEnabled', registry.attributes(REPOSITORY).readEnabled, true);
       const { readEnabled: changed, ...others } = registry.attributes(REPOSITORY, imageOf(tag));
       const words =
-        'The manifest’s attributes now. pullgate changed one (+), which blocks all pulls of the image, by any tag or digest:';
+        'The manifest’s attributes now. pullgate changed one (+), which blocks all pulls of the image, by tag or by digest:';
       return [
         { kind: 'text', text: words },
         { kind: 'kept', value: others },
@@ -49,7 +48,7 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
       check(`production’s pull of ${fixedTag}`, (await acts.pull(REPOSITORY, fixedTag)).status, 200);
       check(`${closedTag} is closed`, readEnabled(closedTag), false);
       return [
-        `Only the image is closed: production’s pull of ${fixedTag}, in the same repository: 200. (azure.granularity: repository closes them all, as on AWS.)`,
+        `Only the image ${closedTag} is closed. Production’s pull of ${fixedTag} from the same repository: 200. (azure.granularity: repository would close the whole repository, as on AWS.)`,
       ];
     },
     async forgetFinding(tag) {
@@ -60,11 +59,11 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
     async prove(tag) {
       await acts.scanClean(imageOf(tag));
       await acts.runUntilIdle();
-      return { how: `The advisory is corrected: Defender assesses ${tag} anew, as Healthy.`, pullable: tag };
+      return { how: `The advisory is corrected, and Defender reassesses ${tag} as Healthy.`, pullable: tag };
     },
     showOpen(tag) {
       check('the manifest’s readEnabled', readEnabled(tag), true);
-      return 'All of the manifest’s attributes are what they were at first.';
+      return 'All attributes of the manifest have their original values.';
     },
     redeploy: acts.redeploy,
     lastDecision: () => lastDecisionIn(cloud.logs),

@@ -1,49 +1,49 @@
-// What the story asks of a cloud, and what is the same on each: the repository, its image's vulnerability, and how a
-// step is checked.
+// The interface of a cloud in the story, and what the clouds share: the repository, the vulnerability, and the checks
+// of a step.
 
 import type { Graph } from '../../local/graph.ts';
 import type { Pulled } from '../../local/oci-client.ts';
 import type { Found, Mail } from '../acts.ts';
 
-/** One line of a step: words, or data, which is new (`added`) or was there before (`kept`). */
+/** One line of a step: text, or data that is new (`added`) or was there before (`kept`). */
 export type Line =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'kept' | 'added'; readonly value: unknown };
 
-/** A cloud as the story moves it. Every method ends when the cloud has nothing more to do. */
+/** A cloud in the story. Every method waits until the cloud has nothing left to do. */
 export interface StoryCloud {
-  /** As the story's lines are marked with it. */
+  /** The label of the cloud's lines. */
   readonly name: string;
   /** The scanner's name. */
   readonly scanner: string;
-  /** What is closed there, for the sentence "what closes is ...". */
+  /** A sentence or two: what a gate is there, and what closes it. */
   readonly gate: string;
-  /** What the types of its resources begin with. */
+  /** The prefix of the types of its resources. */
   readonly typePrefix: string;
-  /** Makes the repository, if a push does not, and says what is special about it. */
+  /** Creates the repository, unless a push does. Returns sentences about what is special. */
   createRepository(): readonly string[];
   /** Pushes an image as CI. */
   push(tag: string, content: string): Promise<Pulled>;
   /** Pulls an image as production. */
   pull(tag: string): Promise<Pulled>;
-  /** Finds the vulnerability in an image, and says what is special about how pullgate learns of it. */
+  /** Makes the scanner find the vulnerability in an image. Returns sentences about what is special. */
   scanFinds(tag: string): Promise<readonly string[]>;
-  /** Shows that the gate of an image is closed, and by what, and checks that nothing else has changed. */
+  /** Checks that the image's gate is closed and that nothing else changed. Returns the lock to show. */
   showClosed(tag: string): readonly Line[];
-  /** Shows what stays possible while the gate of the image is closed and the fix is there too. */
+  /** Checks what is still possible while the gate is closed and the fix is pushed. Returns sentences about it. */
   whatStaysPossible(closedTag: string, fixedTag: string): Promise<readonly string[]>;
-  /** The scanner has no word of the image any more, and says nothing of it; says how that happens. */
+  /** Makes the finding disappear without proof. Returns a sentence that explains how that happens. */
   forgetFinding(tag: string): Promise<string>;
-  /** Proves that the danger is gone, and says how; `pullable` names the image that can be pulled again. */
+  /** Proves that the vulnerability is gone. Returns how, and the tag that can be pulled again (`pullable`). */
   prove(tag: string, fixedTag: string): Promise<{ readonly how: string; readonly pullable: string }>;
-  /** Shows that a gate that was opened is as it was before. */
+  /** Checks that the opened gate is as it was before. Returns a sentence about it. */
   showOpen(tag: string): string;
-  /** Deploys another graph of the stack, and lets the timer fire that reconciles everything. */
+  /** Deploys another graph of the stack, then fires the tick. */
   redeploy(graph: Graph): Promise<void>;
-  /** Of the last decision in the function's log: its message. */
+  /** The message of the last decision in the function's log. */
   lastDecision(): string | undefined;
   lastMail(): Mail | undefined;
-  /** What a closing takes on the real cloud. */
+  /** What determines the time of a closing on the real cloud. */
   readonly delay: string;
   stop(): Promise<void>;
 }
@@ -59,12 +59,12 @@ export const VULNERABILITY = {
   link: 'https://example.com/CVE-2026-1001',
 } as const satisfies Found;
 
-/** Ends the story if something is not as expected. */
+/** Fails the story if a value is not the expected one. */
 export function check(what: string, given: unknown, wanted: unknown): void {
   if (given !== wanted) throw new Error(`${what}: expected ${JSON.stringify(wanted)}, got ${JSON.stringify(given)}`);
 }
 
-/** A registry that refuses says so with any status but 2xx: which one is not documented for each of them. */
+/** Any status but 2xx is a refusal: the registries do not document which status they use for each one. */
 export function isRefused({ status }: Pulled): boolean {
   return status < 200 || status >= 300;
 }

@@ -1,16 +1,16 @@
-// The story of one vulnerable image, played once for every cloud: each step does something there, checks the outcome,
-// and says what happened and why.
+// The story of one vulnerable image, played on every cloud at once: each step acts, checks the outcome, and reports
+// what happened and why.
 import type { Cloud } from '../../config/config.ts';
 import { type Graph, startProgram } from '../../local/graph.ts';
 import { check, errorMessage, isRefused, type Line, REPOSITORY, type StoryCloud, VULNERABILITY } from './cloud.ts';
 
-/** What happened in one place: on the cloud of that name, or on all of them alike. */
+/** What happened on one cloud, or on all of them if `cloud` is undefined. */
 export interface Block {
   readonly cloud: string | undefined;
   readonly lines: readonly Line[];
 }
 
-/** What one step shows. */
+/** The report of one step. */
 export interface Step {
   readonly number: number;
   readonly headline: string;
@@ -18,26 +18,23 @@ export interface Step {
   readonly milliseconds: number;
 }
 
-/** Where the story is told. */
-export interface Teller {
+/** The output of the story. */
+export interface Printer {
   readonly title: (text: string) => void;
   readonly step: (step: Step) => void;
   readonly note: (text: string) => void;
 }
 
 export interface StoryOptions {
-  /** Where it happens, at least one. Default: everywhere. */
+  /** The clouds to play on, at least one. Default: all. */
   readonly clouds?: readonly Cloud[];
-  /**
-   * Keys of the stack's config, in full, in the place of the story's own: everything from "high" up closes, and on AWS
-   * CI is exempt.
-   */
+  /** Full config keys that replace the story's own. The story's config closes from "high" up, and exempts CI on AWS. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Ends the story early; what it started is stopped. */
+  /** Ends the story early and stops what it started. */
   readonly signal?: AbortSignal;
 }
 
-/** A cloud is loaded only where the story happens there. */
+/** Each cloud's module is loaded only if the story needs it. */
 const CLOUDS = {
   aws: async () => {
     const [{ CI }, { startStoryAws }] = await Promise.all([import('../acts-aws.ts'), import('./aws.ts')]);
@@ -58,12 +55,12 @@ const EXCEPTION = {
 };
 
 /**
- * Tells it.
+ * Plays the story.
  *
- * @throws Error that names the step, the cloud, what was expected and what came instead, if one does not go as told;
- *   or the signal's reason
+ * @throws Error if a step fails: it names the step, the cloud, the expected and the actual value; or the signal's
+ *   reason
  */
-export async function tellStory(teller: Teller, options: StoryOptions = {}): Promise<void> {
+export async function playStory(printer: Printer, options: StoryOptions = {}): Promise<void> {
   const { clouds: names = ['aws', 'azure'], signal = new AbortController().signal } = options;
   const from = performance.now();
   const clouds: StoryCloud[] = [];
@@ -72,7 +69,7 @@ export async function tellStory(teller: Teller, options: StoryOptions = {}): Pro
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
-  // Between two steps no one waits for it.
+  // Nothing awaits it between two steps.
   aborted.catch(() => {});
   const steps: Steps = async (headline, act) => {
     const blocks: Block[] = [];
@@ -85,11 +82,11 @@ export async function tellStory(teller: Teller, options: StoryOptions = {}): Pro
       if (signal.aborted) throw cause;
       throw new Error(`Step ${number} (${headline}): ${errorMessage(cause)}`, { cause });
     }
-    teller.step({ number, headline, blocks, milliseconds: performance.now() - startedAt });
+    printer.step({ number, headline, blocks, milliseconds: performance.now() - startedAt });
   };
   try {
-    teller.title(
-      `pullgate closes the gate on a container image once the scanner finds a vulnerability in it that the policy names, and opens it when the danger is really gone. Here it does so on ${names.length > 1 ? 'clouds that run' : 'a cloud that runs'} on this machine: the real program, the deployed ${names.length > 1 ? 'functions' : 'function'}, the real protocols. No account is needed.`,
+    printer.title(
+      `pullgate blocks pulls of a container image when the scanner finds a vulnerability that violates the policy, and allows them again once there is proof that the vulnerability is gone. This demo runs on ${names.length > 1 ? 'local clouds' : 'a local cloud'} with the real Pulumi program, functions and protocols. You do not need a cloud account.`,
     );
     const parts = await Promise.all(names.map(async (name) => [name, await CLOUDS[name]()] as const));
     const config = {
@@ -104,17 +101,17 @@ export async function tellStory(teller: Teller, options: StoryOptions = {}): Pro
       const started = await Promise.allSettled(parts.map(([, { start }]) => start(graph)));
       for (const one of started) if (one.status === 'fulfilled') clouds.push(one.value);
       for (const one of started) if (one.status === 'rejected') throw one.reason;
-      say('The policy: a finding of severity "high" or worse closes the gate.');
+      say('The policy: a finding with severity "high" or higher closes the gate.');
       await onEach(async (cloud, { say }) => {
-        say(`${contentsOf(graph, cloud)}. What closes is ${cloud.gate}.`);
+        say(`${contentsOf(graph, cloud)}. ${cloud.gate}`);
       });
     });
     await closing(steps);
     await waysOut(steps, (exceptions) => program.graphOf({ ...config, 'pullgate:policy': { exceptions } }));
     const seconds = ((performance.now() - from) / 1_000).toFixed(1);
-    const delays = clouds.map(({ name, delay }) => `on ${name} ${delay}`).join('; ');
-    teller.note(
-      `All ${number} steps went as told, in ${seconds} s. A closing takes as long as the scanner: ${delays}. Next: README.md, "Deploy".`,
+    const delays = clouds.map(({ name, delay }) => `on ${name}, ${delay}`).join('; ');
+    printer.note(
+      `All ${number} steps passed in ${seconds} s. On the real clouds, a closing takes as long as the scanner: ${delays}. Next: README.md, "Deploy".`,
     );
   } finally {
     program.stop();
@@ -127,7 +124,7 @@ interface Say {
   readonly show: (lines: readonly Line[]) => void;
 }
 interface Scene extends Say {
-  /** Does something on every cloud at once; each says what happened there. */
+  /** Acts on every cloud at once; each cloud reports its own lines. */
   readonly onEach: <T>(act: (cloud: StoryCloud, say: Say) => Promise<T>) => Promise<readonly T[]>;
 }
 type Steps = (headline: string, act: (scene: Scene) => Promise<void>) => Promise<void>;
@@ -147,23 +144,23 @@ function scene(clouds: readonly StoryCloud[], blocks: Block[]): Scene {
         if (one.status === 'fulfilled') return one.value;
         const cloud = clouds[index];
         const said = cloud?.lastDecision();
-        const last = said === undefined ? '' : `. The function’s last word: ${said}`;
+        const last = said === undefined ? '' : `. The function’s last decision: ${said}`;
         throw new Error(`${cloud?.name}: ${errorMessage(one.reason)}${last}`, { cause: one.reason });
       });
     },
   };
 }
 
-/** From the push to the refused pull. */
+/** From the first push to the refused pull. */
 async function closing(steps: Steps): Promise<void> {
   await steps(`CI pushes ${REPOSITORY}:1.0, and production pulls it`, async ({ say, onEach }) => {
     await onEach(async (cloud, { say }) => {
       const own = cloud.createRepository();
       check('CI’s push', (await cloud.push('1.0', 'checkout 1.0')).status, 201);
       check('production’s pull', (await cloud.pull('1.0')).status, 200);
-      say(['Push: 201, created. Pull: 200, allowed.', ...own].join(' '));
+      say(['Push: 201 (created). Pull: 200 (allowed).', ...own].join(' '));
     });
-    say('The vulnerability of the image is not known yet.');
+    say('The image has a vulnerability that is not known yet.');
   });
   await steps('The scanner reports a finding, and the gate closes', async ({ say, show, onEach }) => {
     const mails = await onEach(async (cloud, { say, show }) => {
@@ -174,14 +171,16 @@ async function closing(steps: Steps): Promise<void> {
       show(shown);
       return { subject: cloud.lastMail()?.subject, body: bodyOf(cloud.lastMail()?.text ?? '') };
     });
-    // The finding itself is as each scanner tells it.
+    // The lines about the finding itself differ by scanner.
     const words = (body: readonly string[]) => body.filter((line) => !line.includes(VULNERABILITY.id)).join('\n');
     for (const { body } of mails) {
       check('the mail names the finding', body.join('\n').includes(`${VULNERABILITY.id} (critical`), true);
-      check('the mail’s words', words(body), words(mails[0]?.body ?? []));
+      check('the mail’s text', words(body), words(mails[0]?.body ?? []));
     }
     const subjects = mails.map(({ subject }) => `"${subject}"`).join(' and ');
-    say(`People get mail, ${subjects}, with what, why, and how to get it open:`);
+    say(
+      `pullgate sends ${mails.length > 1 ? 'mails' : 'a mail'}, ${subjects}, with the reason and how to open the gate:`,
+    );
     show((mails[0]?.body ?? []).map((text) => ({ kind: 'text', text })));
   });
   await steps('The same pull is refused', async ({ onEach }) => {
@@ -191,7 +190,7 @@ async function closing(steps: Steps): Promise<void> {
       say(`Pull: ${pulled.status}. ${pulled.message}.`);
     });
   });
-  await steps('What makes it safe again stays possible: CI pushes the fix', async ({ onEach }) => {
+  await steps('CI can still push the fix', async ({ onEach }) => {
     await onEach(async (cloud, { say }) => {
       check('the push of the fix', (await cloud.push('1.1', 'checkout 1.1, fixed')).status, 201);
       const own = await cloud.whatStaysPossible('1.0', '1.1');
@@ -201,8 +200,8 @@ async function closing(steps: Steps): Promise<void> {
 }
 
 /**
- * Two of the ways to open a gate: proof that the danger is gone, or an exception. A finding that merely disappears is
- * none.
+ * Two ways to open a gate: proof that the vulnerability is gone, or an exception. A finding that merely disappears
+ * opens nothing.
  */
 async function waysOut(steps: Steps, graphWith: (exceptions: readonly unknown[]) => Promise<Graph>): Promise<void> {
   await steps('The finding disappears without proof, and the gate stays closed', async ({ say, onEach }) => {
@@ -213,9 +212,9 @@ async function waysOut(steps: Steps, graphWith: (exceptions: readonly unknown[])
       say(`${how} Pull of 1.0: ${pulled.status}.`);
       say(`Why: ${cloud.lastDecision()}.`);
     });
-    say('That proves nothing, so nothing opens.');
+    say('A finding that merely disappears proves nothing, so no gate opens.');
   });
-  await steps('The danger is really gone, and the gate opens', async ({ onEach }) => {
+  await steps('There is proof that the vulnerability is gone, and the gate opens', async ({ onEach }) => {
     await onEach(async (cloud, { say }) => {
       const { how, pullable } = await cloud.prove('1.0', '1.1');
       const shown = cloud.showOpen('1.0');
@@ -224,16 +223,16 @@ async function waysOut(steps: Steps, graphWith: (exceptions: readonly unknown[])
       say(`Why: ${cloud.lastDecision()}.`);
     });
   });
-  await steps('Another image has the same vulnerability, and this time it is excepted', async ({ say, onEach }) => {
+  await steps('Another image has the same vulnerability, and an exception opens its gate', async ({ say, onEach }) => {
     await onEach(async (cloud, { say }) => {
       check('CI’s push', (await cloud.push('1.2', 'checkout 1.2')).status, 201);
       await cloud.scanFinds('1.2');
       const pulled = await cloud.pull('1.2');
       check('production’s pull is refused', isRefused(pulled), true);
-      say(`Push of 1.2: 201. The scan finds the same, and the gate closes. Pull: ${pulled.status}.`);
+      say(`Push of 1.2: 201. The scan finds the same vulnerability, and the gate closes. Pull: ${pulled.status}.`);
     });
     say(
-      `Security reviews it, and adds an exception to the stack’s config: ${EXCEPTION.id}, until ${EXCEPTION.expires}, because ${EXCEPTION.reason}. Then \`pulumi up\`; the next tick, within five minutes, reconciles everything:`,
+      `Security reviews the finding and adds an exception to the stack’s config: ${EXCEPTION.id}, until ${EXCEPTION.expires}, because ${EXCEPTION.reason}. After \`pulumi up\`, the next tick (within five minutes) reconciles every gate:`,
     );
     const graph = await graphWith([EXCEPTION]);
     await onEach(async (cloud, { say }) => {
@@ -244,15 +243,15 @@ async function waysOut(steps: Steps, graphWith: (exceptions: readonly unknown[])
   });
 }
 
-/** What a mail says of the image and of the ways out, without the gate's name and the time. */
+/** The part of a mail about the image and how to open the gate, without the gate's name and the time. */
 function bodyOf(text: string): readonly string[] {
   return text.split('\n').filter((line) => /^ +\S/.test(line));
 }
 
-/** How much of a graph is this cloud's. */
+/** How many resources of a graph belong to this cloud, and the size of its function. */
 function contentsOf({ resources, archives }: Graph, { typePrefix }: StoryCloud): string {
   const own = resources.filter(({ type }) => type.startsWith(typePrefix));
   const [bundle] = own.flatMap(({ urn }) => archives[urn]?.['index.mjs'] ?? []);
   const kilobytes = Math.round(Buffer.byteLength(bundle ?? '') / 1_000);
-  return `${own.length} resources, among them a function of ${kilobytes} KB`;
+  return `${own.length} resources, including a function of ${kilobytes} KB`;
 }

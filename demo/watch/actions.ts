@@ -1,12 +1,10 @@
-// What a person can do from the page of `npm start -- --watch`: the requests that it sends, checked at the door.
+// The actions that the page of `npm start -- --watch` can request, and the validation of those requests.
 import * as v from 'valibot';
 import { digest } from '../../shared/policy/digest.ts';
 import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
 import { SEVERITIES } from '../../shared/policy/severity.ts';
 
-/**
- * What may be tried from the page: the keys of a stack's config. The program checks their values, as `pulumi up` does.
- */
+/** The keys of the stack's config that the page can change. The program checks their values, as in `pulumi up`. */
 export interface StackConfig {
   readonly severityThreshold: string;
   readonly mode: string;
@@ -15,7 +13,9 @@ export interface StackConfig {
   readonly policy: Readonly<Record<string, unknown>>;
 }
 
-/** The longest time that can be let pass at once, in minutes: a day and a bit, as far as the longest sweep is away. */
+/**
+ * The most minutes that one action can advance the clock: longer than a day, so that it reaches any scheduled sweep.
+ */
 const MAX_MINUTES = 25 * 60;
 const MAX_BURST_IMAGES = 60;
 const MAX_CHARACTERS = 200;
@@ -68,17 +68,17 @@ const ACTION = v.variant(
 export type Action = v.InferOutput<typeof ACTION>;
 export type ActionOf<Name extends Action['do']> = Extract<Action, { readonly do: Name }>;
 
-/** What a request asks for, or why that is unknown. */
+/** Returns the requested action, or a sentence that says why the request is invalid. */
 export function parseAction(body: string): { readonly action: Action } | { readonly problem: string } {
   let given: unknown;
   try {
     given = JSON.parse(body);
   } catch {
-    return { problem: 'The request needs JSON in its body.' };
+    return { problem: 'The body of the request must be JSON.' };
   }
   const { success, output, issues } = v.safeParse(ACTION, given, { abortPipeEarly: true });
   if (success) return { action: output };
-  return { problem: `The request is wrong: ${issues.map(describe).join('; ')}.` };
+  return { problem: `Invalid request: ${issues.map(describe).join('; ')}.` };
 }
 
 const MAX_SHOWN_CHARACTERS = 100;
@@ -86,6 +86,7 @@ const MAX_SHOWN_CHARACTERS = 100;
 function describe(issue: v.InferIssue<typeof ACTION>): string {
   const key = v.getDotPath(issue);
   const given = JSON.stringify(issue.input)?.slice(0, MAX_SHOWN_CHARACTERS) ?? 'nothing';
-  if (issue.type === 'strict_object') return `${key ?? 'it'} is not known there, or is missing; given ${given}`;
-  return `${key ?? 'it'} needs ${issue.message}; given ${given}`;
+  if (issue.type === 'strict_object')
+    return issue.expected === 'never' ? `unknown key "${key}"` : `"${key}" is missing`;
+  return `"${key}" must be ${issue.message}; got ${given}`;
 }

@@ -1,5 +1,5 @@
-// What each button of the page of `npm start -- --watch` does to the local clouds: on all of them at once, and until
-// nothing more comes of it.
+// What each button of the page of `npm start -- --watch` does. It acts on all clouds at once, and waits until their
+// functions are idle.
 
 import type { Severity } from '../../shared/policy/severity.ts';
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
@@ -9,15 +9,15 @@ import type { Action, ActionOf, StackConfig } from './actions.ts';
 import type { Entry } from './journal.ts';
 import type { KnownImages } from './state.ts';
 
-/** What can be done, by the action's name. Each throws if it does not go as asked for. */
+/** One function per action. Each throws if the action fails. */
 export type Doing = { readonly [Name in Action['do']]: (action: ActionOf<Name>) => Promise<void> };
 
 export interface DoingParts {
   readonly clouds: readonly Acts[];
   readonly known: KnownImages;
-  /** Writes into the log. */
+  /** Adds a line to the page's log. */
   readonly say: (text: string, cloud?: Acts, tone?: Entry['tone']) => void;
-  /** Runs the program with a config, and then deploys what it makes on each cloud. */
+  /** Runs the program with a config, and deploys the resulting graph on each cloud. */
   readonly redeploy: (config: StackConfig) => Promise<void>;
 }
 
@@ -40,15 +40,16 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
   };
   const isIn = (cloud: Acts, { repository, digest }: ImageRef): boolean =>
     cloud.images().some((image) => image.repository === repository && image.digest === digest);
-  /** Does something wherever the image is. */
-  const whereItIs = async (image: ImageRef, act: (cloud: Acts) => Promise<void>): Promise<void> => {
+  /** Acts on each cloud that has the image. */
+  const onEachWith = async (image: ImageRef, act: (cloud: Acts) => Promise<void>): Promise<void> => {
     const having = clouds.filter((cloud) => isIn(cloud, image));
     if (having.length === 0) throw new Error(`no registry has ${nameOf(image)}; push it again`);
     await onEach(having, act);
   };
   const pushOne = async (cloud: Acts, repository: string, tag: string, content: string): Promise<number> => {
     const pushed = await cloud.push(repository, tag, content);
-    if (isRefused(pushed)) throw new Error(`the push of ${repository}:${tag}: ${pushed.status}. ${pushed.message}`);
+    if (isRefused(pushed))
+      throw new Error(`the push of ${repository}:${tag} failed: ${pushed.status}. ${pushed.message}`);
     return pushed.status;
   };
 
@@ -67,9 +68,9 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
       const found = foundOf(given);
       const { findings } = known.of(image);
       if (findings.some(({ id }) => id === found.id))
-        throw new Error(`${found.id} has been found in this image already; take another id`);
+        throw new Error(`${found.id} is already reported for this image; use another ID`);
       const name = nameOf(image);
-      return whereItIs(image, async (cloud) => {
+      return onEachWith(image, async (cloud) => {
         await cloud.report(image, [found]);
         Object.assign(known.of(image), { scan: 'found', findings: [...findings, found] });
         say(`${cloud.scanner} finds ${found.id} (${found.severity}) in ${found.package.name} of ${name}.`, cloud);
@@ -79,7 +80,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
     pull({ repository, digest }) {
       const image = { repository, digest };
       const name = nameOf(image);
-      return whereItIs(image, async (cloud) => {
+      return onEachWith(image, async (cloud) => {
         const pulled = await cloud.pull(repository, digest);
         const { status, message } = pulled;
         const refused = isRefused(pulled);
@@ -91,16 +92,16 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
     scanClean({ repository, digest }) {
       const image = { repository, digest };
       const name = nameOf(image);
-      return whereItIs(image, async (cloud) => {
+      return onEachWith(image, async (cloud) => {
         await cloud.scanClean(image);
         Object.assign(known.of(image), { scan: 'clean', findings: [] });
-        say(`${cloud.scanner} looks at ${name} anew, and finds nothing any more.`, cloud);
+        say(`${cloud.scanner} rescans ${name} and finds nothing.`, cloud);
         await cloud.runUntilIdle();
       });
     },
     forget({ repository, digest }) {
       const image = { repository, digest };
-      return whereItIs(image, async (cloud) => {
+      return onEachWith(image, async (cloud) => {
         const how = await cloud.forget(image);
         Object.assign(known.of(image), { scan: 'forgotten', findings: [] });
         say(`${how} That proves nothing.`, cloud);
@@ -110,9 +111,9 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
     async remove({ repository, digest }) {
       const image = { repository, digest };
       const name = nameOf(image);
-      await whereItIs(image, async (cloud) => {
+      await onEachWith(image, async (cloud) => {
         await cloud.remove(image);
-        say(`Somebody deletes ${name}.`, cloud);
+        say(`A user deletes ${name}.`, cloud);
         await cloud.runUntilIdle();
       });
       known.forget(image);
@@ -122,8 +123,9 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
       const repositories = Array.from({ length: count }, (_none, index) => `burst-${bursts}/app-${index + 1}`);
       const given = { id: `CVE-2026-${9_000 + bursts}`, severity, package: 'openssl' };
       const found = foundOf({ ...given, isFixable: true, isExploited: false });
+      const images = count === 1 ? '1 image' : `${count} images`;
       return onEach(clouds, async (cloud) => {
-        say(`CI pushes ${count} images, and ${cloud.scanner} finds ${found.id} (${severity}) in each.`, cloud);
+        say(`CI pushes ${images}, and ${cloud.scanner} finds ${found.id} (${severity}) in each.`, cloud);
         for (const repository of repositories) {
           await pushOne(cloud, repository, '1.0', repository);
           const image = { repository, digest: cloud.digestOf(repository, '1.0') };
@@ -135,18 +137,21 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
     },
     letPass: ({ minutes }) =>
       onEach(clouds, async (cloud) => {
-        say(`${minutes === 1 ? 'A minute passes' : `${minutes} minutes pass`}, with the ticks that are due.`, cloud);
+        say(
+          `The clock advances ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}, and the ticks that are due run.`,
+          cloud,
+        );
         await cloud.letPass(minutes * MINUTE_MILLISECONDS);
       }),
     async deploy({ config }) {
       say('`pulumi up` runs the program with the new config.');
       await redeploy(config);
-      say('The stack is deployed, and a tick has reconciled everything.');
+      say('The stack is deployed, and a tick has reconciled every gate.');
     },
   };
 }
 
-/** Does something on several clouds at once. */
+/** Acts on several clouds at once. */
 export async function onEach(clouds: readonly Acts[], act: (cloud: Acts) => Promise<void>): Promise<void> {
   const done = await Promise.allSettled(clouds.map(act));
   const failed = done.flatMap((one, index) =>

@@ -1,29 +1,26 @@
-// The log of the page of `npm start -- --watch`: what people did, what the functions wrote, and the mails, in one
+// The log of the page of `npm start -- --watch`: people's actions, the functions' log lines, and the mails, in one
 // order.
 
 import type { LogLine } from '../../local/log-line.ts';
 import type { Acts } from '../acts.ts';
 
-/** One line of it. */
+/** One line of the log. */
 export interface Entry {
-  /** Counts up, with gaps. */
+  /** Increasing, with gaps. */
   readonly id: number;
-  /** The time of the cloud, or of the machine if it is about none in particular; ISO 8601. */
+  /** The cloud's time, or the machine's time if the line belongs to no particular cloud; ISO 8601. */
   readonly at: string;
   readonly cloud?: string;
-  /**
-   * `act`: a person or the scanner did something; `decision`, `line`: the function's log; `problem`: something did not
-   * go well.
-   */
+  /** `act`: an action by a person or the scanner; `decision`, `line`: from the function's log; `problem`: a failure. */
   readonly kind: 'act' | 'decision' | 'line' | 'mail' | 'problem';
-  /** What it means for who pulls. */
+  /** What the line means for pulls. */
   readonly tone?: 'closed' | 'opened' | 'waiting';
   readonly text: string;
-  /** All of it: the function's line as it was written, or the mail. */
+  /** The full text: the function's log line as written, or the mail. */
   readonly more?: string;
 }
 
-/** What the function said last of a gate. */
+/** The function's last decision about a gate. */
 export interface Said {
   readonly message: string;
   /** `closed`, `waiting: brake`, ... */
@@ -31,10 +28,10 @@ export interface Said {
 }
 
 export interface Journal {
-  /** The last of them, oldest first. */
+  /** The most recent entries, oldest first. */
   entries(): readonly Entry[];
   add(entry: Omit<Entry, 'id' | 'at'>, at: Date): void;
-  /** Takes over what a cloud's function has written, and the mails. */
+  /** Adds the function's new log lines and the new mails of a cloud. */
   read(acts: Acts): void;
   /** @param gate as in `ShownImage` */
   saidOf(cloud: string, gate: string): Said | undefined;
@@ -44,8 +41,8 @@ const MAX_ENTRIES = 1_000;
 const MAX_CHARACTERS = 6_000;
 
 /**
- * @param nextId answers with a number that is higher each time
- * @param tell is called for each entry as it is added
+ * @param nextId returns a higher number on each call
+ * @param tell is called with each new entry
  */
 export function createJournal(nextId: () => number, tell: (entry: Entry) => void): Journal {
   const entries: Entry[] = [];
@@ -80,7 +77,7 @@ export function createJournal(nextId: () => number, tell: (entry: Entry) => void
       const inOrder = [...lines, ...mails].toSorted((one, other) => one.at.getTime() - other.at.getTime());
       for (const one of inOrder) one.add();
       for (const gap of acts.takeGaps())
-        add({ cloud, kind: 'problem', text: `The local cloud lacks something: ${gap}` }, acts.clock.now());
+        add({ cloud, kind: 'problem', text: `The local cloud does not support this: ${gap}` }, acts.clock.now());
     },
     saidOf: (cloud, gate) => said.get(`${cloud} ${gate}`),
   };
@@ -88,7 +85,7 @@ export function createJournal(nextId: () => number, tell: (entry: Entry) => void
 
 const FAILURES: readonly unknown[] = ['failed', 'refused', 'retryDelayFailed'];
 
-/** Any other line of a function: what it is about comes first. */
+/** Any other log line of a function, starting with its kind. */
 function plain(text: string, json: LogLine['json']): Pick<Entry, 'kind' | 'text' | 'more'> {
   if (json === undefined) return { kind: 'line', text: cut(text) };
   const { kind, ...rest } = json;

@@ -1,5 +1,5 @@
-// The server of the page of `npm start -- --watch`: on loopback only, for the page's own origin only, with every change
-// as a server-sent event.
+// The server of the page of `npm start -- --watch`: serves loopback and the page's own origin only, and sends every
+// change as a server-sent event.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -16,7 +16,7 @@ export interface WatchServer {
 const HOST = '127.0.0.1';
 const MAX_BODY_BYTES = 65_536;
 const KEEP_ALIVE_MILLISECONDS = 20_000;
-/** What the page is given in the place of this word. */
+/** The placeholder in the page that the server replaces with the token. */
 const TOKEN = '%TOKEN%';
 
 const FILES: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
@@ -30,7 +30,7 @@ const FILES: Readonly<Record<string, { readonly file: string; readonly type: str
 };
 
 /**
- * Nothing from elsewhere is loaded, nothing frames the page, and no text becomes markup.
+ * The page loads nothing from other origins, cannot be framed, and never turns text into markup.
  * Source: https://www.w3.org/TR/CSP3/ and https://www.w3.org/TR/trusted-types/
  */
 const HEADERS = {
@@ -44,7 +44,7 @@ const HEADERS = {
 } as const;
 
 /**
- * Serves the page of a world. What is asked for before the world is there waits for it.
+ * Serves the page of a world. Requests wait until the world has started.
  *
  * @param port 0 for a free one
  * @throws Error if the port is in use
@@ -54,7 +54,8 @@ export async function serveWorld(starting: Promise<World>, port: number): Promis
   const streams = new Set<ServerResponse>();
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
-      if (!response.headersSent) end(response, 500, { problem: error instanceof Error ? error.message : 'it failed' });
+      if (!response.headersSent)
+        end(response, 500, { problem: error instanceof Error ? error.message : 'the request failed' });
       else response.destroy();
     });
   });
@@ -62,14 +63,14 @@ export async function serveWorld(starting: Promise<World>, port: number): Promis
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     const { pathname } = new URL(request.url ?? '/', 'http://page');
-    // A name that was made to lead here (DNS rebinding) is not one of ours.
+    // Reject a foreign host name that resolves to this address (DNS rebinding).
     if (!isOurs(`http://${request.headers.host}`))
-      return end(response, 403, { problem: `This page is at ${url()}, and nowhere else.` });
+      return end(response, 403, { problem: `This page is available only at ${url()}.` });
     if (request.method === 'POST' && pathname === '/do') return act(request, response);
-    if (request.method !== 'GET') return end(response, 405, { problem: 'The page is read with GET; /do takes POST.' });
+    if (request.method !== 'GET') return end(response, 405, { problem: 'Use GET for the page, and POST for /do.' });
     if (pathname === '/events') return stream(await starting, request, response);
     const found = FILES[pathname];
-    if (found === undefined) return end(response, 404, { problem: 'There is no such file.' });
+    if (found === undefined) return end(response, 404, { problem: 'File not found.' });
     const text = await readFile(new URL(`./page/${found.file}`, import.meta.url), 'utf8');
     response.writeHead(200, { 'content-type': found.type }).end(text.replace(TOKEN, token));
   }
@@ -77,24 +78,24 @@ export async function serveWorld(starting: Promise<World>, port: number): Promis
   async function act(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { origin, 'content-type': type, 'x-pullgate-token': given } = request.headers;
     if (origin === undefined || !isOurs(origin) || !isSame(given, token))
-      return end(response, 403, { problem: 'Only the page itself may ask for this: load it anew.' });
+      return end(response, 403, { problem: 'Only the page can send this request. Reload the page.' });
     if (!/^application\/json\b/.test(type ?? ''))
-      return end(response, 415, { problem: 'The request needs the content type application/json.' });
+      return end(response, 415, { problem: 'The content type must be application/json.' });
     const body = await bodyOf(request);
     if (body === undefined) {
       response.setHeader('connection', 'close');
-      return end(response, 413, { problem: `A request has ${MAX_BODY_BYTES} bytes at most.` });
+      return end(response, 413, { problem: `The body must not be larger than ${MAX_BODY_BYTES} bytes.` });
     }
     const parsed = parseAction(body);
     if ('problem' in parsed) return end(response, 400, { problem: parsed.problem });
     const world = await starting;
     const outcome = await world.act(parsed.action);
-    // A page that has received that id has received all that came of it.
+    // Once the page has received this id, it has received every change that the action caused.
     const id = world.lastId();
     return end(response, outcome.ok ? 200 : 422, outcome.ok ? { id } : { id, problem: outcome.problem });
   }
 
-  /** Everything that is known first, or what came since the page lost the connection; then each change. */
+  /** Sends everything so far, or only what the page missed while disconnected; then each change as it happens. */
   function stream(world: World, request: IncomingMessage, response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
     const send = (change: Change): void => {
@@ -102,7 +103,7 @@ export async function serveWorld(starting: Promise<World>, port: number): Promis
       response.write(`id: ${change.id}\nevent: ${change.kind}\ndata: ${data}\n\n`);
     };
     const seen = Number(request.headers['last-event-id'] ?? 0);
-    // A page of an earlier run has a token that is none any more.
+    // Lets a page from an earlier run detect that its token is no longer valid.
     response.write(`event: run\ndata: ${JSON.stringify(token)}\n\n`);
     for (const entry of world.entries()) if (!(entry.id <= seen)) send({ kind: 'entry', id: entry.id, entry });
     send({ kind: 'state', id: world.lastId(), state: world.state() });
@@ -123,7 +124,9 @@ export async function serveWorld(starting: Promise<World>, port: number): Promis
     server.once('error', (cause: NodeJS.ErrnoException) =>
       reject(
         cause.code === 'EADDRINUSE'
-          ? new Error(`port ${port} is in use; choose another one with --port, or none for one that is free`, { cause })
+          ? new Error(`port ${port} is in use; choose another one with --port, or omit --port to use a free one`, {
+              cause,
+            })
           : cause,
       ),
     );
@@ -148,7 +151,7 @@ function isSame(given: string | readonly string[] | undefined, wanted: string): 
   return one.byteLength === other.byteLength && timingSafeEqual(one, other);
 }
 
-/** Undefined if it is too long. */
+/** Reads the body. Returns undefined if it is too large. */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const parts: Buffer[] = [];
   let bytes = 0;

@@ -1,17 +1,17 @@
-// What the page of `npm start -- --watch` shows beside the log: each image, and how each cloud's registry has it.
+// The state that the page of `npm start -- --watch` shows next to the log: each image, and its gate on each cloud.
 import type { Acts, Found, ImageRef } from '../acts.ts';
 import type { StackConfig } from './actions.ts';
 import type { Journal } from './journal.ts';
 
-/** What one cloud shows of an image. */
+/** One cloud's view of an image. */
 export interface Shown {
   readonly isClosed: boolean;
-  /** What the registry holds of the gate, as JSON. */
+  /** The setting that locks the gate, as JSON. */
   readonly setting: string;
-  /** The gate's state in the function's last word of it, and that word. */
+  /** The gate's state and the message in the function's last decision. */
   readonly state?: string;
   readonly why?: string;
-  /** What came of production's last pull. */
+  /** The result of production's last pull. */
   readonly pull?: Pull;
 }
 
@@ -25,9 +25,9 @@ export interface Pull {
 export interface ImageState extends ImageRef {
   readonly tags: readonly string[];
   readonly scan: 'none' | 'found' | 'clean' | 'forgotten';
-  /** What the scanner says of it now. */
+  /** The findings that the scanner reports now. */
   readonly findings: readonly Found[];
-  /** By the cloud's name; a cloud in which the image is not any more is left out. */
+  /** By the cloud's name. A cloud whose registry no longer has the image is omitted. */
   readonly on: Readonly<Record<string, Shown>>;
 }
 
@@ -35,19 +35,19 @@ export interface State {
   readonly clouds: readonly CloudState[];
   readonly images: readonly ImageState[];
   readonly config: StackConfig;
-  /** What is under way. */
+  /** The action that is running. */
   readonly busy?: string;
 }
 
 export interface CloudState {
   readonly name: string;
   readonly scanner: string;
-  /** How far the cloud's clock has been moved ahead of the machine's. */
+  /** How far the cloud's clock is ahead of the machine's clock. */
   readonly aheadSeconds: number;
   readonly deadLetters: number;
 }
 
-/** What is known of an image beside what the registries say. */
+/** What the demo knows about an image and the registries do not. */
 export interface Known {
   scan: ImageState['scan'];
   findings: readonly Found[];
@@ -73,7 +73,7 @@ export function createKnownImages(): KnownImages {
   };
 }
 
-/** Every image of any cloud, once. */
+/** Every image on any cloud, each listed once. */
 export function imagesOn(
   clouds: readonly Acts[],
   known: KnownImages,

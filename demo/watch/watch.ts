@@ -1,31 +1,32 @@
-// `npm start -- --watch`: the local clouds stay up, and one page on loopback shows both registries live, until Ctrl-C.
+// `npm start -- --watch`: keeps the local clouds running, and serves a page that shows both registries live until
+// Ctrl-C.
 import type { Cloud } from '../../config/config.ts';
 import { serveWorld } from './server.ts';
 import { startWorld, type World } from './world.ts';
 
 export interface WatchOptions {
-  /** Which clouds, at least one. */
+  /** The clouds to run, at least one. */
   readonly clouds: readonly Cloud[];
-  /** Of the page. Default: a free one. */
+  /** The port of the page. Default: a free one. */
   readonly port?: number;
-  /** Ends it; what it started is stopped. */
+  /** Stops the page and everything that was started. */
   readonly signal: AbortSignal;
-  /** Is called when the page is there. */
+  /** Called when the page is ready. */
   readonly onReady: (url: string) => void;
 }
 
 /**
- * Serves the page until the signal.
+ * Serves the page until the signal is aborted.
  *
- * @throws Error if a cloud or the page cannot be started; or the signal's reason, if it comes before the page is
- *   there
+ * @throws Error if a cloud or the page cannot be started; or the signal's reason, if it is aborted before the page is
+ *   ready
  */
 export async function watch({ clouds, port = 0, signal, onReady }: WatchOptions): Promise<void> {
   const aborted = new Promise<undefined>((resolve) => {
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
   const wanted = Promise.withResolvers<World>();
-  // A port that is in use is reported at once, and not after everything has been started.
+  // Start the server first, so that a port in use is reported at once.
   const server = await serveWorld(wanted.promise, port);
   const starting = startWorld(clouds);
   let world: World | undefined;
@@ -38,7 +39,7 @@ export async function watch({ clouds, port = 0, signal, onReady }: WatchOptions)
   } finally {
     await server.stop();
     await world?.stop();
-    // What is half started is not waited for: the caller that aborted goes on to end the process.
+    // Do not wait for clouds that are still starting: after the abort, the caller ends the process.
     if (world === undefined) starting.then((late) => late.stop()).catch(() => {});
   }
 }

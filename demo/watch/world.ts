@@ -1,5 +1,5 @@
-// The world behind the page of `npm start -- --watch`: the local clouds with a stack deployed, what a person does to
-// them, one thing after the other, and what there is to see.
+// The world behind the page of `npm start -- --watch`: runs the local clouds with a stack deployed, performs the user's
+// actions one at a time, and publishes the state.
 import type { Cloud } from '../../config/config.ts';
 import { type Graph, startProgram } from '../../local/graph.ts';
 import type { Acts } from '../acts.ts';
@@ -9,10 +9,10 @@ import { createDoing, onEach } from './doing.ts';
 import { createJournal, type Entry } from './journal.ts';
 import { cloudState, createKnownImages, imagesOn, type State } from './state.ts';
 
-/** How a person's action went. */
+/** The result of a user's action. */
 export type Outcome = { readonly ok: true } | { readonly ok: false; readonly problem: string };
 
-/** What there is to report; the ids count up. */
+/** A change to publish. The ids increase. */
 export type Change =
   | { readonly kind: 'state'; readonly id: number; readonly state: State }
   | { readonly kind: 'entry'; readonly id: number; readonly entry: Entry };
@@ -21,11 +21,11 @@ export interface World {
   state(): State;
   /** The id of the last change. */
   lastId(): number;
-  /** The last lines of the log, oldest first. */
+  /** The most recent entries of the log, oldest first. */
   entries(): readonly Entry[];
-  /** Is called with each change; answers with what ends that. */
+  /** Calls the listener with each change. Returns a function that unsubscribes it. */
   onChange(listener: (change: Change) => void): () => void;
-  /** Does it as soon as what was asked for before is done; answers when all that comes of it has come. */
+  /** Performs the action after all earlier ones. Resolves when the functions are idle again. */
   act(action: Action): Promise<Outcome>;
   stop(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface World {
 const PUBLISH_MILLISECONDS = 150;
 const IDLE_MILLISECONDS = 1_000;
 
-/** Few closings an hour, so that a burst shows what the brake does. */
+/** A low limit on closings per hour, so that a burst shows the brake. */
 const CONFIG: StackConfig = {
   severityThreshold: 'high',
   mode: 'enforce',
@@ -41,7 +41,7 @@ const CONFIG: StackConfig = {
   policy: { exceptions: [] },
 };
 
-/** A cloud is loaded only if it is watched. */
+/** Each cloud's module is loaded only if that cloud is watched. */
 const CLOUDS = {
   aws: async () => {
     const { CI, startAwsActs } = await import('../acts-aws.ts');
@@ -53,21 +53,21 @@ const CLOUDS = {
   },
 } as const satisfies Record<Cloud, () => Promise<{ start(graph: Graph): Promise<Acts>; config: object }>>;
 
-/** What is under way, in the page's words. */
+/** The labels of running actions on the page. */
 const LABELS: Readonly<Record<Action['do'], string>> = {
   push: 'CI pushes',
   report: 'The scanner reports',
   pull: 'Production pulls',
-  scanClean: 'The scanner scans again',
-  forget: 'The finding disappears',
+  scanClean: 'The scanner rescans',
+  forget: 'The findings disappear',
   remove: 'The image is deleted',
-  burst: 'Many findings at once',
-  letPass: 'Time passes',
+  burst: 'A burst of findings',
+  letPass: 'The clocks advance',
   deploy: 'pulumi up',
 };
 
 /**
- * Starts the clouds, and deploys the stack on them.
+ * Starts the clouds and deploys the stack on them.
  *
  * @param names at least one
  */
@@ -99,7 +99,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
   const read = (): void => {
     for (const cloud of clouds) journal.read(cloud);
   };
-  /** Publishes what is new. */
+  /** Publishes the new log entries, and the state if it changed. */
   const publish = (): void => {
     read();
     const now = state();
@@ -117,10 +117,10 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
       ...Object.fromEntries(parts.map(([name, own]) => [`pullgate:${name}`, own.config])),
       ...Object.fromEntries(Object.entries(keys).map(([key, value]) => [`pullgate:${key}`, value])),
     });
-  /** What is about no cloud in particular comes after all that has been said. */
+  /** The latest time on any clock. An entry that belongs to no cloud gets it, so that it comes last. */
   const latest = (): Date => new Date(Math.max(Date.now(), ...clouds.map(({ clock }) => clock.now().getTime())));
   const say = (text: string, cloud?: Acts, tone?: Entry['tone']): void => {
-    // What the functions have written until now comes before it.
+    // First read what the functions have logged so far, so that it comes before this entry.
     read();
     const entry = { kind: 'act', text, ...(cloud && { cloud: cloud.name }), ...(tone && { tone }) } as const;
     journal.add(entry, cloud?.clock.now() ?? latest());
@@ -130,7 +130,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
     known,
     say,
     async redeploy(next) {
-      // A program that fails changes nothing.
+      // If the program fails, nothing changes.
       const graph = await graphOf(next);
       config = next;
       await onEach(clouds, (cloud) => cloud.redeploy(graph));
@@ -142,7 +142,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
   const inTurn = (work: () => Promise<void>, label?: string): Promise<Outcome> => {
     waiting += 1;
     const done = queue.then(async (): Promise<Outcome> => {
-      if (isStopping) return { ok: false, problem: 'it is being stopped' };
+      if (isStopping) return { ok: false, problem: 'the demo is stopping' };
       busy = label;
       publish();
       const outcome = await work().then(
@@ -161,7 +161,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
   };
 
   const publishing = setInterval(() => busy !== undefined && publish(), PUBLISH_MILLISECONDS);
-  // The clocks run: what falls due meanwhile is done when it is due.
+  // The clocks keep running: run what is due.
   const idling = setInterval(() => {
     if (waiting === 0) void inTurn(() => onEach(clouds, (cloud) => cloud.letPass(0)));
   }, IDLE_MILLISECONDS);
@@ -173,13 +173,13 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
     program.stop();
     await Promise.all(clouds.map((cloud) => cloud.stop()));
   };
-  // Nothing else has its turn before the clouds are there.
+  // This takes the first turn: every action waits until the clouds have started.
   const starting = inTurn(async () => {
     const graph = await graphOf(config);
     const started = await Promise.allSettled(parts.map(([, { start }]) => start(graph)));
     for (const one of started) if (one.status === 'fulfilled') clouds.push(one.value);
     for (const one of started) if (one.status === 'rejected') throw one.reason;
-    say('The stack is deployed. Nothing is in the registries yet: push an image.');
+    say('The stack is deployed. The registries are empty. Push an image.');
   });
   const started = await starting;
   if (!started.ok) {
@@ -199,7 +199,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
   };
 }
 
-/** The types of an action and of what does it go together, which the checker cannot see across the union. */
+/** `doing` maps each action to its function; TypeScript cannot check that across the union. */
 async function run(doing: ReturnType<typeof createDoing>, action: Action): Promise<void> {
   await (doing[action.do] as (action: Action) => Promise<void>)(action);
 }

@@ -1,6 +1,6 @@
 // An event on the bus: what EventBridge delivers to rules and queues.
 
-/** An event as it stands on the bus: the envelope and its detail. */
+/** An event on the bus: the envelope and its detail. */
 export interface BusEvent {
   readonly version?: string;
   readonly id?: string;

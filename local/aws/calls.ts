@@ -1,4 +1,4 @@
-// The log of what was asked of the local AWS, and the places where a test may step in between.
+// The log of the calls to the local AWS, and hooks that let a test act before or after a call.
 import { type CallLogOf, type CallsOf, createCallLog } from '../calls.ts';
 import type { Principal } from './principals.ts';
 import type { Service } from './protocol.ts';

@@ -1,5 +1,5 @@
-// AWS on one machine: the deployed artefacts of a resource graph, and the services that they call, behind one loopback
-// port.
+// AWS on one machine: runs the deployed artifacts of a resource graph, and the services that they call, behind one
+// loopback port.
 import { type Clock, virtualClock } from '../clock.ts';
 import { advanceClock, runUntilIdle } from '../due-work.ts';
 import type { Graph } from '../graph.ts';
@@ -39,27 +39,27 @@ export interface LocalAws extends Stack {
   readonly calls: Calls;
   readonly faults: Faults;
   readonly principals: Principals;
-  /** The secrets given out so far, which only their receiver may see: secret access keys and session tokens. */
+  /** The secrets issued so far: secret access keys and session tokens. */
   readonly secrets: readonly Secret[];
-  /** What was published to any topic, in order. */
+  /** The messages published to any topic, in order. */
   readonly notices: NoticeSent[];
-  /** A stack that was deployed. `queue`, `lambda`, ... of the cloud itself are those of the stack `main`. */
+  /** A deployed stack. The cloud's own `queue`, `lambda`, ... are those of the stack `main`. */
   stack(name: string): Stack;
   /**
-   * Deploys a graph over what the stack has (`main` by default): new code, settings, rules and rights; the data stays.
-   * Another name is another stack of the same account.
+   * Deploys a graph to a stack of this account (`main` by default): replaces code, settings, rules and permissions, and
+   * keeps the data.
    */
   deploy(graph: Graph, options?: { readonly stack?: string }): Promise<void>;
   /**
-   * Hands visible messages to the functions until there are none. With `advance` it then moves the clock to where the
-   * next message becomes visible, and goes on, until all queues but the dead-letter queues are empty.
+   * Delivers visible messages to the functions until there are none. With `advance`, it then moves the clock to the
+   * next message and continues until all queues except the dead-letter queues are empty.
    */
   runUntilIdle(options?: { readonly advance?: boolean }): Promise<readonly Invocation[]>;
-  /** Moves the clock, firing the schedules and handing over the messages that fall due on the way, each at its time. */
+  /** Moves the clock. Schedules fire and messages are delivered on the way, each at its time. */
   advance(milliseconds: number): Promise<readonly Invocation[]>;
   /**
-   * What an SDK client, the AWS CLI or a child process needs to call this cloud with these credentials: `new
-   * ECRClient(cloud.clientConfig(credentials))`.
+   * The configuration with which an SDK client, the AWS CLI or a child process calls this cloud with these credentials:
+   * `new ECRClient(cloud.clientConfig(credentials))`.
    */
   clientConfig(credentials: Credentials): {
     readonly endpoint: string;
@@ -75,13 +75,13 @@ export interface LocalAws extends Stack {
 export interface AwsOptions {
   /** Default: a virtual clock. */
   readonly clock?: Clock;
-  /** How many batches a function works on at once, each in a process of its own. Default: 1. */
+  /** The number of batches that a function processes at once, each in its own process. Default: 1. */
   readonly concurrency?: number;
-  /** The most messages of a batch, if it is to be fewer than the event source mapping allows. */
+  /** The largest batch. Default: the limit of the event source mapping. */
   readonly largestBatch?: number;
 }
 
-/** Starts a cloud with one stack deployed, on a port of its own. */
+/** Starts a cloud on its own port with one stack deployed. */
 export async function startAws(graph: Graph, options: AwsOptions = {}): Promise<LocalAws> {
   const { clock = virtualClock(), concurrency = 1, largestBatch = Number.POSITIVE_INFINITY } = options;
   const { place } = readResources(graph);
@@ -127,7 +127,7 @@ function createServices(place: Place, clock: Clock, endpoint: () => string) {
   const iam = createIam(place);
   const queues = createQueues(clock);
   const topics = createTopics(clock);
-  const dynamodb = createDynamoDb(place);
+  const dynamodb = createDynamoDb(place, clock);
   const bus = createBus({ place, clock, faults, iam, queues });
   const ecr = createEcr({ place, clock, bus, principals });
   const inspector = createInspector({ place, clock, bus });
@@ -156,7 +156,7 @@ function serve(services: Services, clock: Clock, stacks: Stacks): Promise<Server
     registry,
     async crash(accessKeyId) {
       for (const { lambda } of stacks.all()) if (await lambda.killHolder(accessKeyId)) return;
-      throw new Error('only a function can crash: the call came from another principal');
+      throw new Error('only a function can crash, but the call came from another principal');
     },
   });
 }

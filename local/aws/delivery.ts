@@ -1,5 +1,5 @@
-// The event source mappings of all stacks: what is visible in a queue goes to the stack's function, several batches at
-// once.
+// The event source mappings of all stacks: delivers a queue's visible messages to the stack's function, several batches
+// at once.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, earliest } from '../clock.ts';
 import type { DueWork } from '../due-work.ts';
@@ -14,15 +14,15 @@ interface Parts {
   readonly clock: Clock;
   readonly bus: RunningBus;
   readonly stacks: () => readonly DeployedStack[];
-  /** How many batches a function works on at once. */
+  /** The number of batches that a function processes at once. */
   readonly concurrency: number;
-  /** The most messages of a batch, if it is to be fewer than the mapping allows. */
+  /** The largest batch, if it is smaller than the mapping allows. */
   readonly largestBatch: number;
 }
 
-/** How often a poller that found nothing asks again, while another has something. */
+/** How often an idle poller polls again while another one is busy. */
 const POLL_MILLISECONDS = 3;
-/** More invocations in one run than this never end. */
+/** A run with more invocations would never end. */
 const MAX_INVOCATIONS = 50_000;
 
 export function createDelivery(parts: Parts): DueWork<Invocation> {
@@ -31,7 +31,10 @@ export function createDelivery(parts: Parts): DueWork<Invocation> {
   const nextWorkAt = () => earliest(enabledStacks().map(({ queue }) => queue.nextVisibleAt()));
   const isAnyVisible = () => (nextWorkAt() ?? Number.POSITIVE_INFINITY) <= clock.now().getTime();
 
-  /** Polls with several pollers until none of them has work, which another one's batch may still bring. */
+  /**
+   * Runs several pollers until none of them has work. An idle one keeps polling while another is busy, because that
+   * batch may add work.
+   */
   async function drainStack({ resources, queue, lambda }: DeployedStack, invocations: Invocation[]): Promise<void> {
     const mapping = { ...resources.mapping, batchSize: Math.min(resources.mapping.batchSize, largestBatch) };
     let busy = 0;
@@ -42,7 +45,7 @@ export function createDelivery(parts: Parts): DueWork<Invocation> {
         busy -= 1;
         if (invocation !== undefined) {
           if (invocations.push(invocation) > MAX_INVOCATIONS)
-            throw new Error(`${MAX_INVOCATIONS} invocations, and the queues are not empty yet`);
+            throw new Error(`after ${MAX_INVOCATIONS} invocations, the queues are still not empty`);
         } else if (busy === 0) return;
         else await sleep(POLL_MILLISECONDS);
       }
@@ -55,7 +58,7 @@ export function createDelivery(parts: Parts): DueWork<Invocation> {
     async drain(invocations) {
       do {
         for (const stack of enabledStacks()) await drainStack(stack, invocations);
-        // What one stack's function did last may have woken another's.
+        // The last invocation of one stack's function may have sent messages to another stack's queue.
       } while (isAnyVisible());
     },
     nextWorkAt,

@@ -1,5 +1,5 @@
-// What AWS checks when the function and its event source mapping are made, and what would otherwise fail in silence:
-// the log.
+// The checks of AWS when the function and its event source mapping are created, and a check of the permission to log,
+// without which a function loses its logs silently.
 import type { Iam } from './iam.ts';
 import type { Resources } from './resources.ts';
 import type { RoleResource } from './resources-roles.ts';
@@ -12,7 +12,7 @@ interface Deployed {
   readonly queues: Pick<Queues, 'policyOf'>;
 }
 
-/** @throws Error that names the first thing that keeps the function from running */
+/** @throws Error that names the first problem that keeps the function from running */
 export async function checkDeployment(resources: Resources, deployed: Deployed): Promise<void> {
   const { lambda, mapping, queues } = resources;
   const role = deployed.roles.get(lambda.roleArn);

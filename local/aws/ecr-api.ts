@@ -1,4 +1,4 @@
-// ECR's operations, as far as the code, the tests and the container clients call them.
+// The operations of ECR that the code, the tests and the container clients call.
 // Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/
 import { randomBytes } from 'node:crypto';
 import type {
@@ -21,7 +21,7 @@ import type { Principal } from './principals.ts';
 
 export interface EcrApi {
   readonly operations: Operations;
-  /** Who a token of GetAuthorizationToken was given to. */
+  /** The principal that received a token of GetAuthorizationToken. */
   holderOf(token: string): Principal | undefined;
 }
 
@@ -40,7 +40,7 @@ const TOKEN_HOURS = 12;
 /** Timestamps on the wire are seconds since the epoch. */
 const seconds = (date: Date): number => date.getTime() / 1000;
 
-/** What an action on a repository needs: the caller's policies, and the repository's own. */
+/** The permission that an action on a repository needs, from the caller's policies and the repository's own policy. */
 export function repositoryNeed(place: Place, world: EcrWorld, action: string, repository: string | undefined): Need {
   const resourcePolicy = world.repositories.get(repository ?? '')?.policyText;
   return { action: `ecr:${action}`, resource: repositoryArn(place, repository ?? ''), resourcePolicy };
@@ -220,14 +220,14 @@ function hasTagStatus(tags: ReadonlySet<string>, status: string | undefined): bo
   return status === undefined || status === 'ANY' || (status === 'TAGGED') === tags.size > 0;
 }
 
-/** Without a filter only images that are not archived are answered. */
+/** Without a filter, the answer contains only images that are not archived. */
 function hasImageStatus(storageClass: StoredImage['storageClass'], status: string | undefined): boolean {
   return status === 'ANY' || (status === 'ARCHIVED') === (storageClass === 'ARCHIVE');
 }
 
 type Page = { readonly maxResults?: number | undefined; readonly nextToken?: string | undefined };
 
-/** A page of a list; the token is the place where the next one starts. */
+/** A page of a list. The token is the index of the next page's first item. */
 function pageOf<T>(
   all: readonly T[],
   { maxResults = DEFAULT_PAGE, nextToken }: Page,

@@ -1,4 +1,4 @@
-// ECR's world: repositories, images, tags and repository policies, and the events of what happens to them.
+// The state of ECR: repositories, images, tags and repository policies, and the events about their changes.
 import * as v from 'valibot';
 import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
 import type { Clock } from '../clock.ts';
@@ -20,7 +20,7 @@ export interface Repository {
   readonly name: string;
   readonly arn: string;
   readonly createdAt: Date;
-  /** Kept and answered as it was given. */
+  /** Kept and returned as written. */
   policyText: string | undefined;
   /** By digest, in the order of the first push. */
   readonly images: Map<string, StoredImage>;
@@ -28,21 +28,21 @@ export interface Repository {
 }
 
 /**
- * The world as a test, a story or a person changes it, without asking anybody's leave. Each change that ECR reports
- * goes to the bus.
+ * Changes of the state by a test, a story or a person, without authorization. Each change that ECR reports goes to the
+ * bus.
  */
 export interface Ecr {
-  /** @throws Error if the name is not one */
+  /** @throws Error if the name is invalid */
   createRepository(name: string, options?: { readonly policyText?: string }): Repository;
   deleteRepository(name: string): Promise<void>;
   repository(name: string): Repository;
-  /** Pushes an image and answers its digest. The content decides the digest; without one it is unlike any other. */
+  /** Pushes an image and returns its digest, which the content determines. Without content, the image is unique. */
   pushImage(repository: string, options?: { readonly tag?: string; readonly content?: string }): Promise<string>;
   pushIndex(
     repository: string,
     options: { readonly tag?: string; readonly children: readonly string[] },
   ): Promise<string>;
-  /** Pushes a signature, an attestation or the like. */
+  /** Pushes an artifact, such as a signature or an attestation. */
   pushArtifact(
     repository: string,
     options?: {
@@ -52,21 +52,21 @@ export interface Ecr {
       readonly content?: string;
     },
   ): Promise<string>;
-  /** Puts a tag on an image that is there; another image that had it loses it. */
+  /** Adds a tag to an existing image. Another image that had the tag loses it. */
   tag(repository: string, tag: string, digest: string): Promise<void>;
-  /** Takes a tag away; the image stays. */
+  /** Removes a tag. The image remains. */
   untag(repository: string, tag: string): Promise<void>;
-  /** Deletes an image with all its tags. */
+  /** Deletes an image and all its tags. */
   deleteImage(repository: string, digest: string): Promise<void>;
-  /** Moves an image to the archive: it cannot be pulled, and is hidden from DescribeImages. */
+  /** Archives an image: it cannot be pulled, and DescribeImages hides it. */
   archive(repository: string, digest: string): void;
 }
 
 export interface EcrWorld extends Ecr {
   readonly repositories: ReadonlyMap<string, Repository>;
-  /** @throws Failure if there is no such repository, as each of ECR's operations does */
+  /** @throws Failure if the repository does not exist, as each operation of ECR does */
   need(name: string | undefined): Repository;
-  /** Stores a manifest under its digest and, if one is given, a tag. */
+  /** Stores a manifest under its digest and, optionally, a tag. */
   put(repository: Repository, manifest: Manifest, tag: string | undefined): Promise<void>;
   setPolicy(repository: Repository, text: string): void;
 }
@@ -147,8 +147,8 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
     repository: need,
     createRepository(name, { policyText } = {}) {
       if (!v.is(repositoryName, name))
-        throw new Error(`the local ECR needs ${REPOSITORY_NAME}; given ${JSON.stringify(name)}`);
-      if (repositories.has(name)) throw new Error(`there is a repository ${name} already`);
+        throw new Error(`the local ECR needs ${REPOSITORY_NAME}; got ${JSON.stringify(name)}`);
+      if (repositories.has(name)) throw new Error(`repository ${name} already exists`);
       const images = new Map<string, StoredImage>();
       const repository = {
         name,
@@ -219,7 +219,7 @@ function invalid(what: string) {
   return failure('InvalidParameterException', `Invalid parameter at ${what}`);
 }
 
-/** The AWS principals that a policy names. A text that is no policy is refused. */
+/** The AWS principals that a policy names. Text that is not a policy is rejected. */
 function principalsIn(text: string): readonly string[] {
   let policy: unknown;
   try {

@@ -1,4 +1,4 @@
-// EventBridge's default bus: the rules of the deployed graphs, their queues as targets, and schedules on the cloud's
+// EventBridge's default bus: the rules of the deployed graphs with queues as targets, and schedules on the cloud's
 // clock.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -10,7 +10,7 @@ import type { Place } from './place.ts';
 import type { RuleResource } from './resources-rules.ts';
 import type { Queues, SendOptions } from './sqs.ts';
 
-/** An event that matched a rule and could not be handed to its target. */
+/** An event that matched a rule but could not be delivered to its target. */
 export interface Undelivered {
   readonly ruleArn: string;
   readonly queueArn: string;
@@ -19,16 +19,19 @@ export interface Undelivered {
 }
 
 export interface Bus {
-  /** Puts an event on the bus, and answers how many messages came of it. What the envelope lacks is filled in. */
+  /**
+   * Puts an event on the bus and returns the number of resulting messages. Missing fields of the envelope are filled
+   * in.
+   */
   put(event: BusEvent): Promise<number>;
   /** Fires every enabled schedule once, whether it is due or not. */
   fireSchedules(): Promise<void>;
-  /** What no queue took, because its policy did not let the rule send. */
+  /** The events that no queue accepted because its policy did not let the rule send. */
   readonly undelivered: Undelivered[];
 }
 
 export interface RunningBus extends Bus {
-  /** Sets a stack's rules. */
+  /** Replaces a stack's rules. */
   deploy(stack: string, rules: readonly RuleResource[]): void;
   fireDueSchedules(): Promise<void>;
   nextScheduleAt(): number | undefined;

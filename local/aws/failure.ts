@@ -1,7 +1,7 @@
-// An AWS service's error answer, as a value that an operation throws.
+// An error answer of an AWS service, as a value that an operation throws.
 
 export interface Failure extends Error {
-  /** The service's word for it, such as `RepositoryNotFoundException`. */
+  /** The service's error code, such as `RepositoryNotFoundException`. */
   readonly code: string;
   /** HTTP status. */
   readonly status: number;

@@ -1,4 +1,4 @@
-// Misbehaviour on demand, of AWS's services and of its event bus.
+// Fault injection for AWS's services and its event bus.
 import { createFaultBox, type FaultBoxOf, type FaultOf, type FaultsOf } from '../faults.ts';
 import type { BusEvent } from './bus-event.ts';
 import type { Call } from './calls.ts';
@@ -7,14 +7,14 @@ export type Fault = FaultOf<Call>;
 
 export type BusFault = (
   | { readonly kind: 'lose' }
-  /** Delivered this many times. */
+  /** The number of times the event is delivered. */
   | { readonly kind: 'duplicate'; readonly copies: number }
   | { readonly kind: 'delay'; readonly milliseconds: number }
-  /** Overtakes all that waits in the queue: a series of events arrives backwards. */
+  /** The event overtakes all waiting messages of the queue, so that a series of events arrives in reverse. */
   | { readonly kind: 'reorder' }
 ) & {
   readonly where?: (event: BusEvent) => boolean;
-  /** How many events it meets. Default: all. */
+  /** The number of events to affect. Default: all. */
   readonly times?: number;
 };
 

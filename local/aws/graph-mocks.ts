@@ -1,26 +1,26 @@
-// What AWS would have answered to a resource or a question of the Pulumi program: names, ARNs and URLs that look real.
+// AWS's answers to the Pulumi program's resources and function calls: names, ARNs and URLs that look real.
 import { createHash } from 'node:crypto';
 import type { Answer, Registration } from '../registration.ts';
 import type { Place } from './place.ts';
 
-/** Where a stack stands: in the region of its config, by default eu-west-1. */
+/** The location of a stack: the region in its config, eu-west-1 by default. */
 export function placeOf(config: Readonly<Record<string, string>>): Place {
   return { partition: 'aws', account: '123456789012', region: config['aws:region'] ?? 'eu-west-1' };
 }
 
 /**
- * A resource as AWS would have made it.
+ * Returns a resource as AWS would create it.
  *
- * @throws Error on a type that is not known here: nothing is made up
+ * @throws Error for an unknown type; answers are never guessed
  */
 export function answerRegistration(place: Place, stack: string, registration: Registration): Answer {
   const answer = TYPES[registration.type];
   if (answer === undefined) {
     throw new Error(
-      `the local cloud does not know ${registration.type} (${registration.name}): say in local/aws/graph-mocks.ts what AWS answers`,
+      `the local cloud does not know ${registration.type} (${registration.name}); add AWS's answer to local/aws/graph-mocks.ts`,
     );
   }
-  // Pulumi's own way: the name in the program, and a suffix that differs from stack to stack.
+  // Pulumi's auto-naming: the name in the program, and a suffix that differs by stack.
   const suffix = createHash('sha256').update(`${stack} ${registration.type} ${registration.name}`).digest('hex');
   const { name = `${registration.name}-${suffix.slice(0, 7)}` } = registration.inputs;
   const arn = (service: string, rest: string) =>
@@ -36,9 +36,9 @@ export function answerRegistration(place: Place, stack: string, registration: Re
 }
 
 /**
- * The answer to a question of the program.
+ * Returns the answer to a function call of the program.
  *
- * @throws Error on a question that is not known here
+ * @throws Error for an unknown call
  */
 export function answerCall(place: Place, token: string): Record<string, unknown> {
   const { partition, region, account } = place;
@@ -55,9 +55,7 @@ export function answerCall(place: Place, token: string): Record<string, unknown>
     case 'aws:index/getRegion:getRegion':
       return { region, name: region, id: region, description: region, endpoint: `ec2.${region}.amazonaws.com` };
     default:
-      throw new Error(
-        `the local cloud does not know the call ${token}: say in local/aws/graph-mocks.ts what AWS answers`,
-      );
+      throw new Error(`the local cloud does not know the call ${token}; add AWS's answer to local/aws/graph-mocks.ts`);
   }
 }
 
@@ -72,7 +70,7 @@ interface Made {
 const TYPES: Readonly<Record<string, (made: Made) => { readonly id: string; readonly [output: string]: unknown }>> = {
   'aws:cloudwatch/eventRule:EventRule': ({ name, arn }) => ({ id: name, name, arn: arn('events', `rule/${name}`) }),
   'aws:cloudwatch/eventTarget:EventTarget': ({ inputs, uuid }) => ({ id: `${inputs['rule']}-${uuid}`, targetId: uuid }),
-  // It has no name but the given one, and belongs to no region.
+  // A dashboard has exactly the given name, and no region.
   'aws:cloudwatch/dashboard:Dashboard': ({ inputs, place }) => {
     const dashboardName = String(inputs['dashboardName']);
     const arn = `arn:${place.partition}:cloudwatch::${place.account}:dashboard/${dashboardName}`;
@@ -121,7 +119,7 @@ const TYPES: Readonly<Record<string, (made: Made) => { readonly id: string; read
   'aws:sqs/queuePolicy:QueuePolicy': ({ inputs }) => ({ id: String(inputs['queueUrl']) }),
 };
 
-/** A UUID out of hexadecimal digits. */
+/** A UUID from hexadecimal digits. */
 function uuidOf(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

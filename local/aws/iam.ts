@@ -1,5 +1,5 @@
-// Who may do what: each call is put to an IAM policy simulator, with the caller's identity policies and the resource's
-// own policy.
+// Authorization: an IAM policy simulator decides each call from the caller's identity policies and the resource's own
+// policy.
 import { runSimulation, type Simulation } from '@cloud-copilot/iam-simulate';
 import type { Place } from './place.ts';
 import type { PolicyDocument, Principal } from './principals.ts';
@@ -15,7 +15,7 @@ export interface Need {
 }
 
 export interface Iam {
-  /** Why the principal may not, in AWS's words; undefined if it may. */
+  /** AWS's message if the principal is not authorized; otherwise undefined. */
   refusal(principal: Principal, need: Need): Promise<string | undefined>;
 }
 
@@ -74,7 +74,7 @@ async function simulate(
 }
 
 /**
- * `aws:PrincipalArn` is the role's ARN for a session of it, and absent for a service.
+ * For a session of a role, `aws:PrincipalArn` is the role's ARN. It is absent for a service.
  * Source:
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
  */
@@ -89,8 +89,8 @@ const STATEMENT_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The part of a resource's policy that the policy language has: the simulator refuses other keys, and a foreign policy
- * may hold some that decide nothing. A text that is no policy at all decides nothing either.
+ * The part of a resource's policy that belongs to the policy language. The simulator rejects other keys, but a foreign
+ * policy may contain some that have no effect. Text that is not a policy has no effect either.
  */
 function knownPart(text: string | undefined): object | undefined {
   let policy: Partial<PolicyDocument> | null;

@@ -1,4 +1,4 @@
-// Inspector's operations, as far as the code calls them.
+// The operations of Inspector that the code calls.
 // Source: https://docs.aws.amazon.com/inspector/v2/APIReference/
 import { randomUUID } from 'node:crypto';
 import type {
@@ -21,12 +21,12 @@ interface Condition {
   readonly value?: string | undefined;
 }
 
-/** No action of these has a resource of its own. */
+/** None of these actions supports resource-level permissions. */
 const needs = (action: string) => () => [{ action: `inspector2:${action}`, resource: '*' }];
 const seconds = (date: Date): number => date.getTime() / 1000;
 
 /**
- * How large a page and a filter may be.
+ * The limits on pages and filters.
  * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListFindings.html and API_FilterCriteria.html
  */
 const FINDINGS_PAGE = 100;
@@ -53,10 +53,11 @@ export function createInspectorApi(place: Place, world: InspectorWorld): Operati
     ListFindingAggregations: operation(needs('ListFindingAggregations'), (request: ListFindingAggregationsRequest) => {
       const { aggregationType, aggregationRequest, accountIds } = request;
       if (aggregationType !== 'REPOSITORY')
-        throw invalid(`the local cloud aggregates by REPOSITORY; given ${aggregationType}`);
+        throw invalid(`the local cloud aggregates only by REPOSITORY; got ${aggregationType}`);
       const { repositories, ...others } = aggregationRequest?.repositoryAggregation ?? {};
       const unknown = Object.keys(others).filter((key) => key !== 'sortBy' && key !== 'sortOrder');
-      if (unknown.length > 0) throw invalid(`the local cloud does not know ${unknown.join(', ')} of an aggregation`);
+      if (unknown.length > 0)
+        throw invalid(`the local cloud does not know the aggregation fields ${unknown.join(', ')}`);
       const fields = {
         accountIds: findingFields['awsAccountId'],
         repositories: findingFields['ecrImageRepositoryName'],
@@ -81,10 +82,10 @@ export function createInspectorApi(place: Place, world: InspectorWorld): Operati
   };
 }
 
-/** The fields of a row that a filter can ask for, by the filter's key. */
+/** The filterable fields of a row, by the filter's key. */
 type Fields<Row> = Readonly<Record<string, ((row: Row) => string | undefined) | undefined>>;
 
-/** What a filter of findings can ask for. */
+/** The filterable fields of a finding. */
 function findingFieldsOf(place: Place): Fields<StoredFinding> {
   return {
     awsAccountId: ({ image }) => accountOf(place, image),
@@ -101,7 +102,7 @@ function findingFieldsOf(place: Place): Fields<StoredFinding> {
   };
 }
 
-/** What a filter of coverage can ask for. */
+/** The filterable fields of coverage. */
 function coverageFieldsOf(place: Place): Fields<Coverage> {
   return {
     accountId: (row) => accountOf(place, row),
@@ -115,12 +116,12 @@ function coverageFieldsOf(place: Place): Fields<Coverage> {
   };
 }
 
-/** The account that an image belongs to: ours, unless it says otherwise. */
+/** The account of an image. Default: the cloud's own account. */
 function accountOf(place: Place, { account }: { readonly account?: string }): string {
   return account ?? place.account;
 }
 
-/** The findings that can match, by the narrowest index that the filter allows. */
+/** The findings that can match, from the narrowest index that the filter allows. */
 function* candidates(
   world: InspectorWorld,
   { findingArn, ecrImageHash, ecrImageRepositoryName }: FilterCriteria,
@@ -143,7 +144,7 @@ function* coverageCandidates(world: InspectorWorld, { ecrRepositoryName }: Cover
     yield* world.coverage.get(repository)?.values() ?? [];
 }
 
-/** One row for each repository that has an active finding. */
+/** One row per repository with an active finding. */
 function aggregate(
   { byRepository }: InspectorWorld,
   place: Place,
@@ -197,13 +198,16 @@ function statusOf({ account: own }: Place, world: InspectorWorld, accountIds: re
   };
 }
 
-/** The values that a filter asks to be equal to; undefined if it asks for anything else. */
+/** The values of a filter that contains only EQUALS conditions; otherwise undefined. */
 function equals(conditions: readonly Condition[] | undefined): readonly string[] | undefined {
   if (conditions === undefined || conditions.some(({ comparison }) => comparison !== 'EQUALS')) return undefined;
   return [...new Set(conditions.map(({ value }) => value ?? ''))];
 }
 
-/** A filter: its keys are and-ed; the conditions of a key are alternatives, except NOT_EQUALS, which all must hold. */
+/**
+ * Compiles a filter: its keys are combined with AND. The conditions of a key are combined with OR, except NOT_EQUALS,
+ * which must all hold.
+ */
 function predicateOf<Row>(criteria: object, fields: Fields<Row>): (row: Row) => boolean {
   const tests = Object.entries(criteria).flatMap(([key, conditions]: [string, readonly Condition[] | undefined]) => {
     if (conditions === undefined) return [];
@@ -237,7 +241,9 @@ type Page = { readonly maxResults?: number | undefined; readonly nextToken?: str
 
 const MAX_CURSORS = 100;
 
-/** Pages of a list that is made once, at its first page; a token may be used again, as after a lost answer. */
+/**
+ * Pages through a list that is created with its first page. A token may be used again, for example after a lost answer.
+ */
 function createCursors() {
   const lists = new Map<string, readonly unknown[]>();
   return {

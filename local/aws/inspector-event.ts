@@ -1,11 +1,11 @@
-// Inspector's findings as it writes them: in an event (dates as words), and in an answer of ListFindings (dates as
+// The formats of Inspector's findings: in an event (dates as text), and in an answer of ListFindings (dates in
 // seconds).
 // Source: https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html (the sample of 2026)
 import type { BusEvent } from './bus-event.ts';
 import type { Advisory, StoredFinding } from './inspector-finding.ts';
 import { arnOf, type Place } from './place.ts';
 
-/** The `detail` of a finding's event, as far as it is read back. */
+/** The parts of a finding event's `detail` that are read back. */
 export interface FindingDetail {
   readonly findingArn: string;
   readonly awsAccountId?: string;
@@ -38,7 +38,7 @@ export interface FindingDetail {
   }[];
 }
 
-/** A finding as ListFindings answers it, with dates as the given function writes them. */
+/** A finding in the format of ListFindings. The given function formats the dates. */
 export function findingAs<T>(place: Place, finding: StoredFinding, date: (date: Date) => T) {
   const { advisory, image } = finding;
   const { repository, digest, tags = [], account = place.account } = image;
@@ -93,7 +93,7 @@ export function findingAs<T>(place: Place, finding: StoredFinding, date: (date: 
   };
 }
 
-/** The event of a finding, in the shape of the documentation's newest sample. */
+/** The event of a finding, in the format of the documentation's newest sample. */
 export function findingEvent(place: Place, finding: StoredFinding): BusEvent {
   const { repository, digest, account = place.account } = finding.image;
   const detail = findingAs(place, finding, dateInWords);
@@ -109,7 +109,7 @@ export function findingEvent(place: Place, finding: StoredFinding): BusEvent {
   };
 }
 
-/** Reads a finding out of an event's detail. */
+/** Parses a finding from an event's detail. */
 export function readFinding(detail: FindingDetail, now: Date): StoredFinding {
   const image = detail.resources?.[0]?.details?.awsEcrContainerImage;
   const found = detail.packageVulnerabilityDetails;
@@ -148,7 +148,7 @@ export function imageArn(place: Place, repository: string, digest: string): stri
   return arnOf(place, 'ecr', `repository/${repository}/${digest}`);
 }
 
-/** Such as `Wed Sep 04 16:55:38.411 UTC 2024`. */
+/** For example, `Wed Sep 04 16:55:38.411 UTC 2024`. */
 function dateInWords(date: Date): string {
   const [weekday, day, month, year] = date.toUTCString().replace(',', '').split(' ');
   return `${weekday} ${month} ${day} ${date.toISOString().slice(11, 23)} UTC ${year}`;

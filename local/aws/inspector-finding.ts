@@ -1,4 +1,4 @@
-// A finding, as the local Inspector keeps it.
+// A finding in the local Inspector.
 
 export interface VulnerablePackage {
   readonly name: string;
@@ -18,10 +18,10 @@ export interface Cvss {
   readonly scoringVector?: string;
 }
 
-/** What an advisory says of some packages. Many images may share one object of it. */
+/** An advisory about some packages. Many images may share one object. */
 export interface Advisory {
   readonly vulnerability: string;
-  /** CRITICAL, HIGH, ... or a word never seen; absent if an event is to lack it. */
+  /** CRITICAL, HIGH, ... or an unknown severity; absent to omit it from the event. */
   readonly severity?: string;
   readonly packages?: readonly VulnerablePackage[];
   readonly fixAvailable?: 'YES' | 'NO' | 'PARTIAL';
@@ -38,7 +38,10 @@ export interface ImageOf {
   readonly repository: string;
   readonly digest: string;
   readonly tags?: readonly string[];
-  /** The account of the registry, and of the finding: another one is a member's, seen by a delegated administrator. */
+  /**
+   * The account of the registry and of the finding. Another account is a member's, which a delegated administrator
+   * sees.
+   */
   readonly account?: string;
 }
 

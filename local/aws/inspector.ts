@@ -1,4 +1,4 @@
-// Inspector's world: findings, coverage and the account's status, and the events of what happens to findings.
+// The state of Inspector: findings, coverage and the account's status, and the events about findings.
 
 import { createHash } from 'node:crypto';
 import type { FindingStatus } from '@aws-sdk/client-inspector2';
@@ -22,42 +22,42 @@ export interface Coverage {
 export interface ReportOptions {
   /** Default ACTIVE. */
   readonly status?: FindingStatus;
-  /** False: the finding is stored and its event never sent. Default true. */
+  /** If false, the finding is stored but its event is never sent. Default: true. */
   readonly event?: boolean;
 }
 
-/** The scanner as a test or a story moves it. */
+/** The scanner's actions, for a test or a story. */
 export interface Inspector {
-  /** Reports an advisory for an image, or changes what was reported, and answers the finding's ARN. */
+  /** Reports an advisory for an image, or changes an earlier report. Returns the finding's ARN. */
   report(image: ImageOf, advisory: Advisory, options?: ReportOptions): Promise<string>;
   setStatus(findingArn: string, status: FindingStatus, options?: { readonly event?: boolean }): Promise<void>;
-  /** Deletes findings as Inspector does after some days: no event. */
+  /** Deletes findings without an event, as Inspector does after some days. */
   forget(...findingArns: readonly string[]): void;
   /**
-   * Closes all findings of an image, each with its event, as Inspector does when an image is gone or no longer
+   * Closes all findings of an image, each with its event, as Inspector does when an image is deleted or no longer
    * eligible.
    */
   closeAllOf(repository: string, digest: string): Promise<void>;
-  /** Stores the finding of a sample event (its `detail`), and answers its ARN; puts nothing on the bus. */
+  /** Stores the finding of a sample event (its `detail`) and returns its ARN. Puts nothing on the bus. */
   importDetail(detail: FindingDetail): string;
   finding(arn: string): StoredFinding | undefined;
-  /** The event that Inspector sends of a finding. */
+  /** The event that Inspector sends about the finding. */
   eventOf(findingArn: string): ReturnType<typeof findingEvent>;
-  /** Says that the initial scan of an image is complete. */
+  /** Reports that the initial scan of an image is complete. */
   reportScanComplete(repository: string, digest: string): Promise<void>;
-  /** Sets what the scanner knows of an image. */
+  /** Sets the coverage of an image. */
   cover(coverage: Coverage): void;
-  /** A finished scan, now, of an image that is scanned continuously. */
+  /** Records a scan that finished now, for an image with continuous scanning. */
   scanned(repository: string, digest: string): void;
   uncover(repository: string, digest: string): void;
-  /** The status of ECR scanning; ENABLED unless set. */
+  /** The status of ECR scanning. Default: ENABLED. */
   setAccountStatus(status: 'ENABLED' | 'ENABLING' | 'DISABLED' | 'SUSPENDED'): void;
 }
 
 export interface InspectorWorld extends Inspector {
   readonly accountStatus: () => string;
   readonly findings: ReadonlyMap<string, StoredFinding>;
-  /** By repository and digest, of every account. */
+  /** By repository and digest, for all accounts. */
   readonly byRepository: ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<StoredFinding>>>;
   readonly byDigest: ReadonlyMap<string, ReadonlySet<StoredFinding>>;
   readonly coverage: ReadonlyMap<string, ReadonlyMap<string, Coverage>>;
@@ -164,7 +164,7 @@ export function createInspector({ place, clock, bus }: Parts): InspectorWorld {
   };
 }
 
-/** One finding for each image and advisory: the same one when it is reported again. */
+/** The id of a finding: one per image and advisory, so that a repeated report has the same id. */
 function findingArn(place: Place, { repository, digest, account }: ImageOf, { vulnerability }: Advisory): string {
   const id = createHash('sha256')
     .update(`${account}/${repository}@${digest}/${vulnerability}`)

@@ -1,7 +1,7 @@
-// One execution environment of a local Lambda function: loads the handler and answers invocations over the process's
-// channel.
+// One execution environment of a local Lambda function: loads the handler and answers the invocations that arrive on
+// the process's channel.
 import { format } from 'node:util';
-import { keepWhatIsCompiled } from '../archive.ts';
+import { keepCompileCache } from '../archive.ts';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
 import { peakMemoryBytes } from '../peak-memory.ts';
 
@@ -25,10 +25,10 @@ type Handler = (event: unknown, context: object) => unknown;
 let requestId = '';
 let handler: Handler | undefined;
 tellCloudTime();
-keepWhatIsCompiled();
+keepCompileCache();
 
 /**
- * In Lambda's text format what goes through console has a prefix, so it is not a JSON line.
+ * In Lambda's text log format, console output has a prefix, so such a line is not JSON.
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html
  */
 function writeLog(level: string, words: readonly unknown[]): void {
@@ -63,7 +63,7 @@ async function invoke({ event, context, timeoutMilliseconds }: Extract<ToChild, 
   }
 }
 
-/** Lambda's own line at the end of an invocation's log: after it the parent has read all of it. */
+/** Lambda's own line at the end of an invocation's log. When the parent reads it, it has read the whole log. */
 function end(): void {
   process.stdout.write(`END RequestId: ${requestId}\n`);
 }

@@ -1,5 +1,4 @@
-// Lambda: the deployed archive in processes of its own, with the environment and the limits of the graph and nothing
-// else.
+// Lambda: runs the deployed archive in processes that have only the graph's environment and limits.
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -17,21 +16,21 @@ export interface Invocation {
   readonly requestId: string;
   readonly outcome: Outcome;
   readonly coldStart: boolean;
-  /** Wall clock, of the invocation alone. */
+  /** Real time, of the invocation only. */
   readonly durationMilliseconds: number;
-  /** Of the environment's process since its start. */
+  /** The peak memory of the environment's process since its start. */
   readonly peakMemoryMegabytes: number | undefined;
 }
 
 export interface LambdaHost {
-  /** Invokes the function; several at once run in environments of their own, as in Lambda. */
+  /** Invokes the function. Concurrent invocations run in separate environments, as in Lambda. */
   invoke(event: unknown): Promise<Invocation>;
-  /** Kills every environment at once, whatever it is doing; the next invocation is a cold start. */
+  /** Kills every environment at once, even during an invocation. The next invocation is a cold start. */
   kill(): Promise<void>;
 }
 
 export interface RunningLambda extends LambdaHost {
-  /** Kills the environment that holds this access key; false if none does. */
+  /** Kills the environment that holds this access key. Returns false if there is none. */
   killHolder(accessKeyId: string): Promise<boolean>;
   /** Kills every environment. */
   stop(): Promise<void>;
@@ -43,7 +42,7 @@ interface Parts {
   readonly clock: Clock;
   readonly endpoint: string;
   readonly logs: LogLine[];
-  /** Credentials of a new session of the function's role. */
+  /** Returns credentials of a new session of the function's role. */
   readonly assumeRole: () => Credentials;
 }
 
@@ -51,7 +50,7 @@ interface Environment {
   readonly child: ChildProcess;
   readonly accessKeyId: string;
   readonly ended: Promise<void>;
-  /** The next answer of the process; undefined if it ended instead. */
+  /** The next answer of the process, or undefined if the process ended. */
   receive(): Promise<FromChild | undefined>;
   /** Resolves when the log of this invocation has been read. */
   logged(requestId: string): Promise<void>;
@@ -217,7 +216,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
 }
 
 function sendMessage({ child }: Environment, message: ToChild): void {
-  // A process that has just died is noticed by its end.
+  // If the process has just died, the exit handler notices.
   if (child.connected) child.send(message, () => undefined);
 }
 

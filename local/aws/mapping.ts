@@ -13,8 +13,8 @@ import type { Message, Queue } from './sqs.ts';
 const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 /**
- * Hands one batch of visible messages to the function; undefined if no message is visible.
- * What failed, or was never answered for, stays in the queue until its visibility timeout.
+ * Delivers one batch of visible messages to the function. Returns undefined if no message is visible. Messages that
+ * failed or got no answer stay in the queue until their visibility timeout.
  */
 export async function pollOnce(
   { batchSize, reportsItemFailures }: MappingResource,
@@ -69,7 +69,7 @@ function doneOf(
   const { batchItemFailures }: { batchItemFailures?: readonly { itemIdentifier?: string }[] | null } = outcome.answer;
   const failed = (batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier);
   const known = new Set(messages.map(({ id }) => id));
-  // One identifier that is not of the batch: Lambda takes the whole batch for failed.
+  // If one identifier is not in the batch, Lambda treats the whole batch as failed.
   if (failed.some((id) => id === undefined || !known.has(id))) return [];
   return messages.filter(({ id }) => !failed.includes(id));
 }

@@ -1,4 +1,4 @@
-// A container client of ECR: logs in with the SDK, as docker does with the token that the AWS CLI gets.
+// A container client for ECR. It logs in with the SDK, as docker does with the token from the AWS CLI.
 import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { createOciClient, type OciClient } from '../oci-client.ts';
 import type { Credentials } from './principals.ts';

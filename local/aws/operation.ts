@@ -1,4 +1,4 @@
-// One operation of a service: what the caller must be allowed, and what is done.
+// One operation of a service: the permissions that the caller needs, and the work.
 import type { Call } from './calls.ts';
 import { failure } from './failure.ts';
 import type { Need } from './iam.ts';
@@ -10,7 +10,7 @@ export interface Operation {
 
 export type Operations = Readonly<Record<string, Operation>>;
 
-/** The input has the SDK's own type: the wire carries what the SDK's client wrote. */
+/** The input has the SDK's type, because the SDK's client wrote the request. */
 export function operation<Input>(
   needs: (input: Input) => readonly Need[],
   run: (input: Input, call: Call) => object | Promise<object>,

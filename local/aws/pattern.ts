@@ -1,21 +1,21 @@
-// EventBridge's event patterns, as far as pullgate writes them; anything else is an error, never a guess.
+// The part of EventBridge's event patterns that pullgate uses. Anything else is an error, never a guess.
 // Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Does an event match a pattern? Every key of the pattern must match; the alternatives of a list are or-ed; an array in
- * the event matches if one of its elements does, and a pattern below an array of objects must be matched by the
- * elements taken together with what else they hold (array consistency).
+ * Whether an event matches a pattern. Every key of the pattern must match, and one alternative of a list suffices. An
+ * array in the event matches if one of its elements does. If a pattern is below an array of objects, one element must
+ * match all of it (array consistency).
  *
- * @throws Error on an operator or a shape that this does not know
+ * @throws Error for an operator or a shape that is not supported
  */
 export function matches(pattern: unknown, event: unknown): boolean {
   assertPattern(pattern, 'pattern');
   return matchesObject(pattern, event);
 }
 
-/** Checks a pattern as EventBridge does when a rule is made. */
+/** Checks a pattern as EventBridge does when a rule is created. */
 export function assertPattern(pattern: unknown, path: string): asserts pattern is Fields {
   if (!isObject(pattern)) throw unknownShape(path, pattern);
   const entries = Object.entries(pattern);
@@ -50,12 +50,12 @@ function assertCondition(condition: unknown, path: string): void {
 
 function unknownShape(path: string, given: unknown): Error {
   return new Error(
-    `the local event bus knows nested objects whose leaves are lists of literals, anything-but, exists and prefix; ${path} is ${JSON.stringify(given)}`,
+    `the local event bus supports nested objects whose leaves are lists of literals, anything-but, exists and prefix; ${path} is ${JSON.stringify(given)}`,
   );
 }
 
 function matchesObject(pattern: Fields, event: unknown): boolean {
-  // Each element of an array of objects is tried as a whole: two keys must be matched by the same element.
+  // Each element of an array of objects is matched as a whole: the same element must match both keys.
   if (Array.isArray(event)) {
     if (JSON.stringify(pattern).includes('{"exists":false}'))
       throw unknownShape('exists: false below an array', pattern);
@@ -69,7 +69,7 @@ function matchesObject(pattern: Fields, event: unknown): boolean {
 }
 
 function matchesCondition(condition: unknown, value: unknown): boolean {
-  // `exists` works on leaves: an object is none, and an empty array has none.
+  // `exists` applies only to leaves. An object is not a leaf, and an empty array has none.
   const leaves = (Array.isArray(value) ? value : [value]).filter((leaf) => leaf !== undefined && !isObject(leaf));
   if (!isObject(condition)) return leaves.includes(condition);
   const [[operator, operand] = []] = Object.entries(condition);

@@ -1,4 +1,4 @@
-// Where the local cloud stands: the account, region and partition that all its ARNs carry.
+// The location of the local cloud: the account, region and partition in all its ARNs.
 
 export interface Place {
   readonly partition: string;
@@ -14,7 +14,7 @@ export function repositoryArn(place: Place, repository: string): string {
   return arnOf(place, 'ecr', `repository/${repository}`);
 }
 
-/** The last part of an ARN: the name of a queue, a topic. */
+/** The last part of an ARN, such as the name of a queue or a topic. */
 export function nameOf(arn: string): string {
   return arn.split(':').at(-1) ?? arn;
 }

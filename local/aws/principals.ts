@@ -1,4 +1,4 @@
-// Who may call the local cloud: access keys, and the principals behind them with their identity policies.
+// The callers of the local cloud: access keys, and the principals behind them with their identity policies.
 import { randomBytes } from 'node:crypto';
 import type { Secret } from '../secrets.ts';
 
@@ -13,18 +13,21 @@ export interface PolicyDocument {
   readonly Statement: unknown;
 }
 
-/** Who asks. A service is named by its host name, such as `events.amazonaws.com`. */
+/** A caller. A service is identified by its host name, such as `events.amazonaws.com`. */
 export interface Principal {
-  /** A role, a session of a role, a user, or a service. */
+  /** The ARN of a role, a session of a role or a user, or the name of a service. */
   readonly arn: string;
-  /** Asked anew at each call: a deployment may change them. */
+  /** Read on each call, because a deployment may change the policies. */
   policies(): readonly PolicyDocument[];
 }
 
 export interface Principals {
-  /** Adds a role, a session (`arn:aws:sts::...:assumed-role/NAME/SESSION`) or a user, with new credentials for it. */
+  /**
+   * Adds a role, a session (`arn:aws:sts::...:assumed-role/NAME/SESSION`) or a user, and returns new credentials for
+   * it.
+   */
   add(arn: string, policies: readonly PolicyDocument[] | (() => readonly PolicyDocument[])): Credentials;
-  /** Deletes a principal: its keys are not known any more, and ECR refuses a policy that names it. */
+  /** Deletes a principal. Its keys become invalid, and ECR rejects a policy that names it. */
   remove(arn: string): void;
   isRemoved(arn: string): boolean;
   /** The secret parts of all credentials. */
@@ -57,7 +60,9 @@ export function createPrincipals(): Principals {
   };
 }
 
-/** A policy that allows actions on everything: for the principals of a test or a story, never for pullgate's own. */
+/**
+ * A policy that allows actions on every resource: for the principals of a test or a story, never for pullgate's own.
+ */
 export function allowing(...actions: readonly string[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: actions, Resource: '*' }] };
 }

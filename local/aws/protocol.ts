@@ -1,5 +1,5 @@
-// The wire protocols of the AWS services that the code calls: requests in, answers and errors out.
-// Sources: https://smithy.io/2.0/aws/protocols/index.html and what the installed SDK clients send.
+// The wire protocols of the AWS services: reads requests, and writes answers and errors.
+// Sources: https://smithy.io/2.0/aws/protocols/index.html, and the requests of the installed SDK clients.
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Failure, failure } from './failure.ts';
@@ -14,7 +14,7 @@ export interface WireRequest {
   readonly body: Buffer;
 }
 
-/** A request for an operation of a service, whatever protocol it came in. */
+/** A request for an operation of a service, independent of its protocol. */
 export interface Asked {
   readonly service: Service;
   readonly operation: string;
@@ -93,7 +93,7 @@ const INSPECTOR_PATHS: Readonly<Record<string, string>> = {
 /**
  * Reads a request of an SDK client. The signature's scope names the service; the signature itself is not verified.
  *
- * @throws Failure if the request names no service or operation that the local cloud knows
+ * @throws Failure if the local cloud does not know the service or operation
  */
 export function readRequest(request: WireRequest): Asked {
   const { headers, path } = request;

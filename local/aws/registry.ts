@@ -1,4 +1,4 @@
-// ECR's registry endpoint: what `docker pull` and `docker push` talk to, each step asking IAM as ECR does. Sources:
+// ECR's registry endpoint for `docker pull` and `docker push`. Each step asks IAM, as ECR does. Sources:
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md and
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
 import type { Clock } from '../clock.ts';
@@ -12,7 +12,7 @@ import type { Place } from './place.ts';
 import type { Principal } from './principals.ts';
 import type { WireRequest } from './protocol.ts';
 
-/** A request that has been understood: the call that it is, and its work. */
+/** A parsed request: the call for the log, and its work. */
 export interface RegistryStep {
   readonly call: Call;
   readonly run: () => Promise<OciAnswer>;
@@ -28,7 +28,7 @@ interface Parts {
 
 type Work = (repository: Repository) => Promise<OciAnswer> | OciAnswer;
 
-/** What a request asks for: the operation's name, the actions that it needs, and its work. */
+/** The operation of a request: its name, the actions that it needs, and its work. */
 interface Route {
   readonly operation: string;
   readonly actions: readonly string[];
@@ -38,7 +38,7 @@ interface Route {
 export function createRegistry(parts: Parts) {
   const uploads = createUploads();
   return {
-    /** Reads a request; one without a valid login or route is answered at once. */
+    /** Parses a request. A request without a valid login or route gets its answer at once. */
     read(request: WireRequest): RegistryStep | OciAnswer {
       const { pathname, searchParams } = new URL(request.path, 'http://registry');
       const principal = loggedIn(parts, request);

@@ -1,4 +1,4 @@
-// Reading a resource graph's values: what is asked for and answered together.
+// Reads values from a resource graph: the inputs and outputs together.
 import type { Graph } from '../graph.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -15,10 +15,10 @@ export function only(graph: Graph, type: string): Fields {
   const [resource, ...others] = all(graph, type);
   if (resource !== undefined && others.length === 0) return resource;
   const count = others.length + (resource === undefined ? 0 : 1);
-  throw new Error(`the local cloud runs one ${type} of a stack; the graph has ${count}`);
+  throw new Error(`the local cloud runs one ${type} per stack; the graph has ${count}`);
 }
 
-/** Does this id, name or ARN, as another resource gives it, mean this resource? */
+/** Whether this id, name or ARN in another resource refers to this resource. */
 export function isNamed({ id, name, arn }: Fields, reference: unknown): boolean {
   return [id, name, arn].includes(reference);
 }
@@ -26,7 +26,7 @@ export function isNamed({ id, name, arn }: Fields, reference: unknown): boolean 
 export function text(fields: Fields, key: string): string {
   const value = fields[key];
   if (typeof value !== 'string')
-    throw new Error(`the local cloud needs ${key} of a resource as text; given ${JSON.stringify(fields)}`);
+    throw new Error(`the local cloud needs ${key} of a resource as text; got ${JSON.stringify(fields)}`);
   return value;
 }
 
@@ -35,7 +35,7 @@ export function policyText(policy: unknown): string | undefined {
   return typeof policy === 'string' ? policy : JSON.stringify(policy);
 }
 
-/** An input that Pulumi takes as an object or as its JSON text. */
+/** An input that Pulumi accepts as an object or as JSON text. */
 export function json(value: unknown): Fields | undefined {
   if (value === undefined || value === null) return undefined;
   return typeof value === 'string' ? JSON.parse(value) : (value as Fields);

@@ -56,7 +56,7 @@ export function readMapping(graph: Graph): MappingResource {
   const batchSize = Number(mapping['batchSize'] ?? 10);
   if (batchSize > 10 && !(Number(mapping['maximumBatchingWindowInSeconds'] ?? 0) >= 1)) {
     throw new Error(
-      `a batch of more than 10 needs a window of a second at least; the mapping has ${batchSize} and none`,
+      `a batch size above 10 needs a batch window of at least 1 second; the mapping has the batch size ${batchSize} and no window`,
     );
   }
   return {

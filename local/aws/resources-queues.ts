@@ -14,7 +14,7 @@ export function readQueues(graph: Graph): readonly QueueResource[] {
   const policies = all(graph, 'aws:sqs/queuePolicy:QueuePolicy');
   return all(graph, 'aws:sqs/queue:Queue').map((queue) => {
     if (queue['kmsMasterKeyId'] !== undefined)
-      throw new Error('the local cloud knows no queue with a key of KMS: use sqsManagedSseEnabled');
+      throw new Error('the local cloud does not support queues with a KMS key; use sqsManagedSseEnabled');
     const own = policies.find(({ queueUrl }) => queueUrl === queue['url'] || queueUrl === queue['id']);
     return {
       arn: text(queue, 'arn'),

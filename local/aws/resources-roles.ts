@@ -1,4 +1,4 @@
-// The roles of a resource graph, each with the policies that the graph writes out.
+// The roles of a resource graph, each with the policies that the graph defines.
 import type { Graph } from '../graph.ts';
 import type { PolicyDocument } from './principals.ts';
 import { all, type Fields, isNamed, json, policyText, text } from './resources-fields.ts';
@@ -15,7 +15,7 @@ export function readRoles(graph: Graph): readonly RoleResource[] {
   return all(graph, 'aws:iam/role:Role').map((role) => {
     if (role['inlinePolicies'] !== undefined || role['managedPolicyArns'] !== undefined) {
       throw new Error(
-        'a role has its policies as resources of their own: aws.iam.RolePolicy, aws.iam.RolePolicyAttachment',
+        'define the policies of a role as separate resources: aws.iam.RolePolicy, aws.iam.RolePolicyAttachment',
       );
     }
     const isOfRole = (policy: Fields) => isNamed(role, policy['role']);
@@ -30,5 +30,7 @@ export function readRoles(graph: Graph): readonly RoleResource[] {
 function findPolicy(graph: Graph, policyArn: unknown): Fields {
   const policy = all(graph, 'aws:iam/policy:Policy').find((one) => isNamed(one, policyArn));
   if (policy !== undefined) return policy;
-  throw new Error(`the local cloud does not know what ${policyArn} allows: write the statements into a RolePolicy`);
+  throw new Error(
+    `the local cloud does not know the managed policy ${policyArn}; write its statements into a RolePolicy`,
+  );
 }

@@ -6,7 +6,7 @@ import { all, type Fields, isNamed, json, text } from './resources-fields.ts';
 export interface RuleResource {
   readonly arn: string;
   readonly pattern: unknown;
-  /** Of `rate(5 minutes)`. */
+  /** The period of `rate(5 minutes)`. */
   readonly everyMilliseconds: number | undefined;
   readonly enabled: boolean;
   readonly targets: readonly {
@@ -32,7 +32,8 @@ export function readRules(graph: Graph): readonly RuleResource[] {
 
 function targetOf(target: Fields): RuleResource['targets'][number] {
   for (const unknown of ['inputPath', 'inputTransformer', 'roleArn']) {
-    if (target[unknown] !== undefined) throw new Error(`the local cloud knows no event target with ${unknown}`);
+    if (target[unknown] !== undefined)
+      throw new Error(`the local cloud does not support event targets with ${unknown}`);
   }
   const deadLetter = json(target['deadLetterConfig']);
   return {
@@ -51,6 +52,7 @@ const UNITS: Readonly<Record<string, number>> = {
 function rateOf(expression: string): number {
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
   const milliseconds = Number(count) * (UNITS[unit ?? ''] ?? Number.NaN);
-  if (!(milliseconds > 0)) throw new Error(`the local cloud knows schedules like rate(5 minutes); given ${expression}`);
+  if (!(milliseconds > 0))
+    throw new Error(`the local cloud supports only schedules such as rate(5 minutes); got ${expression}`);
   return milliseconds;
 }

@@ -1,4 +1,4 @@
-// The tables of a resource graph, as DynamoDB's CreateTable takes them.
+// The tables of a resource graph, as input of DynamoDB's CreateTable.
 import type { Graph } from '../graph.ts';
 import { all, type Fields, list } from './resources-fields.ts';
 
@@ -22,7 +22,7 @@ function tableOf(table: Fields): Fields {
   };
 }
 
-/** Hash and range key, as they were written in `hashKey`/`rangeKey` or, of an index, in `keySchemas`. */
+/** Hash and range key, from `hashKey`/`rangeKey` or, for an index, from `keySchemas`. */
 function keySchema(of: Fields): readonly Fields[] {
   const schemas = list(of['keySchemas']);
   if (schemas.length > 0)

@@ -25,10 +25,10 @@ function keyOf(graph: Graph, topic: Fields, arn: string): TopicResource['key'] {
   const key = all(graph, 'aws:kms/key:Key').find((one) => isNamed(one, keyReference));
   if (key !== undefined) return { arn: text(key, 'arn'), policyText: policyText(key['policy']) ?? accountPolicy(arn) };
   if (keyId === 'alias/aws/sns') return undefined;
-  throw new Error(`the topic ${arn} is encrypted with ${keyId}, and the graph has no such key`);
+  throw new Error(`the topic ${arn} is encrypted with ${keyId}, which the graph does not have`);
 }
 
-/** The policy that KMS gives a key that names none: the account's own policies decide. */
+/** The default policy of a KMS key: the account's own policies decide. */
 function accountPolicy(arn: string): string {
   const [, partition, , , account] = arn.split(':');
   const Principal = { AWS: `arn:${partition}:iam::${account}:root` };

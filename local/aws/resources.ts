@@ -1,4 +1,4 @@
-// What a resource graph says of AWS, resource type by resource type, as far as the local cloud runs it.
+// The parts of a resource graph that the local AWS runs, by resource type.
 import type { Graph } from '../graph.ts';
 import type { Place } from './place.ts';
 import type { Fields } from './resources-fields.ts';
@@ -17,14 +17,15 @@ export interface Resources {
   readonly mapping: MappingResource;
   readonly roles: readonly RoleResource[];
   readonly topics: readonly TopicResource[];
-  /** As DynamoDB's CreateTable takes them. */
+  /** As input of DynamoDB's CreateTable. */
   readonly tables: readonly Fields[];
 }
 
 /**
  * Reads a graph.
  *
- * @throws Error if the graph has what the local cloud cannot run, or lacks what it needs: it never guesses
+ * @throws Error if the graph contains something that the local cloud cannot run, or lacks something that it needs; it
+ *   never guesses
  */
 export function readResources(graph: Graph): Resources {
   const queues = readQueues(graph);

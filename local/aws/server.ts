@@ -1,5 +1,4 @@
-// The one port of the local cloud: every request is understood, logged, disturbed if a test says so, authorised, and
-// answered.
+// The one port of the local cloud: every request is parsed, logged, subjected to faults, authorized, and answered.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
@@ -43,7 +42,7 @@ export interface Server {
 }
 
 type Answer = OciAnswer;
-/** What becomes of a connection that gets no answer. */
+/** What happens to a connection that gets no answer. */
 type NoAnswer = 'hold' | 'break';
 
 export async function startServer(parts: Parts): Promise<Server> {
@@ -107,8 +106,8 @@ export async function startServer(parts: Parts): Promise<Server> {
   }
 
   /**
-   * The client's own time, if it says one: else it would take its clock for wrong, correct it, and try again what
-   * was refused for good.
+   * The client's own time, if the request contains it. With any other time, the client would assume that its clock is
+   * wrong, correct it, and retry a request that was rejected for good.
    */
   function dateOf({ headers }: IncomingMessage): Date {
     const [, year, month, day, hour, minute, second] =
@@ -148,7 +147,7 @@ function refusalOf(fault: FaultKind, { service }: Call): Failure | undefined {
     case 'serverError':
       return failure(
         service === 'dynamodb' ? 'InternalServerError' : 'InternalServerException',
-        'the local cloud was told to fail',
+        'an injected fault of the local cloud',
         500,
       );
     case 'error':
@@ -164,7 +163,7 @@ function refusalOf(fault: FaultKind, { service }: Call): Failure | undefined {
 
 function failureFrom(error: unknown): Failure {
   if (isFailure(error)) return error;
-  // A gap of the local cloud, never of AWS: a 4xx, so that no client tries again.
+  // A feature that the local cloud lacks, never an error of AWS. The status is a 4xx, so that no client retries.
   return failure('LocalCloudException', error instanceof Error ? error.message : String(error), 400);
 }
 

@@ -1,4 +1,4 @@
-// SNS as far as the code calls it: Publish, kept as notices.
+// The part of SNS that the code calls: Publish. Messages are kept as notices.
 // Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -6,7 +6,7 @@ import { failure } from './failure.ts';
 import { type Operations, operation } from './operation.ts';
 import type { TopicResource } from './resources-topics.ts';
 
-/** What subscribers of a topic would receive. */
+/** What a topic's subscribers would receive. */
 export interface NoticeSent {
   readonly topicArn: string;
   readonly subject: string | undefined;
@@ -56,7 +56,7 @@ export function createTopics(clock: Clock): Topics {
   };
 }
 
-/** `MessageAttributes.entry.1.Name` and its neighbours, as the query protocol writes a map. */
+/** The query protocol's form of a map: `MessageAttributes.entry.1.Name` and the like. */
 function attributesOf(form: Readonly<Record<string, string>>): Record<string, string> {
   const attributes: Record<string, string> = {};
   for (const [key, name] of Object.entries(form)) {

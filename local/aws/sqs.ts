@@ -22,33 +22,36 @@ export interface Message {
   receiptHandle: string;
   receiveCount: number;
   firstReceivedAt: Date | undefined;
-  /** When a consumer may see it, in milliseconds since the epoch. */
+  /** When the message becomes visible to consumers, in milliseconds since the epoch. */
   visibleAt: number;
 }
 
 export interface SendOptions {
   readonly delayMilliseconds?: number;
-  /** Before all that waits: the message overtakes. */
+  /** Whether the message overtakes all waiting messages. */
   readonly first?: boolean;
 }
 
 export interface Queue {
   readonly arn: string;
   readonly url: string;
-  /** Every message that is in it, visible or not. */
+  /** Every message in the queue, visible or not. */
   messages(): readonly Message[];
-  /** Puts a message there without asking anybody's leave: a test's or a person's own message. */
+  /** Adds a message without authorization, for a test or a person. */
   send(body: string, options?: SendOptions): Message;
-  /** Takes up to `max` visible messages; one that was received too often goes to the dead-letter queue instead. */
+  /**
+   * Receives up to `max` visible messages. A message that was received too often moves to the dead-letter queue
+   * instead.
+   */
   receive(max: number): readonly Message[];
   delete(message: Message): void;
-  /** When the next message is visible; undefined for an empty queue. */
+  /** When the next message becomes visible; undefined for an empty queue. */
   nextVisibleAt(): number | undefined;
   purge(): void;
 }
 
 export interface Queues {
-  /** Makes the queue, or gives the one that is there other settings. */
+  /** Creates the queue, or changes the settings of the existing one. */
   deploy(resource: QueueResource): Queue;
   byArn(arn: string): Queue;
   policyOf(arn: string): string | undefined;
@@ -56,7 +59,7 @@ export interface Queues {
 }
 
 /**
- * A message holds a mebibyte at most.
+ * The largest message is one mebibyte.
  * Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
  */
 const MAX_MESSAGE_BYTES = 1_048_576;

@@ -1,4 +1,4 @@
-// The stacks of the local AWS: what each has deployed over the services that all of them share.
+// The stacks of the local AWS: each one's deployment on top of the shared services.
 import type { Clock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
 import type { LogLine } from '../log-line.ts';
@@ -15,7 +15,7 @@ import type { RoleResource } from './resources-roles.ts';
 import type { Topics } from './sns.ts';
 import type { Queue, Queues } from './sqs.ts';
 
-/** What one Pulumi stack has deployed. */
+/** The deployment of one Pulumi stack. */
 export interface Stack {
   /** The queue that feeds the function. */
   readonly queue: Queue;
@@ -65,14 +65,14 @@ export function createStacks(parts: Parts): Stacks {
     const queue = queues.byArn(mapping.queueArn);
     const deadLetterArn = own.find(({ arn }) => arn === queue.arn)?.redrive?.deadLetterArn;
     if (deadLetterArn === undefined)
-      throw new Error(`${queue.arn} has no redrive policy: what fails would be retried for ever`);
+      throw new Error(`${queue.arn} has no redrive policy, so failed messages would be retried forever`);
     return { queue, deadLetters: queues.byArn(deadLetterArn) };
   }
 
   async function deploy(name: string, graph: Graph, before: DeployedStack | undefined): Promise<DeployedStack> {
     const resources = readResources(graph);
     if (JSON.stringify(resources.place) !== JSON.stringify(place))
-      throw new Error('all stacks of a local cloud have one account and region');
+      throw new Error('all stacks of a local cloud must have the same account and region');
     await deployServices(name, resources);
     await checkDeployment(resources, { roles, iam, queues });
     await before?.lambda.stop();

@@ -1,5 +1,4 @@
-// ACR's data plane of one registry: metadata and attributes, as @azure/container-registry asks for them, and its
-// tokens.
+// The data plane of one registry in ACR, as @azure/container-registry uses it: metadata, attributes and tokens.
 // Source: https://learn.microsoft.com/rest/api/containerregistry/; answers as recorded by the Azure SDK's tests.
 
 import type { Clock } from '../clock.ts';
@@ -57,7 +56,8 @@ function metadata(registry: RegistryWorld, request: WireRequest): Route | undefi
   const [, first, kind, last] = /^\/acr\/v1\/([^/]+)(?:\/_(manifests|tags)(?:\/([^/]+))?)?$/.exec(url.pathname) ?? [];
   if (first === undefined) return undefined;
   const version = url.searchParams.get('api-version');
-  if (version !== API_VERSION) throw failure(400, 'UNSUPPORTED', `the api-version is ${API_VERSION}; given ${version}`);
+  if (version !== API_VERSION)
+    throw failure(400, 'UNSUPPORTED', `the api-version must be ${API_VERSION}; got ${version}`);
   const name = decodeURIComponent(first);
   const reference = last === undefined ? undefined : decodeURIComponent(last);
   const { loginServer } = registry;
@@ -138,15 +138,15 @@ function changesIn(request: WireRequest): Partial<Attributes> {
   const changes = Object.entries(body ?? {});
   const wrong = changes.find(([key, value]) => !ATTRIBUTES.some((one) => one === key) || typeof value !== 'boolean');
   if (body === undefined || wrong !== undefined)
-    throw failure(400, 'UNSUPPORTED', `attributes are true or false, of ${ATTRIBUTES}; given ${JSON.stringify(wrong)}`);
+    throw failure(400, 'UNSUPPORTED', `attributes are ${ATTRIBUTES}, each true or false; got ${JSON.stringify(wrong)}`);
   return Object.fromEntries(changes);
 }
 
-/** A page by name, and the header that leads to the next one. */
+/** A page ordered by name, and the header that links to the next page. */
 function pageOf(names: readonly string[], { url }: WireRequest): readonly [readonly string[], Record<string, string>] {
   const orderby = url.searchParams.get('orderby');
   if (orderby !== null && orderby !== '' && orderby !== 'none')
-    throw new Error(`the local registry does not order by ${orderby}`);
+    throw new Error(`the local registry cannot order by ${orderby}`);
   const size = Math.min(Number(url.searchParams.get('n') ?? PAGE), MAX_PAGE);
   const last = url.searchParams.get('last');
   const rest = names.filter((name) => last === null || name > last).sort();
@@ -175,7 +175,7 @@ function tagsIn({ tags }: Repository): ReadonlyMap<string, readonly string[]> {
   return byDigest;
 }
 
-/** An index has no architecture and no system of its own; a manifest without tags has no `tags`. */
+/** An index has neither architecture nor operating system, and a manifest without tags has no `tags`. */
 function manifestBody(
   repository: Repository,
   { manifest, createdAt, updatedAt, attributes }: StoredManifest,
@@ -217,7 +217,7 @@ function tagBody({ name, digest, createdAt, updatedAt, attributes }: StoredTag) 
   };
 }
 
-/** With seven digits after the second, as ACR writes it. */
+/** With seven digits after the second, as ACR writes times. */
 function timeOf(date: Date): string {
   return date.toISOString().replace('Z', '0000Z');
 }

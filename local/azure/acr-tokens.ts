@@ -9,10 +9,10 @@ import type { Need, Roles } from './roles.ts';
 import type { Step } from './service.ts';
 import { header, json, type WireAnswer, type WireRequest } from './wire.ts';
 
-/** What a token lets do with a repository. `*` of the registry's catalog lists all repositories. */
+/** An action that a token grants on a repository. `*` on the registry's catalog lists all repositories. */
 export type RegistryAction = 'metadata_read' | 'metadata_write' | 'pull' | 'push' | 'delete' | '*';
 
-/** One repository, or the catalog, and what is to be done there: `repository:team/app:pull,push`. */
+/** The actions on one repository or the catalog: `repository:team/app:pull,push`. */
 export interface Scope {
   readonly type: 'repository' | 'registry';
   readonly name: string;
@@ -23,21 +23,21 @@ interface Token {
   readonly principal: Principal;
   readonly registry: string;
   readonly expiresAt: Date;
-  /** Of an access token. */
+  /** The scopes of an access token. */
   readonly scopes: readonly Scope[];
 }
 
 export interface AcrTokens {
-  /** The token endpoints' requests; undefined for every other request. */
+  /** Handles a request to the token endpoints; undefined for every other request. */
   read(registry: RegistryWorld, request: WireRequest): Step | undefined;
-  /** Who holds the request's token for this. @throws Failure with the registry's challenge if it does not do */
+  /** The principal whose token authorizes this request. @throws Failure with the registry's challenge if it does not */
   authenticate(registry: RegistryWorld, request: WireRequest, needed: Scope): Principal;
-  /** Who asks a token endpoint. */
+  /** The caller of a token endpoint. */
   holder(registry: RegistryWorld, request: WireRequest): Principal;
 }
 
 /**
- * Tokens of Resource Manager do too, unless a registry says otherwise.
+ * Tokens for Resource Manager are accepted too, unless a registry disallows it.
  * Source: https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm
  */
 const AUDIENCES = [
@@ -49,8 +49,9 @@ const REFRESH_MILLISECONDS = 3 * 60 * 60 * 1000;
 const ACCESS_MILLISECONDS = 75 * 60 * 1000;
 
 /**
- * What a principal must be allowed for an action of a token. In legacy mode a repository's metadata has actions of its
- * own. Whether AcrPush may change metadata too is contradicted: here it may not, so that nothing depends on it.
+ * The permissions that a principal needs for an action of a token. In legacy mode, a repository's metadata has separate
+ * actions. Sources contradict each other about whether AcrPush may change metadata. Here it may not, so that nothing
+ * depends on it.
  * Sources:
  * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference,
  * https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry
@@ -95,7 +96,7 @@ export function createAcrTokens(clock: Clock, principals: Principals, roles: Rol
     const need: Need = { action: first ?? '', or: others, data: roleMode === 'AbacRepositoryPermissions', scope: id };
     return roles.refusal(principal, need) === undefined;
   };
-  /** In legacy mode the registry logs in only who may pull: rights on metadata alone are none. */
+  /** In legacy mode, only a principal that may pull can log in. Permissions on metadata alone are not enough. */
   const mayLogIn = (registry: RegistryWorld, principal: Principal): boolean =>
     registry.roleMode === 'AbacRepositoryPermissions' || may(registry, principal, 'pull');
   const formOf = ({ body }: WireRequest) => new URLSearchParams(body.toString('utf8'));
@@ -107,17 +108,21 @@ export function createAcrTokens(clock: Clock, principals: Principals, roles: Rol
       const form = formOf(request);
       const service = form.get('service');
       if (service !== registry.loginServer)
-        throw failure(400, 'UNSUPPORTED', `the service is ${registry.loginServer}; given ${service}`);
+        throw failure(400, 'UNSUPPORTED', `the service must be ${registry.loginServer}; got ${service}`);
       if (url.pathname === '/oauth2/exchange') {
         if (form.get('grant_type') !== 'access_token')
           throw failure(
             400,
             'UNSUPPORTED',
-            `the grant type of an exchange is access_token; given ${form.get('grant_type')}`,
+            `the grant type of an exchange must be access_token; got ${form.get('grant_type')}`,
           );
         const run = ({ principal }: { principal: Principal }): WireAnswer => {
           if (!mayLogIn(registry, principal))
-            throw failure(401, 'UNAUTHORIZED', `${principal.name} has no right to pull from ${registry.loginServer}`);
+            throw failure(
+              401,
+              'UNAUTHORIZED',
+              `${principal.name} has no permission to pull from ${registry.loginServer}`,
+            );
           const token = { principal, registry: registry.id, scopes: [] };
           return json(200, { refresh_token: issue(token, REFRESH_MILLISECONDS) });
         };
@@ -127,7 +132,7 @@ export function createAcrTokens(clock: Clock, principals: Principals, roles: Rol
         throw failure(
           400,
           'UNSUPPORTED',
-          `the grant type of a token is refresh_token; given ${form.get('grant_type')}`,
+          `the grant type of a token must be refresh_token; got ${form.get('grant_type')}`,
         );
       const asked = form.getAll('scope').map(readScope);
       return {
@@ -135,7 +140,7 @@ export function createAcrTokens(clock: Clock, principals: Principals, roles: Rol
         input: { service, scope: form.get('scope') },
         needs: [],
         run({ principal }) {
-          // Who lacks a right gets a token all the same, without it.
+          // A principal that lacks a permission still gets a token, but without that permission.
           const scopes = asked.map((scope) => ({
             ...scope,
             actions: scope.actions.filter((action) => may(registry, principal, action)),
@@ -181,12 +186,12 @@ function challenge({ loginServer }: RegistryWorld, scope: Scope, error: string |
 
 function readScope(text: string): Scope {
   const [, type, name = '', actions = ''] = /^(repository|registry):(.+):([a-z_,*]+)$/.exec(text) ?? [];
-  if (type !== 'repository' && type !== 'registry') throw failure(400, 'UNSUPPORTED', `no scope of a token: ${text}`);
+  if (type !== 'repository' && type !== 'registry') throw failure(400, 'UNSUPPORTED', `invalid token scope: ${text}`);
   return { type, name, actions: actions.split(',').map(actionOf) };
 }
 
 function actionOf(text: string): RegistryAction {
   const found = (Object.keys(NEEDS.LegacyRegistryPermissions) as RegistryAction[]).find((action) => action === text);
-  if (found === undefined) throw failure(400, 'UNSUPPORTED', `no action of a token: ${text}`);
+  if (found === undefined) throw failure(400, 'UNSUPPORTED', `invalid token action: ${text}`);
   return found;
 }

@@ -1,4 +1,4 @@
-// ACR's world: registries, repositories, manifests and tags, each of them with the attributes that lock it.
+// The state of ACR: registries, repositories, manifests and tags, each with the attributes that lock it.
 // Source of the attributes: https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
 import * as v from 'valibot';
 import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { artifactOf, type Built, imageOf, indexOf, type Manifest } from '../manifest.ts';
 import { failure } from './failure.ts';
 
-/** What may be done with a repository, a manifest or a tag; all of it by default. */
+/** The operations that are enabled on a repository, a manifest or a tag; all of them by default. */
 export interface Attributes {
   readonly deleteEnabled: boolean;
   readonly writeEnabled: boolean;
@@ -17,7 +17,7 @@ export interface Attributes {
 interface Changing {
   attributes: Attributes;
   readonly createdAt: Date;
-  /** Of the content: a change of the attributes leaves it. */
+  /** The last change of the content. A change of attributes does not update it. */
   updatedAt: Date;
 }
 
@@ -47,10 +47,10 @@ export interface RegistryOptions {
   readonly roleMode?: RoleMode;
 }
 
-/** What is locked: a manifest, a tag, or the repository as a whole. */
+/** The target of attributes: a manifest, a tag, or the whole repository. */
 export type Target = { readonly digest: string } | { readonly tag: string } | Record<never, never>;
 
-/** A registry as a test, a story or a person changes it, without asking anybody's leave. */
+/** Changes of a registry by a test, a story or a person, without authorization. */
 export interface Registry {
   /** `/subscriptions/.../providers/Microsoft.ContainerRegistry/registries/NAME` */
   readonly id: string;
@@ -59,8 +59,8 @@ export interface Registry {
   roleMode: RoleMode;
   readonly repositories: ReadonlyMap<string, Repository>;
   /**
-   * Pushes an image, or with `artifactType` or `subject` a signature or the like, and answers its digest. The content
-   * decides the digest; without one it is unlike any other.
+   * Pushes an image and returns its digest, which the content determines. With `artifactType` or `subject`, pushes an
+   * artifact such as a signature. Without content, the image is unique.
    */
   push(
     repository: string,
@@ -73,33 +73,33 @@ export interface Registry {
     },
   ): string;
   pushIndex(repository: string, options: { readonly tag?: string; readonly children: readonly string[] }): string;
-  /** Puts a tag on a manifest that is there; it moves. */
+  /** Adds a tag to an existing manifest. If another manifest has the tag, it loses it. */
   tag(repository: string, tag: string, digest: string): void;
   untag(repository: string, tag: string): void;
-  /** Deletes a manifest with all its tags. Pushed again it is new, and no attribute is left of it. */
+  /** Deletes a manifest and all its tags. If it is pushed again, it is new and has no old attributes. */
   delete(repository: string, digest: string): void;
   deleteRepository(repository: string): void;
   attributes(repository: string, target?: Target): Attributes;
-  /** Changes attributes, as `az acr repository update` does; those left out stay. */
+  /** Changes attributes, as `az acr repository update` does. Omitted attributes keep their values. */
   setAttributes(repository: string, attributes: Partial<Attributes>, target?: Target): Attributes;
 }
 
 export interface RegistryWorld extends Registry {
-  /** @throws Failure if there is no such repository, as each of ACR's operations does */
+  /** @throws Failure if the repository does not exist, as each operation of ACR does */
   need(repository: string): Repository;
   find(repository: Repository, reference: string): StoredManifest | undefined;
-  /** Stores a pushed manifest under its digest and, if one is given, a tag. The first push makes the repository. */
+  /** Stores a pushed manifest under its digest and, optionally, a tag. The first push creates the repository. */
   put(repository: string, manifest: Manifest, tag: string | undefined): Repository;
   /**
    * The repository that a push goes to.
    *
-   * @throws Failure if the name is not one
+   * @throws Failure if the name is invalid
    */
   make(repository: string): Repository;
 }
 
 export interface Acr {
-  /** Makes a registry, which no stack deploys: it is there before. The id may be given in any case. */
+  /** Creates a registry. No stack deploys it, so it exists beforehand. The id is case-insensitive. */
   addRegistry(id: string, options?: RegistryOptions): Registry;
   /** By name or ARM id. */
   registry(nameOrId: string): Registry;
@@ -112,7 +112,7 @@ export interface AcrWorld extends Acr {
 
 export const UNLOCKED: Attributes = { deleteEnabled: true, writeEnabled: true, readEnabled: true, listEnabled: true };
 
-/** Calls `onRegistry` for each registry that is added, before it can be asked. */
+/** Calls `onRegistry` for each added registry before it can receive requests. */
 export function createAcr(clock: Clock, onRegistry: (registry: RegistryWorld) => void): AcrWorld {
   const registries: RegistryWorld[] = [];
   const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
@@ -120,7 +120,7 @@ export function createAcr(clock: Clock, onRegistry: (registry: RegistryWorld) =>
     addRegistry(id, options = {}) {
       const added = createRegistry(clock, id, options);
       if (registries.some(({ name }) => same(name, added.name)))
-        throw new Error(`there is a registry ${added.name} already`);
+        throw new Error(`registry ${added.name} already exists`);
       registries.push(added);
       onRegistry(added);
       return added;
@@ -128,7 +128,7 @@ export function createAcr(clock: Clock, onRegistry: (registry: RegistryWorld) =>
     registry(nameOrId) {
       const found = registries.find(({ id, name }) => same(name, nameOrId) || same(id, nameOrId));
       if (found !== undefined) return found;
-      throw new Error(`no registry ${nameOrId} was added; there is ${registries.map(({ name }) => name).join(', ')}`);
+      throw new Error(`no registry ${nameOrId} was added; there are ${registries.map(({ name }) => name).join(', ')}`);
     },
     byHost: (host) => registries.find(({ loginServer }) => same(loginServer, host)),
     byId: (id) => registries.find((registry) => same(registry.id, id)),
@@ -138,7 +138,7 @@ export function createAcr(clock: Clock, onRegistry: (registry: RegistryWorld) =>
 function createRegistry(clock: Clock, id: string, options: RegistryOptions): RegistryWorld {
   const [, name] = /\/providers\/Microsoft\.ContainerRegistry\/registries\/([A-Za-z0-9]{5,50})$/i.exec(id) ?? [];
   if (name === undefined)
-    throw new Error(`a registry is named by its ARM id, with a name of 5 to 50 letters and digits; given ${id}`);
+    throw new Error(`a registry needs an ARM id with a name of 5 to 50 letters and digits; got ${id}`);
   const repositories = new Map<string, Repository>();
   let pushes = 0;
 
@@ -153,7 +153,7 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
       throw failure(
         400,
         'NAME_INVALID',
-        `the local registry needs ${REPOSITORY_NAME}; given ${JSON.stringify(repository)}`,
+        `the local registry needs ${REPOSITORY_NAME}; got ${JSON.stringify(repository)}`,
       );
     const found = repositories.get(repository) ?? {
       ...fresh(),
@@ -230,7 +230,7 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
       const repository = need(from);
       repository.manifests.delete(manifestIn(repository, digest).manifest.digest);
       for (const tag of repository.tags.values()) if (tag.digest === digest) repository.tags.delete(tag.name);
-      // Nothing is left of a repository that has nothing.
+      // Removes a repository that has become empty.
       if (repository.manifests.size === 0) repositories.delete(from);
     },
     deleteRepository: (repository) => void repositories.delete(need(repository).name),

@@ -1,4 +1,4 @@
-// Azure Resource Manager, as far as the code asks it: what a registry is.
+// The part of Azure Resource Manager that the code calls: reads a registry's properties.
 // Source: https://learn.microsoft.com/rest/api/containerregistry/registries/get
 import type { AcrWorld } from './acr.ts';
 import { failure } from './failure.ts';

@@ -1,4 +1,4 @@
-// The properties of a grouped sub-assessment, one an image and CVE, as Defender wrote them until July 2026.
+// The properties of a grouped sub-assessment, one per image and CVE, as Defender wrote them until July 2026.
 import { type Assessment, type Cve, fixStatusOf, type Package, statusOf, VECTOR } from './assessment.ts';
 import type { Json } from './tables.ts';
 
@@ -6,7 +6,7 @@ export function groupedProperties(assessment: Assessment): Readonly<Record<strin
   const { repository, digest, severity, firstSeenAt } = assessment;
   const { name, fixedVersion = '' } = assessment.package;
   const [cve] = assessment.cves;
-  if (cve === undefined) throw new Error('a grouped sub-assessment is of one CVE; there is none');
+  if (cve === undefined) throw new Error('a grouped sub-assessment needs one CVE; got none');
   return {
     id: cve.id,
     displayName: cve.id,

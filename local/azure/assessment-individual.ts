@@ -1,4 +1,4 @@
-// The properties of an individual assessment, one an image and package, in each form that has been read of Defender.
+// The properties of an individual assessment, one per image and package, in each form that Defender is known to write.
 import { type Assessment, type Cve, fixStatusOf, statusOf, VECTOR } from './assessment.ts';
 import type { Json } from './tables.ts';
 
@@ -57,7 +57,7 @@ function bareCve({ id }: Cve, casing: Assessment['casing']): Json {
 
 const detailsOf = { pascal: new WeakMap<Cve, Json>(), camel: new WeakMap<Cve, Json>() };
 
-/** The same object for the same CVE: a hundred thousand images do not hold a hundred thousand copies. */
+/** One shared object per CVE, so that a hundred thousand images do not hold a hundred thousand copies. */
 function cveDetails(cve: Cve, casing: Assessment['casing']): Json {
   const known = detailsOf[casing].get(cve);
   if (known !== undefined) return known;
@@ -80,8 +80,8 @@ function cveDetails(cve: Cve, casing: Assessment['casing']): Json {
 }
 
 /**
- * The id of what an individual one is about. How it continues behind the registry is not documented: each form has been
- * read somewhere, or may be.
+ * The id of the assessed resource. The part after the registry is not documented. Each of these forms has been observed
+ * or is plausible.
  */
 function resourceId({ registry, repository, digest, naming }: Assessment): string {
   const dashed = `repositories-${repository.replaceAll('/', '-')}-images-${digest}`;
@@ -99,7 +99,7 @@ function resourceId({ registry, repository, digest, naming }: Assessment): strin
   }
 }
 
-/** All keys with a small first letter. */
+/** Makes the first letter of every key lower case. */
 function camel(value: Json): Json {
   if (Array.isArray(value)) return value.map(camel);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,10 +1,10 @@
-// What Defender gives of an assessment: the resource in ARM, and the row in a Log Analytics workspace.
+// The two outputs of an assessment: the resource in ARM, and the row in a Log Analytics workspace.
 import { type Assessment, causeOf, GROUPED_KEY, isNamed, subscriptionOf } from './assessment.ts';
 import { groupedProperties } from './assessment-grouped.ts';
 import { individualProperties } from './assessment-individual.ts';
 import type { Json, Row } from './tables.ts';
 
-/** The resource as ARM gives it, as in tests/events/azure. */
+/** The resource in ARM's format, as in tests/events/azure. */
 export function armObject(assessment: Assessment): { readonly id: string; readonly [key: string]: Json } {
   const { id, shape } = assessment;
   const isGrouped = shape === 'grouped';
@@ -17,8 +17,8 @@ export function armObject(assessment: Assessment): { readonly id: string; readon
 }
 
 /**
- * The row of an event in the workspace. Which part of the assessment goes to which column is documented by the columns'
- * names and types only.
+ * The row of an event in the workspace. Only the names and types of the columns document which part of the assessment
+ * each one holds.
  *
  * @param time of the event, in milliseconds since the epoch
  */
@@ -54,7 +54,7 @@ function individualColumns(assessment: Assessment, time: number): Row {
   const { id, firstSeenAt } = assessment;
   const { additionalData = null, ...rest } = individualProperties(assessment);
   return {
-    // The bare key, as Microsoft's own playbooks join on it (Azure/Microsoft-Defender-for-Cloud).
+    // The bare key, which Microsoft's own playbooks join on (Azure/Microsoft-Defender-for-Cloud).
     RecommendationId: lastOf(id),
     RecommendationName: lastOf(id),
     RecommendationDisplayName: String(rest['displayName']),

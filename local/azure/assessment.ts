@@ -1,17 +1,17 @@
-// Defender for Cloud's assessments of registry images as the local cloud keeps them: individual (one an image and
-// package) or grouped (one an image and CVE).
+// Defender for Cloud's assessments of registry images in the local cloud: individual (one per image and package) or
+// grouped (one per image and CVE).
 import { guidOf } from './principals.ts';
 import type { Json } from './tables.ts';
 
-/** What is known of a vulnerability. Many assessments may share one object of it. */
+/** The details of a vulnerability. Many assessments may share one object. */
 export interface Cve {
   readonly id: string;
-  /** Critical, High, Medium, Low, Unknown, '' or a word never seen. Absent: not said. */
+  /** Critical, High, Medium, Low, Unknown, '' or an unknown word. Absent to omit it. */
   readonly severity?: string;
   /** The base score of CVSS 3.1. */
   readonly score?: number;
   readonly publishedAt?: Date;
-  /** FixAvailable, NoFix, NoFixAvailable, WillNotFix, Scheduled, Unknown. Absent: the package's. */
+  /** FixAvailable, NoFix, NoFixAvailable, WillNotFix, Scheduled, Unknown. Absent: the package's status. */
   readonly fixStatus?: string;
   readonly fixedVersion?: string;
   readonly isInExploitKit?: boolean;
@@ -29,48 +29,47 @@ export interface Package {
 
 export type Status = 'Unhealthy' | 'Healthy' | 'NotApplicable';
 
-/** An assessment as Defender keeps it. */
+/** An assessment in the local Defender. */
 export interface Assessment {
   /** The ARM id, unique. */
   readonly id: string;
-  /** Of the registry: its ARM id. */
+  /** The registry's ARM id. */
   readonly registry: string;
   readonly loginServer: string;
   readonly repository: string;
   readonly digest: string;
   readonly tags: readonly string[];
   readonly package: Package;
-  /** Of a grouped one: the only one. */
+  /** For a grouped assessment: exactly one. */
   readonly cves: readonly Cve[];
-  /** Its own: of the recommendation, or of the sub-assessment. */
+  /** The severity of the recommendation or sub-assessment itself. */
   readonly severity: string;
   readonly status: Status;
-  /** Why it is NotApplicable; empty if Defender does not say. Default: Exempt. */
+  /** The reason for NotApplicable; empty if Defender gives none. Default: Exempt. */
   readonly cause?: string;
   readonly shape: 'individual' | 'grouped';
-  /** How Defender writes the keys that are its own. */
+  /** The case of Defender's own keys. */
   readonly casing: 'pascal' | 'camel';
-  /** How an individual one carries its CVEs. */
+  /** How an individual assessment contains its CVEs. */
   readonly cvesAs: 'array' | 'text' | 'missing';
-  /**
-   * What an individual one says of each CVE: its id alone (`bare`, as since July 2026), or everything that is known of
-   * it.
-   */
+  /** What an individual assessment says about each CVE: only its id (`bare`, as since July 2026), or all details. */
   readonly details: 'bare' | 'rich';
   /**
-   * How an individual one names its image: by a path below the registry's id; dashed below it, or right behind it;
-   * dashed with no registry anywhere; or not at all.
+   * How an individual assessment identifies its image: by a path below the registry's id; dashed below that id; dashed
+   * directly after it; dashed without a registry; or not at all.
    */
   readonly naming: 'path' | 'dashed' | 'joined' | 'nameless' | 'nothing';
-  /** Does an individual one say its repository and digest in `resourceAdditionalData`, and as what? */
+  /** Whether and how an individual assessment contains its repository and digest in `resourceAdditionalData`. */
   readonly additionalAs: 'object' | 'text' | 'missing';
   readonly firstSeenAt: Date;
 }
 
-/** The recommendation whose sub-assessments grouped all findings of registry images until July 2026. */
+/** The recommendation whose sub-assessments contained all findings of registry images until July 2026. */
 export const GROUPED_KEY = 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5';
 
-/** One for each image and package, or for each image and CVE: the same one when it is reported again. */
+/**
+ * The id of an assessment: one per image and package, or per image and CVE, so that a repeated report has the same id.
+ */
 export function assessmentId(
   of: Pick<Assessment, 'registry' | 'repository' | 'digest' | 'shape' | 'naming'>,
   part: string,
@@ -80,7 +79,7 @@ export function assessmentId(
   return of.shape === 'individual' ? `${base}/${guid}` : `${base}/${GROUPED_KEY}/subassessments/${guid}`;
 }
 
-/** Does it say its registry? */
+/** Whether the assessment identifies its registry. */
 export function isNamed({ shape, naming }: Pick<Assessment, 'shape' | 'naming'>): boolean {
   return shape === 'grouped' || (naming !== 'nameless' && naming !== 'nothing');
 }

@@ -1,7 +1,7 @@
-// Workflow automations of Defender for Cloud: which events match an automation's rules.
+// Workflow automations of Defender for Cloud: decides which events match an automation's rules.
 // Source: https://learn.microsoft.com/en-us/rest/api/defenderforcloud/automations/create-or-update
 
-/** A kind of event. The snapshots are the weekly dump of everything. */
+/** A kind of event. The snapshots are the weekly export of everything. */
 export type EventSource = (typeof EVENT_SOURCES)[number];
 const EVENT_SOURCES = ['Assessments', 'AssessmentsSnapshot', 'SubAssessments', 'SubAssessmentsSnapshot'] as const;
 
@@ -14,7 +14,7 @@ export interface AutomationRule {
 
 export interface AutomationSource {
   readonly eventSource: string;
-  /** One set that matches is enough; of a set every rule has to. Without sets every event matches. */
+  /** The rule sets. An event matches if it matches every rule of at least one set, or if there are no sets. */
   readonly ruleSets?: readonly { readonly rules?: readonly AutomationRule[] }[];
 }
 
@@ -31,14 +31,14 @@ export type AutomationAction =
   | { readonly kind: 'LogicApp'; readonly logicAppId: string; readonly uri: string }
   | { readonly kind: 'Workspace'; readonly workspaceId: string };
 
-/** An event as an automation sees it. */
+/** An event in the form that an automation evaluates. */
 export interface SecurityEvent {
   readonly source: EventSource;
-  /** What it is about: the assessment as ARM gives it, with what the event adds. */
+  /** The assessment as in ARM, with the fields that the event adds. */
   readonly body: { readonly id: string; readonly [key: string]: unknown };
 }
 
-/** Texts are compared without regard to case. Source: the operator's description in the interface's specification. */
+/** Text comparison ignores case. Source: the operator's description in the API specification. */
 const ON_TEXTS: Readonly<Record<string, (given: string, expected: string) => boolean>> = {
   Equals: (given, expected) => given === expected,
   NotEquals: (given, expected) => given !== expected,
@@ -50,25 +50,26 @@ const ON_TEXTS: Readonly<Record<string, (given: string, expected: string) => boo
 /**
  * Checks an automation.
  *
- * @throws Error on a kind of event, a rule or a scope that is not known here: nothing is guessed
+ * @throws Error for an unsupported kind of event, rule or scope; nothing is guessed
  */
 export function checkAutomation({ id, scopes, sources }: Automation): void {
-  if (scopes.length === 0) throw new Error(`the automation ${id} has no scope: it would hear of nothing`);
+  if (scopes.length === 0) throw new Error(`the automation ${id} has no scope, so it would receive no events`);
   for (const scope of scopes) {
     if (!/^\/subscriptions\/[^/]+(\/resourceGroups\/[^/]+)?$/i.test(scope))
-      throw new Error(`the scope of an automation is a subscription or a resource group; ${id} has ${scope}`);
+      throw new Error(`the scope of an automation must be a subscription or a resource group; ${id} has ${scope}`);
   }
   for (const { eventSource, ruleSets = [] } of sources) {
     if (!EVENT_SOURCES.some((known) => known === eventSource))
-      throw new Error(`the local Defender has no events ${eventSource}: it has ${EVENT_SOURCES.join(', ')}`);
+      throw new Error(`the local Defender does not send ${eventSource} events; it sends ${EVENT_SOURCES.join(', ')}`);
     for (const { rules = [] } of ruleSets) {
-      if (rules.length === 0) throw new Error(`a rule set of ${id} has no rule: what it matches is not documented`);
+      if (rules.length === 0)
+        throw new Error(`a rule set of ${id} has no rule; the documentation does not say what it matches`);
       for (const rule of rules) checkRule(rule);
     }
   }
 }
 
-/** Whether an automation hears of an event. */
+/** Whether an automation receives an event. */
 export function matchesAutomation(automation: Automation, event: SecurityEvent): boolean {
   if (!automation.isEnabled || !automation.scopes.some((scope) => isWithin(event.body.id, scope))) return false;
   return automation.sources.some(({ eventSource, ruleSets = [] }) => {
@@ -80,18 +81,20 @@ export function matchesAutomation(automation: Automation, event: SecurityEvent):
 
 function checkRule({ propertyJPath, propertyType, operator, expectedValue }: AutomationRule): void {
   if (propertyType !== 'String')
-    throw new Error(`the local Defender compares texts only; the rule on ${propertyJPath} is of type ${propertyType}`);
+    throw new Error(`the local Defender compares only text; the rule on ${propertyJPath} is of type ${propertyType}`);
   if (ON_TEXTS[operator] === undefined)
-    throw new Error(`the local Defender knows ${Object.keys(ON_TEXTS).join(', ')} of texts; given ${operator}`);
+    throw new Error(
+      `the local Defender supports the text operators ${Object.keys(ON_TEXTS).join(', ')}; got ${operator}`,
+    );
   if (typeof expectedValue !== 'string')
-    throw new Error(`the rule on ${propertyJPath} expects a text; given ${JSON.stringify(expectedValue)}`);
+    throw new Error(`the rule on ${propertyJPath} expects text; got ${JSON.stringify(expectedValue)}`);
   if (!/^[\w]+(\.[\w]+)*$/.test(propertyJPath))
-    throw new Error(`the local Defender knows paths such as properties.status.code; given ${propertyJPath}`);
+    throw new Error(`the local Defender supports only paths such as properties.status.code; got ${propertyJPath}`);
 }
 
 /**
- * What is absent matches no rule; that it does not match NotEquals either is a choice, for nothing is documented. Keys
- * count with their case.
+ * A missing value matches no rule. That NotEquals does not match either is an assumption, because the behavior is not
+ * documented. Keys are case-sensitive.
  */
 function matchesRule({ propertyJPath, operator, expectedValue }: AutomationRule, body: SecurityEvent['body']): boolean {
   const value = propertyJPath

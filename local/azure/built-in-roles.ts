@@ -8,7 +8,7 @@ const QUEUES = 'Microsoft.Storage/storageAccounts/queueServices/queues';
 const TABLES = 'Microsoft.Storage/storageAccounts/tableServices/tables';
 const CONTAINERS = 'Microsoft.Storage/storageAccounts/blobServices/containers';
 
-/** The actions that a role does without. */
+/** Actions that the role excludes. */
 const none: readonly string[] = [];
 
 function role(id: string, name: string, actions: readonly string[], dataActions: readonly string[] = none) {
@@ -34,7 +34,7 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
   },
   role('acdd72a7-3385-48ef-bd42-f606fba81ae7', 'Reader', ['*/read']),
 
-  // A registry in legacy mode: the control plane's actions decide about its content.
+  // In legacy mode, control-plane actions authorize access to a registry's content.
   role('7f951dda-4ed3-4680-a7ca-43fe172d538d', 'AcrPull', ['Microsoft.ContainerRegistry/registries/pull/read']),
   role('8311e382-0749-4cb8-b61a-304f252e45ec', 'AcrPush', [
     'Microsoft.ContainerRegistry/registries/pull/read',
@@ -43,7 +43,7 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
   role('c2f4ef07-c644-48eb-af81-4b1b4947fb11', 'AcrDelete', [
     'Microsoft.ContainerRegistry/registries/artifacts/delete',
   ]),
-  // A registry in ABAC mode: the data plane's actions do.
+  // In ABAC mode, data-plane actions authorize it.
   role('b93aa761-3e63-49ed-ac28-beffa264f7ac', 'Container Registry Repository Reader', none, [
     `${REPOSITORIES}/metadata/read`,
     `${REPOSITORIES}/content/read`,

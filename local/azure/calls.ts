@@ -1,4 +1,4 @@
-// The log of what was asked of the local Azure, and the places where a test may step in between.
+// The log of the calls to the local Azure, and hooks that let a test act before or after a call.
 import { type CallLogOf, type CallsOf, createCallLog } from '../calls.ts';
 import type { Principal } from './principals.ts';
 import type { ServiceName } from './wire.ts';
@@ -11,7 +11,7 @@ export interface Call {
   readonly principal: Principal;
 }
 
-/** Counted as `{ 'acr:UpdateManifest': 2 }`; with a principal's id, its calls only. */
+/** The number of calls, as `{ 'acr:UpdateManifest': 2 }`. With a principal's id: only the calls by that principal. */
 export type Calls = CallsOf<Call>;
 export type CallLog = CallLogOf<Call>;
 

@@ -1,5 +1,5 @@
-// What the SDK's clients of this process need to reach the local Azure, as a child process has it in its environment:
-// proxy and certificate.
+// Lets the SDK clients of this process reach the local Azure through its proxy and certificate, which a child process
+// gets in its environment.
 import { request as httpRequest } from 'node:http';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
@@ -7,16 +7,16 @@ import { connect } from 'node:tls';
 import type { Wire } from './server.ts';
 
 /**
- * Options that every client of the Azure SDK takes, and a pipeline of its core:
- * `new TableClient(url, table, credential, clientOptions(wire))`.
+ * Options for every client of the Azure SDK, and a pipeline of its core: `new TableClient(url, table, credential,
+ * clientOptions(wire))`.
  */
 export interface ClientOptions {
   readonly agent: Agent;
 }
 
 /**
- * Azure's own `tlsOptions` do not count behind a proxy, and NODE_EXTRA_CA_CERTS is read at a process's start only: so
- * the connections are made here.
+ * The Azure SDK ignores its `tlsOptions` behind a proxy, and Node reads NODE_EXTRA_CA_CERTS only when a process starts.
+ * So the connections are created here.
  */
 export function clientOptions(wire: Pick<Wire, 'proxy' | 'ca'>): ClientOptions {
   return { agent: agentOf(wire) };

@@ -1,4 +1,4 @@
-// Azure on one machine: the deployed artefacts of a resource graph, and the services that they call, on their
+// Azure on one machine: runs the deployed artifacts of a resource graph, and the services that they call, on their
 // production host names behind a loopback proxy.
 import type { TokenCredential } from '@azure/core-auth';
 import { type Clock, virtualClock } from '../clock.ts';
@@ -39,44 +39,41 @@ export interface LocalAzure extends Stack {
   readonly clock: Clock;
   readonly acr: Acr;
   readonly defender: Defender;
-  /** What Defender sends, on its way. */
+  /** The events from Defender that are in transit. */
   readonly events: SecurityEvents;
   readonly calls: Calls;
   readonly faults: Faults & {
-    /** What happens to Defender's events and rows on their way. Answers with what takes the fault away. */
+    /** Injects a fault into the transit of Defender's events and rows. Returns a function that removes it. */
     addToBus(fault: EventFault): () => void;
   };
   readonly principals: Principals;
-  /** The secrets given out so far, which only their receiver may see: tokens, headers, signatures. */
+  /** The secrets issued so far: tokens, headers, signatures. */
   readonly secrets: readonly Secret[];
-  /** What was sent by mail, in order. */
+  /** The sent mails, in order. */
   readonly mails: MailSent[];
-  /** What failed for no reason of the caller's: gaps of the local cloud. Empty in a sound test. */
+  /** Failures that the local cloud caused, not the caller: features that it lacks. Empty in a sound test. */
   readonly gaps: readonly string[];
-  /** What every client of the Azure SDK takes as its options to reach this cloud from this process. */
+  /** The options with which every Azure SDK client of this process reaches this cloud. */
   readonly clientOptions: ClientOptions;
-  /** A stack that was deployed. `queue`, `host`, ... of the cloud itself are those of the stack `main`. */
+  /** A deployed stack. The cloud's own `queue`, `host`, ... are those of the stack `main`. */
   stack(name: string): Stack;
   /**
-   * Deploys a graph over what the stack has (`main` by default): new code, settings, rules and roles; the data stays.
-   * Another name is another stack of the same subscription.
+   * Deploys a graph to a stack of this subscription (`main` by default): replaces code, settings, rules and roles, and
+   * keeps the data.
    */
   deploy(graph: Graph, options?: { readonly stack?: string }): Promise<void>;
   /**
-   * Hands visible messages to the functions until there are none. With `advance` it then moves the clock to where the
-   * next message becomes visible, and goes on, until all queues but the poison queues are empty.
+   * Delivers visible messages to the functions until there are none. With `advance`, it then moves the clock to the
+   * next message and continues until all queues except the poison queues are empty.
    */
   runUntilIdle(options?: { readonly advance?: boolean }): Promise<readonly Invocation[]>;
-  /** Moves the clock, firing the timers and handing over the messages that fall due on the way, each at its time. */
+  /** Moves the clock. Timers fire and messages are delivered on the way, each at its time. */
   advance(milliseconds: number): Promise<readonly Invocation[]>;
-  /**
-   * When the next message, or event that is late, is due, in milliseconds since the epoch; undefined if nothing is
-   * on its way.
-   */
+  /** When the next message or delayed event is due, in milliseconds since the epoch; undefined if there is none. */
   nextWorkAt(): number | undefined;
-  /** Fires a timer of the stack `main` now, whether it is due or not. */
+  /** Fires a timer of the stack `main` now, even if it is not due. */
   fireTimer(functionName: string): Promise<Invocation>;
-  /** The environment in which a child process reaches this cloud as this principal, by its managed identity. */
+  /** The environment in which a child process reaches this cloud as this principal, with its managed identity. */
   environment(principal: Principal): Record<string, string>;
   /** A container client that logs in with this credential. */
   oci(credential: TokenCredential): AcrOciClient;
@@ -84,15 +81,17 @@ export interface LocalAzure extends Stack {
 }
 
 export interface AzureOptions {
-  /** How many instances a function app has, each a process of its own, that share its messages. Default: 1. */
+  /** The number of instances of a function app, each in its own process. They share the messages. Default: 1. */
   readonly instances?: number;
   /** Default: a virtual clock. */
   readonly clock?: Clock;
-  /** Registries that are not `NAME.azurecr.io` with the roles of the whole registry: their options by ARM id. */
+  /**
+   * Options by ARM id for registries whose login server is not `NAME.azurecr.io` or whose role mode is not the default.
+   */
   readonly registries?: Readonly<Record<string, RegistryOptions>>;
 }
 
-/** Starts a cloud with one stack deployed. Registries that the stack names are there, empty. */
+/** Starts a cloud with one stack deployed. It creates the registries that the stack names, without images. */
 export async function startAzure(graph: Graph, options: AzureOptions = {}): Promise<LocalAzure> {
   const { clock = virtualClock(), registries = {}, instances = 1 } = options;
   const { place } = readResources(graph);
@@ -134,7 +133,7 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
 
 type Control = ReturnType<typeof createControl>;
 
-/** Who may do what, what was asked for, and what goes wrong. */
+/** Principals and roles, the log of calls, and the faults. */
 function createControl(clock: Clock) {
   const roles = createRoles();
   return { roles, principals: createPrincipals(clock, roles), calls: createCalls(), faults: createFaults() };
@@ -165,7 +164,7 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
 
 async function crash(stacks: Stacks, principal: Principal): Promise<void> {
   const caller = stacks.all().find(({ identity }) => identity.id === principal.id);
-  if (caller === undefined) throw new Error('only a function can crash: the call came from another principal');
+  if (caller === undefined) throw new Error('only a function can crash, but the call came from another principal');
   await caller.host.kill(principal.process);
 }
 

@@ -1,10 +1,10 @@
-// Defender for Cloud's world: what it has assessed, and the events of what happens to assessments.
+// The state of Defender for Cloud: its assessments, and the events about their changes.
 import type { Clock } from '../clock.ts';
 import { type Assessment, assessmentId, type Cve, type Package, type Status } from './assessment.ts';
 import { armObject, rowOfAssessment } from './assessment-wire.ts';
 import type { SecurityEvents } from './security-events.ts';
 
-/** What Defender is made to report of an image. */
+/** A report about an image. */
 export interface AssessOptions {
   /** The registry's ARM id. */
   readonly registry: string;
@@ -14,7 +14,7 @@ export interface AssessOptions {
   readonly tags?: readonly string[];
   readonly package: string | Package;
   readonly cves: readonly Cve[];
-  /** Of the assessment itself. Default: the worst of its CVEs, and High if they have none. */
+  /** The severity of the assessment itself. Default: that of its worst CVE, or High if the CVEs have none. */
   readonly severity?: string;
   /** Default: Unhealthy. */
   readonly status?: Status;
@@ -30,39 +30,36 @@ export interface AssessOptions {
   readonly naming?: Assessment['naming'];
   /** Default: object. */
   readonly additionalAs?: Assessment['additionalAs'];
-  /** False: the assessment is kept, and neither its event is sent nor its row written. Default: true. */
+  /** If false, the assessment is stored, but Defender sends no event and writes no row. Default: true. */
   readonly event?: boolean;
 }
 
-/** The scanner as a test or a story moves it. */
+/** The scanner's actions, for a test or a story. */
 export interface Defender {
   /**
-   * Reports an image, or changes what was reported, and answers the ids: one for an individual assessment, one a CVE
-   * for a grouped one.
+   * Reports an image, or changes an earlier report. Returns the ids: one for an individual assessment, one per CVE for
+   * grouped ones.
    */
   assess(options: AssessOptions): Promise<readonly string[]>;
-  /** `NotApplicable` has the cause Exempt, unless another one is given. */
+  /** For `NotApplicable`, the default cause is Exempt. */
   setStatus(ids: string | readonly string[], status: Status, cause?: string): Promise<void>;
-  /** Takes assessments back, as when an image is gone: an event with the action Delete, and no row. */
+  /** Removes assessments, as when an image is deleted: sends an event with the action Delete, and writes no row. */
   remove(ids: string | readonly string[]): Promise<void>;
-  /** Forgets assessments without a word: no event, and they are in no snapshot any more. */
+  /** Removes assessments silently: sends no event, and omits them from later snapshots. */
   forget(ids: string | readonly string[]): void;
-  /** The weekly dump of everything. */
+  /** Sends the weekly snapshot of everything. */
   snapshot(): Promise<void>;
-  /**
-   * Sends any event as Defender would: for events that are forged, odd, or about something else than images. It leaves
-   * no row.
-   */
+  /** Sends any event as Defender would, for forged, unusual or unrelated events. It leaves no row. */
   sendEvent(body: { readonly id: string; readonly [key: string]: unknown }): Promise<void>;
   assessment(id: string): Assessment | undefined;
-  /** The event that Defender sends of an assessment. */
+  /** The event that Defender sends about the assessment. */
   eventOf(id: string): ReturnType<typeof eventBody>;
 }
 
 interface Parts {
   readonly clock: Clock;
   readonly events: SecurityEvents;
-  /** The login server of a registry, by its ARM id. */
+  /** The login server of the registry with this ARM id. */
   readonly loginServerOf: (registry: string) => string;
 }
 
@@ -71,8 +68,8 @@ export function createDefender({ clock, events, loginServerOf }: Parts): Defende
   const lastTimes = new Map<string, number>();
 
   /**
-   * No two rows of an assessment have the same time, so that the latest is always known; a standing clock would make
-   * them.
+   * Gives each row of an assessment a different time, so that the latest is always known, even if the clock stands
+   * still.
    */
   function timeOf(id: string): number {
     const time = Math.max(clock.now().getTime(), (lastTimes.get(id) ?? 0) + 1);
@@ -158,7 +155,7 @@ function assessmentsOf(options: AssessOptions, loginServer: string, now: Date): 
 
 const WORDS = ['Critical', 'High', 'Medium', 'Low'];
 
-/** How Defender weighs a recommendation is not documented: here it is as severe as the worst of its CVEs. */
+/** The documentation does not say how Defender rates a recommendation. Here it is as severe as its worst CVE. */
 function worstOf(cves: readonly Cve[]): string {
   return WORDS.find((word) => cves.some(({ severity }) => severity === word)) ?? 'High';
 }

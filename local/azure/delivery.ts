@@ -1,4 +1,4 @@
-// The queue triggers and timers of all stacks: what is visible in a queue goes to the stack's function.
+// The queue triggers and timers of all stacks: delivers a queue's visible messages to the stack's function.
 import { type Clock, earliest } from '../clock.ts';
 import type { DueWork } from '../due-work.ts';
 import type { RunningSecurityEvents } from './security-events.ts';
@@ -11,7 +11,7 @@ interface Parts {
   readonly stacks: () => readonly DeployedStack[];
 }
 
-/** More invocations in one run than this never end. */
+/** A run with more invocations would never end. */
 const MAX_INVOCATIONS = 200_000;
 
 export function createDelivery({ clock, events, stacks }: Parts): DueWork<Invocation> {
@@ -26,7 +26,7 @@ export function createDelivery({ clock, events, stacks }: Parts): DueWork<Invoca
           if (done.length > 0) worked = true;
           invocations.push(...done);
           if (invocations.length > MAX_INVOCATIONS)
-            throw new Error(`${MAX_INVOCATIONS} invocations, and the queues are not empty yet`);
+            throw new Error(`after ${MAX_INVOCATIONS} invocations, the queues are still not empty`);
         }
       }
     },

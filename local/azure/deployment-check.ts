@@ -1,4 +1,5 @@
-// What an app's identity needs before the Functions host can run it at all: in Azure its absence shows as silence.
+// Checks the permissions of an app's identity without which the Functions host cannot run it. In Azure, the app would
+// fail silently.
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-reference#grant-permission-to-the-identity
 import type { Queues } from './queue.ts';
 import type { Resources } from './resources.ts';
@@ -8,7 +9,7 @@ import type { Need, Roles } from './roles.ts';
 const CONTAINERS = 'Microsoft.Storage/storageAccounts/blobServices/containers';
 const MESSAGES = 'Microsoft.Storage/storageAccounts/queueServices/queues/messages';
 
-/** @throws Error that names the first right that is missing */
+/** @throws Error that names the first missing permission */
 export function checkDeployment({ app, queues }: Resources, roles: Roles, deployed: Queues): void {
   const { hostIdentity, storageId, deployment, log } = app;
   const check = (identity: IdentityResource, why: string, ...needs: readonly Need[]) => {
@@ -47,7 +48,7 @@ export function checkDeployment({ app, queues }: Resources, roles: Roles, deploy
   }
 }
 
-/** The queue's name is in a setting, which the trigger names. */
+/** The trigger names an app setting that contains the queue's name. */
 function triggerQueues(settings: Readonly<Record<string, string>>): readonly string[] {
   const name = settings['PULLGATE_QUEUE'];
   return name === undefined ? [] : [name];

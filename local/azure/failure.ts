@@ -1,12 +1,12 @@
-// An Azure service's error answer, as a value that an operation throws. The service writes it in its own shape.
+// An error answer of an Azure service, as a value that an operation throws. The service writes it in its own format.
 
 export interface Failure extends Error {
-  /** The service's word for it, such as `ResourceNotFound`. */
+  /** The service's error code, such as `ResourceNotFound`. */
   readonly code: string;
   /** HTTP status. */
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** What a registry says more of an error. */
+  /** Further details in a registry's error. */
   readonly detail?: unknown;
 }
 

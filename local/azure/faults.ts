@@ -1,4 +1,4 @@
-// Misbehaviour on demand, of Azure's services.
+// Fault injection for Azure's services.
 import { createFaultBox, type FaultBoxOf, type FaultOf, type FaultsOf } from '../faults.ts';
 import type { Call } from './calls.ts';
 

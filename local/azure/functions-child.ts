@@ -1,13 +1,13 @@
-// One worker of a local Functions host: loads the archive, collects what it registers, and runs invocations as Azure's
-// own worker does. What the worker supplies to a program:
+// One worker of a local Functions host: loads the archive, collects its registrations, and runs invocations as Azure's
+// own worker does. The API that a worker supplies:
 // https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
 import { format } from 'node:util';
-import { keepWhatIsCompiled } from '../archive.ts';
+import { keepCompileCache } from '../archive.ts';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
 import { peakMemoryBytes } from '../peak-memory.ts';
 import { keepConnections } from './kept-connections.ts';
 
-/** A value as the host hands it to a worker: text, or JSON. */
+/** A value from the host to a worker: text or JSON. */
 export type TypedData = { readonly string: string } | { readonly json: string };
 
 export type ToChild =
@@ -21,7 +21,7 @@ export type ToChild =
       readonly clock: CloudTime;
     };
 
-/** The trigger of a function, in the words of its binding: `type`, `queueName`, `connection`, `schedule`, ... */
+/** The trigger of a function, with its binding's properties: `type`, `queueName`, `connection`, `schedule`, ... */
 export interface RegisteredFunction {
   readonly name: string;
   readonly trigger: Readonly<Record<string, unknown>>;
@@ -60,12 +60,12 @@ interface InvocationModel {
 
 tellCloudTime();
 keepConnections();
-keepWhatIsCompiled();
+keepCompileCache();
 
 const functions = new Map<string, { readonly metadata: Metadata; readonly callback: Callback }>();
 let model: Model | undefined;
 
-/** What `require('@azure/functions-core')` gives in the archive's folder. */
+/** The module that `require('@azure/functions-core')` returns in the archive's folder. */
 const core = {
   version: '3.12.0',
   hostVersion: '4.1040.300',
@@ -79,7 +79,7 @@ const core = {
   },
   getProgrammingModel: () => model,
   registerHook() {
-    throw new Error('the local Functions host knows no hooks');
+    throw new Error('the local Functions host does not support hooks');
   },
   log: (level: string, _category: string, text: string) => sendMessage({ kind: 'log', level, text }),
 };

@@ -1,4 +1,4 @@
-// The Functions host: what it needs before it runs an app, its queue trigger and its timers.
+// The Functions host: its checks before it runs an app, its queue trigger and its timers.
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-queue-trigger
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
@@ -18,23 +18,21 @@ export interface AppResource {
 }
 
 export interface FunctionsHost {
-  /** Runs a function with a message as the queue trigger would, or a timer's function, by its name. */
+  /** Runs a queue function with a message, or a timer function, by name. */
   invoke(functionName: string, message?: unknown): Promise<Invocation>;
-  /** What the archive registered; undefined if it does not load. */
+  /** The functions that the archive registered; undefined if it does not load. */
   functions(): Promise<readonly RegisteredFunction[] | undefined>;
-  /**
-   * Kills every process at once, or the one with this name, whatever it is doing; the next invocation is a cold start.
-   */
+  /** Kills every process, or the one with this name, even during an invocation. The next invocation is a cold start. */
   kill(name?: string): Promise<void>;
 }
 
 export interface RunningHost extends FunctionsHost {
   /**
-   * Hands visible messages to the function, to each instance as many at once as host.json says; none if no message
-   * is visible.
+   * Delivers visible messages to the function, to each instance at most as many at once as host.json allows. Returns an
+   * empty list if no message is visible.
    */
   pollOnce(): Promise<readonly Invocation[]>;
-  /** When a message becomes visible that the app waits for. */
+  /** When the next message for the app becomes visible. */
   nextVisibleAt(): number | undefined;
   fireTimer(functionName: string): Promise<Invocation>;
   fireDueTimers(): Promise<readonly Invocation[]>;
@@ -47,13 +45,13 @@ interface Parts {
   readonly clock: Clock;
   readonly queues: Queues;
   readonly logs: LogLine[];
-  /** What Azure itself puts into the environment of each process, which has a name. */
+  /** The environment variables that Azure adds to the named process. */
   readonly surroundings: (name: string) => Readonly<Record<string, string>>;
-  /** How many processes share the messages. Timers fire in the first of them. */
+  /** The number of processes that share the messages. Timers fire in the first one. */
   readonly instances: number;
 }
 
-/** What host.json decides. Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-host-json */
+/** The settings in host.json. Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-host-json */
 interface HostSettings {
   readonly batchSize: number;
   readonly newBatchThreshold: number;
@@ -62,9 +60,9 @@ interface HostSettings {
   readonly timeoutMilliseconds: number;
 }
 
-/** While a message is worked on, no other instance sees it. */
+/** While a message is processed, it is hidden from other instances. */
 const LEASE_SECONDS = 600;
-/** How often an instance polls while others are at work. */
+/** How often an idle instance polls while others are busy. */
 const POLL_MILLISECONDS = 5;
 
 export function createFunctionsHost({ app, clock, queues, logs, surroundings, instances }: Parts): RunningHost {
@@ -91,7 +89,7 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
   const workers = [first, ...Array.from({ length: instances - 1 }, startInstance)];
   const account = app.appSettings['AzureWebJobsStorage__accountName'] ?? '';
   const firesAt = new Map<string, number>();
-  /** What was registered last: a killed worker registers the same again. */
+  /** The latest registrations. A restarted worker registers the same functions again. */
   let known: readonly RegisteredFunction[] | undefined;
 
   async function functions(): Promise<readonly RegisteredFunction[] | undefined> {
@@ -110,7 +108,7 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
   function queueOf({ trigger }: RegisteredFunction): Queue {
     if (trigger['connection'] !== 'AzureWebJobsStorage')
       throw new Error(
-        `the local Functions host knows the connection AzureWebJobsStorage; given ${trigger['connection']}`,
+        `the local Functions host supports only the connection AzureWebJobsStorage; got ${trigger['connection']}`,
       );
     return queues.find(account, resolved(trigger['queueName'], app));
   }
@@ -133,7 +131,7 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
     return invocation;
   }
 
-  /** An instance takes its share of what is visible, and not more than host.json says. */
+  /** An instance takes its share of the visible messages, limited by host.json. */
   async function takeBatch(worker: Worker): Promise<readonly Invocation[]> {
     const invocations: Invocation[] = [];
     for (const registered of triggered('queueTrigger')) {
@@ -186,7 +184,7 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
           const done = await takeBatch(worker);
           busy -= 1;
           invocations.push(...done);
-          // What comes while another instance is at work need not wait for it.
+          // An idle instance takes new messages while another instance is busy.
           if (done.length === 0 && busy > 0) await sleep(POLL_MILLISECONDS);
         } while (busy > 0);
       };
@@ -218,12 +216,12 @@ function checkTriggers(
   for (const { name, trigger } of functions ?? []) {
     const { type } = trigger;
     if (type !== 'queueTrigger' && type !== 'timerTrigger')
-      throw new Error(`the local Functions host knows queue and timer triggers; ${name} has ${type}`);
+      throw new Error(`the local Functions host supports only queue and timer triggers; ${name} has ${type}`);
   }
   return functions;
 }
 
-/** `%NAME%` stands for an app setting. */
+/** `%NAME%` refers to an app setting. */
 function resolved(value: unknown, { appSettings, name }: AppResource): string {
   return String(value).replaceAll(/%([^%]+)%/g, (_all, setting: string) => {
     const found = appSettings[setting];
@@ -247,7 +245,7 @@ function metadataOf(message: Message, text: string): Readonly<Record<string, Typ
 
 function readHostSettings(text: string | undefined): HostSettings {
   const host = jsonObject(text ?? '');
-  if (host?.['version'] !== '2.0') throw new Error(`the archive needs a host.json of version 2.0; given ${text}`);
+  if (host?.['version'] !== '2.0') throw new Error(`the archive needs a host.json with version 2.0; got ${text}`);
   const queues = fieldsOf(fieldsOf(host['extensions'])['queues']);
   const bundle = fieldsOf(host['extensionBundle']);
   if (bundle['id'] !== 'Microsoft.Azure.Functions.ExtensionBundle' || typeof bundle['version'] !== 'string')
@@ -255,9 +253,12 @@ function readHostSettings(text: string | undefined): HostSettings {
       'host.json needs the extension bundle Microsoft.Azure.Functions.ExtensionBundle: without it there is no queue trigger',
     );
   if ((queues['messageEncoding'] ?? 'base64') !== 'base64')
-    throw new Error(`the local Functions host reads base64 messages; host.json says ${queues['messageEncoding']}`);
+    throw new Error(
+      `the local Functions host supports only base64 messages; host.json has ${queues['messageEncoding']}`,
+    );
   const batchSize = Number(queues['batchSize'] ?? 16);
-  if (!(batchSize >= 1 && batchSize <= 32)) throw new Error(`batchSize is from 1 to 32; host.json says ${batchSize}`);
+  if (!(batchSize >= 1 && batchSize <= 32))
+    throw new Error(`batchSize must be from 1 to 32; host.json has ${batchSize}`);
   return {
     batchSize,
     newBatchThreshold: Number(queues['newBatchThreshold'] ?? Math.floor(batchSize / 2)),
@@ -269,7 +270,7 @@ function readHostSettings(text: string | undefined): HostSettings {
 
 function secondsOf(text: unknown): number {
   const [, hours, minutes, seconds] = /^(\d{2}):(\d{2}):(\d{2})$/.exec(String(text)) ?? [];
-  if (seconds === undefined) throw new Error(`host.json has times such as 00:10:00; given ${text}`);
+  if (seconds === undefined) throw new Error(`host.json needs times such as 00:10:00; got ${text}`);
   return (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
 }
 

@@ -4,6 +4,6 @@
 export interface Grant {
   /** A built-in role's name or GUID, or the id of a role definition. */
   readonly role: string;
-  /** The ARM id of what it holds for, with all that is below. */
+  /** The ARM id of the scope, which includes everything below it. */
   readonly scope: string;
 }

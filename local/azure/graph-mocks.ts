@@ -1,19 +1,18 @@
-// What Azure would have answered to a resource or a question of the Pulumi program: ids, names and addresses that look
-// real.
+// Azure's answers to the Pulumi program's resources and function calls: ids, names and addresses that look real.
 import { createHash } from 'node:crypto';
 
-/** Where a stack stands. */
+/** The location of a stack. */
 export interface AzurePlace {
   readonly subscription: string;
   readonly tenant: string;
   readonly location: string;
 }
 
-/** What every Azure stack of the local cloud stands in, in the public cloud. */
+/** The location of every Azure stack of the local cloud, in the public cloud. */
 export const SUBSCRIPTION = '00000000-1111-2222-3333-444444444444';
 const TENANT = '99999999-8888-7777-6666-555555555555';
 
-/** The provider's config decides, by default westeurope. */
+/** The region in the provider's config; westeurope by default. */
 export function placeOf(config: Readonly<Record<string, string>>): AzurePlace {
   return {
     subscription: config['azure-native:subscriptionId'] ?? SUBSCRIPTION,
@@ -29,9 +28,9 @@ interface Registration {
 }
 
 /**
- * A resource as Azure would have made it.
+ * Returns a resource as Azure would create it.
  *
- * @throws Error on a type that is not known here: nothing is made up
+ * @throws Error for an unknown type; answers are never guessed
  */
 export function answerRegistration(
   place: AzurePlace,
@@ -41,11 +40,11 @@ export function answerRegistration(
   const answer = TYPES[registration.type];
   if (answer === undefined) {
     throw new Error(
-      `the local cloud does not know ${registration.type} (${registration.name}): say in local/azure/graph-mocks.ts what Azure answers`,
+      `the local cloud does not know ${registration.type} (${registration.name}); add Azure's answer to local/azure/graph-mocks.ts`,
     );
   }
   const hex = hashOf(`${stack} ${registration.type} ${registration.name}`);
-  // Pulumi's own way: the name in the program, and eight digits that differ from stack to stack.
+  // Pulumi's auto-naming: the name in the program, and eight digits that differ by stack.
   const auto = `${registration.name}${hex.slice(0, 8)}`;
   const text = (key: string) => String(registration.inputs[key] ?? auto);
   const below = (path: string) =>
@@ -57,15 +56,15 @@ export function answerRegistration(
 interface Made {
   readonly place: AzurePlace;
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** An input that names the resource; if it is not set, a name as the provider makes one up. */
+  /** The input that names the resource, or a name as the provider would generate it. */
   readonly text: (key: string) => string;
-  /** The ARM id of what is in the resource group. */
+  /** The ARM id of a resource in the resource group. */
   readonly below: (path: string) => string;
   readonly hex: string;
 }
 type Answered = { readonly id: string; readonly [output: string]: unknown };
 
-/** Something in a resource group, named by one input. */
+/** A resource in a resource group, named by one input. */
 function named(type: string, key: string, more: (made: Made, name: string) => Record<string, unknown> = () => ({})) {
   return (made: Made): Answered => {
     const name = made.text(key);
@@ -73,7 +72,7 @@ function named(type: string, key: string, more: (made: Made, name: string) => Re
   };
 }
 
-/** Something in a storage account, named by one input. */
+/** A resource in a storage account, named by one input. */
 function stored(service: string, kind: string, key: string) {
   return (made: Made): Answered => {
     const name = made.text(key);
@@ -82,7 +81,7 @@ function stored(service: string, kind: string, key: string) {
   };
 }
 
-/** A setting of a site, of which there is one. */
+/** A setting of a site, which exists once per site. */
 function ofSite(policy: string) {
   return (made: Made): Answered => ({
     id: made.below(`Microsoft.Web/sites/${made.inputs['name']}/basicPublishingCredentialsPolicies/${policy}`),
@@ -180,13 +179,13 @@ const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
   ),
 };
 
-/** How often an address was signed: no two signatures are alike. */
+/** The number of signed addresses so far, which makes each signature unique. */
 let signatures = 0;
 
 /**
- * The answer to a question of the program.
+ * Returns the answer to a function call of the program.
  *
- * @throws Error on a question that is not known here
+ * @throws Error for an unknown call
  */
 export function answerCall(
   place: AzurePlace,
@@ -231,7 +230,7 @@ export function answerCall(
     }
     default:
       throw new Error(
-        `the local cloud does not know the call ${token}: say in local/azure/graph-mocks.ts what Azure answers`,
+        `the local cloud does not know the call ${token}; add Azure's answer to local/azure/graph-mocks.ts`,
       );
   }
 }
@@ -240,7 +239,7 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** A UUID out of hexadecimal digits. */
+/** A UUID from hexadecimal digits. */
 function uuidOf(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

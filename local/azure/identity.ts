@@ -1,11 +1,11 @@
-// The managed-identity endpoint of App Service and Functions: gives a process the tokens of the identities that it has.
+// The managed-identity endpoint of App Service and Functions: gives a process tokens for its identities.
 // Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { ManagedIdentity, Principals } from './principals.ts';
 
-/** What an app's process finds in its environment. */
+/** The environment variables of an app's process. */
 export interface IdentityEnvironment extends Readonly<Record<string, string>> {
   readonly IDENTITY_ENDPOINT: string;
   readonly IDENTITY_HEADER: string;
@@ -13,9 +13,9 @@ export interface IdentityEnvironment extends Readonly<Record<string, string>> {
 
 export interface IdentityEndpoint {
   /**
-   * Lets a process ask for the tokens of these identities: the header tells one process from another.
+   * Lets a process request tokens for these identities. The header tells the processes apart.
    *
-   * @param name of the process: what calls with its tokens say of their principal
+   * @param name of the process, which the log records for calls with its tokens
    */
   environment(identities: readonly ManagedIdentity[], name?: string): IdentityEnvironment;
 }
@@ -32,13 +32,14 @@ export function createIdentityEndpoint(clock: Clock, principals: Principals) {
     if (request.method !== 'GET' || pathname !== PATH)
       return refuse(404, `the local Azure has no ${request.method} ${pathname}`);
     const identities = apps.get(String(request.headers['x-identity-header']));
-    if (identities === undefined) return refuse(401, 'the X-IDENTITY-HEADER is not the one of the environment');
+    if (identities === undefined) return refuse(401, 'the X-IDENTITY-HEADER does not match the environment');
     const version = searchParams.get('api-version');
-    if (version !== API_VERSION) return refuse(400, `the api-version is ${API_VERSION}; given ${version}`);
+    if (version !== API_VERSION) return refuse(400, `the api-version must be ${API_VERSION}; got ${version}`);
     const resource = searchParams.get('resource');
-    if (!resource) return refuse(400, 'a resource is needed: the audience of the token');
+    if (!resource) return refuse(400, 'the parameter resource, the audience of the token, is required');
     const clientId = searchParams.get('client_id');
-    if (clientId === null) return refuse(400, 'a client_id is needed: the app has user-assigned identities only');
+    if (clientId === null)
+      return refuse(400, 'the parameter client_id is required because the app has only user-assigned identities');
     const identity = identities.find((one) => one.clientId === clientId);
     if (identity === undefined)
       return refuse(400, `No User Assigned or Delegated Managed Identity found for ${clientId}`);

@@ -1,9 +1,9 @@
-// Lets a function's process keep its connections, as it does in Azure, where no proxy is in between: to greet anew for
-// each call is most of a call's time.
+// Lets a function's process reuse its connections, as in Azure, where no proxy is in between. A new handshake per call
+// would take most of each call's time.
 import http from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 
-/** What Node's agents have, and their types do not tell. */
+/** Members of Node's agents that their types omit. */
 interface Adding {
   addRequest(request: http.ClientRequest, options: { readonly port?: number | string }): void;
 }
@@ -17,8 +17,8 @@ class KeepingAgent extends Agent {
   }
 }
 /**
- * An agent of a proxy guesses from the stack whether a call is over TLS, and finds a connection again only where it
- * guesses alike.
+ * A proxy agent guesses from the call stack whether a call uses TLS, and reuses a connection only if the guesses agree.
+ * So the answer is set here.
  */
 const adding: Adding = {
   addRequest(request, options) {
@@ -26,7 +26,7 @@ const adding: Adding = {
   },
 };
 
-/** For every agent that is made from now on. */
+/** Affects every agent that is created after this call. */
 export function keepConnections(): void {
   Object.assign(KeepingAgent.prototype, adding);
   Object.assign(http, { Agent: KeepingAgent });

@@ -1,4 +1,4 @@
-// Kusto's scalar expressions: each becomes a function of the row.
+// Kusto's scalar expressions: compiles each one into a function of the row.
 import { callFunction, isKnownFunction, type Value } from './kql-functions.ts';
 import type { Syntax } from './kql-syntax.ts';
 import type { Json, Row } from './tables.ts';
@@ -6,13 +6,13 @@ import type { Json, Row } from './tables.ts';
 export type Scalar = (row: Row) => Value;
 
 export interface ScalarScope {
-  /** The query's time, one for the whole query, in milliseconds since the epoch. */
+  /** The query's time, the same for the whole query, in milliseconds since the epoch. */
   readonly now: number;
   /** The value of a `let`. */
   scalar(name: string): Scalar;
 }
 
-/** @throws Error on an expression that is not known: nothing is guessed */
+/** @throws Error for an unsupported expression; nothing is guessed */
 export function compileScalar(node: Syntax, scope: ScalarScope): Scalar {
   switch (node.kind) {
     case 'StringLiteralExpression':
@@ -85,11 +85,11 @@ export function compileScalar(node: Syntax, scope: ScalarScope): Scalar {
 
 export function child(node: Syntax, role: string): Syntax {
   const found = node.children.find((one) => one.role === role);
-  if (found === undefined) throw new Error(`the local workspace finds no ${role} in ${node.kind} (${node.text})`);
+  if (found === undefined) throw new Error(`the local workspace found no ${role} in ${node.kind} (${node.text})`);
   return found;
 }
 
-/** The elements of a list of a node, without the list's own nodes. */
+/** The elements of a node's lists, without the list nodes. */
 export function elements(node: Syntax, role: string): readonly Syntax[] {
   return child(node, role).children.flatMap((separated) => separated.children);
 }
@@ -117,7 +117,7 @@ function compileCall(node: Syntax, scope: ScalarScope): Scalar {
   if (name === 'iff') {
     const [condition, yes, no] = args;
     if (condition?.type !== 'bool' || yes === undefined || no === undefined || yes.type !== no.type)
-      throw new Error(`iff() takes a bool and two values of one type: ${node.text}`);
+      throw new Error(`iff() takes a bool and two values of the same type: ${node.text}`);
     return (row) => (condition.value(row) === true ? yes.value(row) : no.value(row));
   }
   return (row) =>
@@ -128,7 +128,7 @@ function compileCall(node: Syntax, scope: ScalarScope): Scalar {
     );
 }
 
-/** `and` and `or` know three values: null is neither true nor false. */
+/** `and` and `or` use three-valued logic: null is neither true nor false. */
 function compileLogic(node: Syntax, scope: ScalarScope, decides: boolean): Scalar {
   const [left, right] = sides(node);
   for (const side of [left, right]) if (typeOf(side) !== 'bool') throw unknownTypes(node);
@@ -143,7 +143,7 @@ function compileLogic(node: Syntax, scope: ScalarScope, decides: boolean): Scala
 }
 
 /**
- * Text is compared letter by letter. Of two nulls the answer is null, of one it is "not equal".
+ * Text comparison is case-sensitive. Comparing two nulls gives null; comparing a null with a value gives "not equal".
  * Source: https://learn.microsoft.com/en-us/kusto/query/scalar-data-types/null-values
  */
 function compileEquality(node: Syntax, scope: ScalarScope, wanted: boolean): Scalar {
@@ -165,7 +165,7 @@ function compileOrder(node: Syntax, scope: ScalarScope): Scalar {
   };
 }
 
-/** Sums of times, and of whole numbers: all the arithmetic that the local workspace knows. */
+/** Sums of times and of whole numbers, which is all the arithmetic that the local workspace supports. */
 function compileSum(node: Syntax, scope: ScalarScope): Scalar {
   const [left, right] = sides(node);
   const types = `${typeOf(left)} ${node.kind} ${typeOf(right)}`;
@@ -182,7 +182,8 @@ function compileSum(node: Syntax, scope: ScalarScope): Scalar {
 }
 
 /**
- * `in` and `in~`: one of the texts, or of the texts in a dynamic array; with the tilde whatever the case.
+ * `in` and `in~`: whether the text equals one of the given texts or of the texts in a dynamic array. `in~` ignores
+ * case.
  * Source: https://learn.microsoft.com/en-us/kusto/query/in-operator
  */
 function compileIn(node: Syntax, scope: ScalarScope, normal: (text: string) => string): Scalar {
@@ -205,7 +206,7 @@ function compileIn(node: Syntax, scope: ScalarScope, normal: (text: string) => s
 }
 
 /**
- * Whether a text has another as whole terms: what stands beside it is no letter and no digit.
+ * Whether a text contains another as whole terms, that is, not next to a letter or a digit.
  * Source: https://learn.microsoft.com/en-us/kusto/query/has-operator
  */
 function hasTerm(text: string, term: string): boolean {
@@ -230,7 +231,7 @@ function dynamicOf(node: Syntax): Json {
   try {
     return JSON.parse(node.literal);
   } catch (cause) {
-    throw new Error(`the local workspace takes JSON in dynamic(); given ${node.text}`, { cause });
+    throw new Error(`the local workspace supports only JSON in dynamic(); got ${node.text}`, { cause });
   }
 }
 
@@ -259,12 +260,12 @@ function texts(node: Syntax, scope: ScalarScope): readonly [Scalar, Scalar] {
 }
 
 export function unknownExpression({ kind, text }: Syntax): Error {
-  return new Error(`the local workspace does not know ${kind}: ${text}`);
+  return new Error(`the local workspace does not support ${kind}: ${text}`);
 }
 
 function unknownTypes(node: Syntax): Error {
   const types = node.children.map(({ type }) => type ?? 'a list').join(' and ');
   return new Error(
-    `the local workspace does not know ${node.kind} of ${types}: ${node.text}; convert in the query, as with tostring()`,
+    `the local workspace does not support ${node.kind} of ${types}: ${node.text}; convert the values in the query, for example with tostring()`,
   );
 }

@@ -1,8 +1,7 @@
-// Kusto's scalar functions, as far as the local workspace knows them: each with the types that it takes, and throwing
-// on others.
+// The scalar functions of Kusto that the local workspace supports, each with its argument types. Other types throw.
 import type { Json } from './tables.ts';
 
-/** A datetime and a timespan are milliseconds; the query's own types tell them from numbers. */
+/** Datetimes and timespans are in milliseconds. The query's types distinguish them from numbers. */
 export type Value = Json;
 
 export interface Argument {
@@ -10,28 +9,30 @@ export interface Argument {
   readonly value: Value;
 }
 
-/** @throws Error on arguments that are not known here: nothing is guessed */
+/** @throws Error for unsupported arguments; nothing is guessed */
 type ScalarFunction = (args: readonly Argument[], now: number) => Value;
 
 /**
  * Calls a function.
  *
- * @throws Error on a function, or a type of argument, that is not known
+ * @throws Error for an unsupported function or argument type
  */
 export function callFunction(name: string, args: readonly Argument[], now: number): Value {
   const found = FUNCTIONS[name];
   if (found === undefined)
-    throw new Error(`the local workspace knows no function ${name}(): it knows ${Object.keys(FUNCTIONS).join(', ')}`);
+    throw new Error(
+      `the local workspace does not support the function ${name}(); it supports ${Object.keys(FUNCTIONS).join(', ')}`,
+    );
   return found(args, now);
 }
 
-/** Whether the call gives the same answer for the same arguments: `now()` and `ago()` do, within one query. */
+/** Whether the call always gives the same answer for the same arguments. Within one query, `now()` and `ago()` do. */
 export function isKnownFunction(name: string): boolean {
   return name in FUNCTIONS;
 }
 
 /**
- * As `tostring()` writes it. A dynamic text stands for itself; the rest of dynamic is JSON; null is the empty text.
+ * The text that `tostring()` returns: dynamic text as it is, other dynamic values as JSON, null as empty text.
  * Source: https://learn.microsoft.com/en-us/kusto/query/tostring-function
  */
 export function textOf({ type, value }: Argument): string {
@@ -59,11 +60,11 @@ const FUNCTIONS: Readonly<Record<string, ScalarFunction>> = {
   },
   tolower: (args) => text('tolower', args, 0).toLowerCase(),
   strcat: (args) => args.map(textOf).join(''),
-  // Letter by letter. Source: https://learn.microsoft.com/en-us/kusto/query/replace-string-function
+  // Case-sensitive. Source: https://learn.microsoft.com/en-us/kusto/query/replace-string-function
   replace_string(args) {
     const [whole, lookup, instead] = [0, 1, 2].map((place) => text('replace_string', args, place));
     if (lookup === undefined || lookup === '')
-      throw new Error('the local workspace does not know what replace_string does with nothing to search for');
+      throw new Error('the local workspace does not support replace_string() with empty search text');
     return whole?.replaceAll(lookup, () => instead ?? '') ?? null;
   },
   not: (args) => {
@@ -95,7 +96,7 @@ const FUNCTIONS: Readonly<Record<string, ScalarFunction>> = {
       .map(([, value]) => value);
   },
   extract_all(args) {
-    if (args.length !== 2) throw new Error('the local workspace knows extract_all(regex, text) only');
+    if (args.length !== 2) throw new Error('the local workspace supports only extract_all(regex, text)');
     const regex = regexOf(text('extract_all', args, 0));
     const groups = groupsOf(regex);
     if (groups === 0) throw new Error('extract_all needs a regular expression with a capturing group');
@@ -106,17 +107,17 @@ const FUNCTIONS: Readonly<Record<string, ScalarFunction>> = {
     return groups === 1 ? found.map(([group]) => group ?? '') : found;
   },
   extract(args) {
-    if (args.length !== 3) throw new Error('the local workspace knows extract(regex, group, text) only');
+    if (args.length !== 3) throw new Error('the local workspace supports only extract(regex, group, text)');
     const regex = regexOf(text('extract', args, 0));
     const { value: group } = typed('extract', args, 1, ['long', 'int']);
     regex.lastIndex = 0;
-    // No match is the empty text. Source: https://learn.microsoft.com/en-us/kusto/query/extract-function
+    // Without a match, the answer is empty text. Source: https://learn.microsoft.com/en-us/kusto/query/extract-function
     return regex.exec(text('extract', args, 2))?.[Number(group)] ?? '';
   },
   coalesce(args) {
     const { type } = need('coalesce', args, 0);
     if (args.length < 2 || args.some((arg) => arg.type !== type))
-      throw new Error(`coalesce() takes values of one type; given ${args.map((arg) => arg.type).join(', ')}`);
+      throw new Error(`coalesce() takes values of the same type; got ${args.map((arg) => arg.type).join(', ')}`);
     return (
       args.find(({ value }) => value !== null && (type !== 'string' || value !== ''))?.value ??
       args.at(-1)?.value ??
@@ -127,10 +128,10 @@ const FUNCTIONS: Readonly<Record<string, ScalarFunction>> = {
     const [source, search] = [text('countof', args, 0), text('countof', args, 1)];
     const kind = args.length < 3 ? 'normal' : text('countof', args, 2);
     if (kind === 'regex') return [...source.matchAll(regexOf(search))].length;
-    if (kind !== 'normal') throw new Error(`countof counts "normal" or "regex"; given ${kind}`);
-    if (search === '') throw new Error('the local workspace does not know how often countof finds the empty text');
+    if (kind !== 'normal') throw new Error(`countof() takes the kind "normal" or "regex"; got ${kind}`);
+    if (search === '') throw new Error('the local workspace does not support countof() with empty search text');
     let count = 0;
-    // Plain texts may overlap. Source: https://learn.microsoft.com/en-us/kusto/query/countof-function
+    // Matches of plain text may overlap. Source: https://learn.microsoft.com/en-us/kusto/query/countof-function
     for (let at = source.indexOf(search); at >= 0; at = source.indexOf(search, at + 1)) count += 1;
     return count;
   },
@@ -147,7 +148,7 @@ function added(time: number, offset: Value): Value {
 const regexes = new Map<string, RegExp>();
 
 /**
- * Kusto's regular expressions are RE2's: no look-around and no references back.
+ * Kusto uses RE2 regular expressions, without look-around and backreferences.
  * Source: https://learn.microsoft.com/en-us/kusto/query/regex
  */
 function regexOf(source: string): RegExp {
@@ -157,7 +158,7 @@ function regexOf(source: string): RegExp {
   const plain = body.replaceAll(/\\\\/g, '').replaceAll(/\[[^\]]*\]/g, '');
   if (/\(\?(?!:)|\\[1-9kpPAzZC]|[+*?}]\+/.test(plain))
     throw new Error(
-      `the local workspace does not know the regular expression ${source}: Kusto takes RE2's, plain groups only`,
+      `the local workspace does not support the regular expression ${source}; Kusto uses RE2, and only plain groups are supported`,
     );
   const made = new RegExp(body, `g${flags}`);
   regexes.set(source, made);
@@ -182,7 +183,7 @@ function only(name: string, args: readonly Argument[]): Argument {
 function typed(name: string, args: readonly Argument[], index: number, types: readonly string[]): Argument {
   const found = need(name, args, index);
   if (!types.includes(found.type))
-    throw new Error(`${name}() takes ${types.join(' or ')} here; given ${found.type}: convert it in the query`);
+    throw new Error(`${name}() takes ${types.join(' or ')} here; got ${found.type}; convert it in the query`);
   return found;
 }
 

@@ -13,7 +13,7 @@ import type { Value } from './kql-functions.ts';
 import type { Column, Syntax } from './kql-syntax.ts';
 import type { Row } from './tables.ts';
 
-/** Rows with the columns that the parser found for them. */
+/** Rows with the columns that the parser determined. */
 export interface Table {
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
@@ -27,7 +27,7 @@ export interface Scope extends ScalarScope {
 /**
  * The rows of an expression.
  *
- * @throws Error on an operator that is not known: nothing is guessed
+ * @throws Error for an unsupported operator; nothing is guessed
  */
 export function evaluateTable(node: Syntax, scope: Scope): Table {
   switch (node.kind) {
@@ -85,7 +85,10 @@ function applyOperator(node: Syntax, source: Syntax, scope: Scope): Table {
 
 const rowsMade = new WeakMap<Syntax, WeakMap<Row, Row>>();
 
-/** Makes each row once per operator, unless a `let` or the time decides: a sweep runs one query for each repository. */
+/**
+ * Computes each row once per operator, unless the result depends on a `let` or the time: a sweep runs one query per
+ * repository.
+ */
 function makeOnce(operator: Syntax, make: (row: Row) => Row): (row: Row) => Row {
   if (readsMoreThanRow(operator)) return make;
   const known = rowsMade.get(operator) ?? new WeakMap<Row, Row>();
@@ -109,7 +112,7 @@ interface Named {
 function named(node: Syntax, scope: Scope): Named {
   const source = node.kind === 'SimpleNamedExpression' ? child(node, 'Expression') : node;
   if (source === node && node.kind !== 'NameReference')
-    throw new Error(`the local workspace wants a name for each column: write NAME = ${node.text}`);
+    throw new Error(`the local workspace needs a name for each column; write NAME = ${node.text}`);
   const name = source === node ? node.text : child(node, 'Name').text;
   return { name, value: compileScalar(source, scope) };
 }
@@ -121,7 +124,7 @@ function valuesOf(columns: readonly Named[], row: Row): Row {
 }
 
 /**
- * Groups by the keys; `arg_max` and `max` leave out what is null.
+ * Groups by the keys. `arg_max` and `max` ignore null.
  * Source: https://learn.microsoft.com/en-us/kusto/query/arg-max-aggregation-function
  */
 function summarize(node: Syntax, columns: readonly Column[], rows: readonly Row[], scope: Scope): readonly Row[] {
@@ -173,7 +176,7 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
     const kept = others.map((one) => (one.kind === 'StarExpression' ? undefined : named(one, scope)));
     return (rows) => {
       const row = greatest(rows)?.row ?? rows[0];
-      if (row === undefined) throw new Error('the local workspace does not know arg_max() of no row');
+      if (row === undefined) throw new Error('the local workspace does not support arg_max() of zero rows');
       const whole = kept.includes(undefined) ? row : {};
       return {
         ...whole,
@@ -186,19 +189,19 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
     };
   }
   throw new Error(
-    `the local workspace knows arg_max(COLUMN, ...) and NAME = max(...), min(...), count() or take_any(...) in summarize; given ${node.text}`,
+    `in summarize, the local workspace supports arg_max(COLUMN, ...) and NAME = max(...), min(...), count() or take_any(...); got ${node.text}`,
   );
 }
 
-/** Null does not count. */
+/** Null values are ignored. */
 function least(values: readonly Value[]): Value {
   const numbers = values.filter((value) => typeof value === 'number');
   return numbers.length === 0 ? null : Math.min(...numbers);
 }
 
 /**
- * A column that one of the tables lacks is null there, or the empty text. `isfuzzy` matters for tables that do not
- * exist, and all do here.
+ * A column that one of the tables lacks is null there, or empty text. `isfuzzy` affects only tables that do not exist,
+ * and all tables exist here.
  * Source: https://learn.microsoft.com/en-us/kusto/query/union-operator
  */
 function union(node: Syntax, source: Syntax | undefined, scope: Scope): Table {
@@ -222,7 +225,7 @@ function union(node: Syntax, source: Syntax | undefined, scope: Scope): Table {
 function refuseParameters(node: Syntax, known: readonly string[]): void {
   const given = node.children.find(({ role }) => role === 'Parameters')?.children ?? [];
   const odd = given.find(({ text }) => !known.includes(text.replaceAll(/\s/g, '')));
-  if (odd !== undefined) throw new Error(`the local workspace does not know the parameter ${odd.text}`);
+  if (odd !== undefined) throw new Error(`the local workspace does not support the parameter ${odd.text}`);
 }
 
 function columnsOf(node: Syntax): readonly Column[] {

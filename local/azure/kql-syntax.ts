@@ -1,12 +1,12 @@
-// Kusto queries as plain trees: parsed and type-checked by Microsoft's own parser against the documented tables.
+// Parses and type-checks Kusto queries with Microsoft's own parser against the documented tables, and returns plain
+// trees.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { keep, recall } from '../cache.ts';
 import { TABLES } from './tables.ts';
 
 /**
- * A value that stands in the query: a timespan is milliseconds, a datetime milliseconds since the epoch, dynamic its
- * JSON text.
+ * A literal or bound value: timespans in milliseconds, datetimes in milliseconds since the epoch, dynamic as JSON text.
  */
 export type Literal = string | number | boolean | null;
 
@@ -16,29 +16,29 @@ export interface Column {
   readonly type: string;
 }
 
-/** A node of the tree, without tokens of punctuation. */
+/** A node of the tree. Punctuation tokens are omitted. */
 export interface Syntax {
-  /** The parser's own word: `FilterOperator`, `ContainsExpression`, ... */
+  /** The parser's name for the node: `FilterOperator`, `ContainsExpression`, ... */
   readonly kind: string;
-  /** What the node is to its parent: `Left`, `Condition`, ... */
+  /** The node's role in its parent: `Left`, `Condition`, ... */
   readonly role: string;
-  /** As it was written, for error messages; of a name, the name. */
+  /** The source text, for error messages; for a name, the name. */
   readonly text: string;
-  /** Of a scalar expression. */
+  /** For a scalar expression. */
   readonly type: string | undefined;
-  /** Of an expression or operator that gives a table. */
+  /** For an expression or operator that returns a table. */
   readonly columns: readonly Column[] | undefined;
   readonly literal: Literal | undefined;
-  /** What a name stands for: `ColumnSymbol`, `TableSymbol`, `VariableSymbol`, ... */
+  /** What a name refers to: `ColumnSymbol`, `TableSymbol`, `VariableSymbol`, ... */
   readonly symbol: string | undefined;
   readonly children: readonly Syntax[];
 }
 
-/** What is wrong with a query, in the parser's words. */
+/** An error in a query, as the parser reports it. */
 export interface QueryDiagnostic {
   readonly code: string;
   readonly message: string;
-  /** The text that it is about. */
+  /** The text that the error is about. */
   readonly at: string;
 }
 
@@ -76,28 +76,28 @@ interface Loaded {
 
 const require = createRequire(import.meta.url);
 const PACKAGE = '@kusto/language-service-next';
-/** What makes a tree of a query: another version of the package, or of this module, may make another one. */
+/** The version of the parser and of this module, which determine the tree of a query. */
 const PARSER = [require(`${PACKAGE}/package.json`).version, readFileSync(new URL(import.meta.url), 'utf8')];
 
 let loaded: Loaded | undefined;
 
-/** Checks a query against the two tables: what is wrong with it, and nothing if it is right. */
+/** Checks a query against the two tables. Returns its errors, or an empty list if it is valid. */
 export function checkQuery(text: string): readonly QueryDiagnostic[] {
   if (knownTree(shapeOf(text).shape) !== undefined) return [];
   return diagnosticsOf(load().parse(text).GetDiagnostics(), text);
 }
 
-/** A query that is right, with the values of its first `let` statements. */
+/** A valid query, with the values of its first `let` statements. */
 export interface ParsedQuery {
   readonly root: Syntax;
-  /** By name; what stands in the tree instead is of the same type. */
+  /** By name. The tree contains a placeholder of the same type. */
   readonly bound: ReadonlyMap<string, Literal>;
 }
 
 /**
  * Parses a query.
  *
- * @throws Error with every diagnostic where the query is wrong
+ * @throws Error with every diagnostic if the query is invalid
  */
 export function parseQuery(text: string): ParsedQuery {
   const { shape, bound } = shapeOf(text);
@@ -105,7 +105,7 @@ export function parseQuery(text: string): ParsedQuery {
 }
 
 /**
- * Trees of queries that were right, by their shape: in this process, and beyond it, since loading the parser blocks the
+ * Trees of valid queries by shape. They are cached in memory and in files, because loading the parser blocks the
  * process for seconds.
  */
 const right = new Map<string, Syntax>();
@@ -119,7 +119,7 @@ function knownTree(shape: string): Syntax | undefined {
   return kept;
 }
 
-/** @throws Error if the query is wrong */
+/** @throws Error if the query is invalid */
 function newTree(text: string, shape: string): Syntax {
   const wrong = checkQuery(text);
   if (wrong.length > 0) {
@@ -142,7 +142,8 @@ function remember(shape: string, root: Syntax): void {
 const LET = /let (\w+) = (?:("[^"\\\n]*")|dynamic\((\[[^\n]*\])\)|[^;"'\n]+);\n/y;
 
 /**
- * A query without the texts and lists that its first lines bind: the same question about another image is parsed once.
+ * The query without the texts and lists that its first lines bind, so that the same query about another image is parsed
+ * once.
  */
 function shapeOf(text: string): { readonly shape: string; readonly bound: ReadonlyMap<string, Literal> } {
   const bound = new Map<string, Literal>();
@@ -205,7 +206,7 @@ function plain(node: KustoNode, kindOf: (node: KustoNode) => string): Syntax {
   };
 }
 
-/** The parser is a translated .NET library: its numbers and times are objects. */
+/** The parser is a transpiled .NET library, so its numbers and times are objects. */
 function literalOf(value: unknown): Literal | undefined {
   if (value === undefined) return undefined;
   if (value === null || typeof value === 'string') return value;
@@ -222,7 +223,7 @@ function literalOf(value: unknown): Literal | undefined {
     case 'DateTime':
       return Date.parse(`${String(value)} UTC`);
     default:
-      throw new Error(`the local workspace knows no literal of ${type}: ${String(value)}`);
+      throw new Error(`the local workspace does not support literals of type ${type}: ${String(value)}`);
   }
 }
 
@@ -236,7 +237,7 @@ function itemsOf<Item>(list: KustoList<Item>): readonly Item[] {
   return Array.from({ length: list.Count }, (_, index) => list.getItem(index));
 }
 
-/** The package is made for a browser: its two scripts leave what they define in the global scope. */
+/** The package is made for browsers: its two scripts put their definitions into the global scope. */
 function load(): Loaded {
   if (loaded !== undefined) return loaded;
   require(`${PACKAGE}/bridge.min.js`);

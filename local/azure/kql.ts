@@ -1,11 +1,11 @@
-// Runs a Kusto query over the rows of a workspace: its statements, and the names that they bind.
+// Runs a Kusto query over the rows of a workspace: executes its statements, and binds their names.
 import { child, compileScalar, elements, type Scalar } from './kql-expression.ts';
 import type { Value } from './kql-functions.ts';
 import { evaluateTable, type Scope, type Table } from './kql-operators.ts';
 import { parseQuery, type Syntax } from './kql-syntax.ts';
 import type { Row, TableName } from './tables.ts';
 
-/** What a query reads: the rows of a table at the query's time. */
+/** The data of a query: the rows of a table at the query's time. */
 export interface Source {
   rows(table: TableName): readonly Row[];
   columns(table: TableName): Table['columns'];
@@ -14,8 +14,7 @@ export interface Source {
 /**
  * Runs a query.
  *
- * @throws Error if the query is wrong, or holds an operator, function or type that is not known here: nothing is
- *   guessed
+ * @throws Error if the query is invalid, or contains an unsupported operator, function or type; nothing is guessed
  */
 export function runQuery(text: string, source: Source, now: Date): Table {
   const { root, bound } = parseQuery(text);
@@ -43,7 +42,7 @@ export function runQuery(text: string, source: Source, now: Date): Table {
         const table = name as TableName;
         return { columns: source.columns(table), rows: source.rows(table) };
       }
-      if (symbol !== 'VariableSymbol') throw new Error(`the local workspace knows no table ${name}`);
+      if (symbol !== 'VariableSymbol') throw new Error(`the local workspace has no table ${name}`);
       const known = tables.get(name);
       if (known !== undefined) return known;
       const made = evaluateTable(letOf(name), scope);
@@ -55,7 +54,7 @@ export function runQuery(text: string, source: Source, now: Date): Table {
   let result: Table | undefined;
   const statements = root.children.find(({ role }) => role === 'Statements');
   if (root.kind !== 'QueryBlock' || statements === undefined)
-    throw new Error(`the local workspace runs queries, no ${root.kind}`);
+    throw new Error(`the local workspace runs only queries, not ${root.kind}`);
   for (const statement of elements(root, 'Statements')) {
     if (statement.kind === 'LetStatement') {
       const [name, expression] = [child(statement, 'Name').text, child(statement, 'Expression')];
@@ -63,8 +62,8 @@ export function runQuery(text: string, source: Source, now: Date): Table {
       lets.set(name, literal === undefined ? expression : { ...expression, literal });
     } else if (statement.kind === 'ExpressionStatement') {
       result = evaluateTable(child(statement, 'Expression'), scope);
-    } else throw new Error(`the local workspace does not know ${statement.kind}: ${statement.text}`);
+    } else throw new Error(`the local workspace does not support ${statement.kind}: ${statement.text}`);
   }
-  if (result === undefined) throw new Error('the query has no statement that gives a table');
+  if (result === undefined) throw new Error('the query has no statement that returns a table');
   return result;
 }

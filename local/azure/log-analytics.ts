@@ -1,4 +1,4 @@
-// The Query API of Log Analytics on api.loganalytics.io, as the SDK's LogsQueryClient asks it.
+// The Query API of Log Analytics on api.loganalytics.io, as the SDK's LogsQueryClient calls it.
 // Source: https://learn.microsoft.com/en-us/azure/azure-monitor/logs/api/overview
 import type { Clock } from '../clock.ts';
 import { type Failure, failure } from './failure.ts';
@@ -12,11 +12,11 @@ import type { RunningWorkspace, TimeRange } from './workspace.ts';
 export const LOGS_HOST = 'api.loganalytics.io';
 const AUDIENCES = ['https://api.loganalytics.io', 'https://api.loganalytics.azure.com'];
 
-/** A workspace that can be asked. */
+/** A workspace that accepts queries. */
 export interface NamedWorkspace {
-  /** The GUID by which queries name it. */
+  /** The GUID that identifies it in queries. */
   readonly customerId: string;
-  /** Its ARM id, on which rights are given. */
+  /** Its ARM id, the scope of its role assignments. */
   readonly id: string;
   readonly world: RunningWorkspace;
 }
@@ -28,7 +28,7 @@ interface Parts {
 }
 
 /**
- * The default and the longest time that a query may take.
+ * The default and maximum time of a query.
  * Source: https://learn.microsoft.com/en-us/azure/azure-monitor/logs/api/timeouts
  */
 const MAX_WAIT_SECONDS = 600;
@@ -46,7 +46,7 @@ export function createLogAnalytics({ clock, principals, workspaces }: Parts): Se
     if (workspace === undefined) throw failure(404, 'PathNotFoundError', `The workspace ${customerId} does not exist`);
     const { query, timespan, workspaces: others } = jsonBody(request) ?? {};
     if (typeof query !== 'string') throw failure(400, 'BadArgumentError', 'the body needs a query');
-    if (others !== undefined) throw new Error('the local workspace answers no query over several workspaces');
+    if (others !== undefined) throw new Error('the local workspace does not support queries over several workspaces');
     return {
       operation: 'Query',
       input: { customerId, query, timespan },
@@ -67,7 +67,7 @@ export function createLogAnalytics({ clock, principals, workspaces }: Parts): Se
     const tables = [{ name: 'PrimaryResult', columns, rows: kept }];
     if (kept.length === rows.length && !partly) return json(200, { tables });
     const why = partly
-      ? 'Query execution lacks memory resources to complete (80DA0007): the local cloud was told to fail in part'
+      ? 'Query execution lacks memory resources to complete (80DA0007): an injected fault of the local cloud'
       : `The results of this query exceed the set limit of ${world.maxAnswerBytes} bytes or ${world.maxAnswerRows} rows, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE).`;
     return json(200, { tables, error: partialError(why) });
   }
@@ -98,13 +98,13 @@ function partialError(message: string): object {
 function checkPrefer(prefer: string | undefined): void {
   for (const part of prefer?.split(',') ?? []) {
     const [, seconds] = /^wait=(\d+)$/.exec(part.trim()) ?? [];
-    if (seconds === undefined) throw new Error(`the local workspace knows Prefer: wait=SECONDS only; given ${part}`);
+    if (seconds === undefined) throw new Error(`the local workspace supports only Prefer: wait=SECONDS; got ${part}`);
     if (Number(seconds) > MAX_WAIT_SECONDS)
-      throw failure(400, 'BadArgumentError', `a query may take ${MAX_WAIT_SECONDS} seconds at most; given ${seconds}`);
+      throw failure(400, 'BadArgumentError', `a query may take at most ${MAX_WAIT_SECONDS} seconds; got ${seconds}`);
   }
 }
 
-/** An ISO 8601 duration up to now, or an interval of two of: a time, a duration. */
+/** A time range: an ISO 8601 duration up to now, or an interval of a time and a duration, or of two times. */
 function rangeOf(timespan: unknown, now: number): TimeRange {
   const [one, other, ...more] = String(timespan).split('/');
   if (one === undefined || more.length > 0) throw badTimespan(timespan);
@@ -129,14 +129,10 @@ function timeOf(text: string, timespan: unknown): number {
 }
 
 function badTimespan(timespan: unknown): Failure {
-  return failure(
-    400,
-    'BadArgumentError',
-    `the timespan is not understood: ${JSON.stringify(timespan)}; give one such as PT24H`,
-  );
+  return failure(400, 'BadArgumentError', `invalid timespan ${JSON.stringify(timespan)}; use one such as PT24H`);
 }
 
-/** As the API writes cells: times in ISO 8601, dynamic as text. */
+/** A cell in the API's format: times in ISO 8601, dynamic as text. */
 function rowsOf({ columns, rows }: Table): readonly (readonly unknown[])[] {
   return rows.map((row) =>
     columns.map(({ name, type }) => {

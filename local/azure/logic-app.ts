@@ -1,5 +1,5 @@
 // A Logic App of the Consumption plan, behind the callback URL of its Request trigger. It runs the workflow that
-// azure/component/logic-app.ts defines, and refuses a definition that holds anything else.
+// azure/component/logic-app.ts defines, and rejects a definition with anything else.
 
 import type { Agent } from 'node:https';
 import { request } from 'node:https';
@@ -20,11 +20,11 @@ export interface LogicAppResource {
   readonly callbackUrl: string;
 }
 
-/** One run, as in its history. */
+/** One run in its history. */
 export interface Run {
   readonly startedAt: Date;
   readonly succeeded: boolean;
-  /** The action that failed, and why. */
+  /** The action that failed, and the reason. */
   readonly error: string | undefined;
 }
 
@@ -32,8 +32,8 @@ export interface LogicApp {
   /** Every run, in order. */
   readonly runs: readonly Run[];
   /**
-   * Calls the trigger as anybody can who has its address: 202 if it starts a run, 401 with a wrong signature, 404
-   * elsewhere. The run is over when it answers.
+   * Calls the trigger as any client with its address can: 202 if it starts a run, 401 for a wrong signature, 404 for
+   * another path. The answer comes after the run has ended.
    */
   call(url: string, body: unknown): Promise<number>;
 }
@@ -92,7 +92,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
     refuseUnknown(more, `the authentication of ${name}`);
     if (type !== 'ManagedServiceIdentity' || typeof audience !== 'string')
       throw new Error(
-        `the local Logic App calls with its managed identity for an audience; ${name} has ${JSON.stringify(authentication)}`,
+        `the local Logic App supports only its managed identity with an audience; ${name} has ${JSON.stringify(authentication)}`,
       );
     const retries = retriesOf(retryPolicy, name);
     const template = compileTemplate({ method, uri, headers, body });
@@ -100,7 +100,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
       const given = template(scope) as HttpCall;
       const { token } = principals.issue(principal, audience);
       const sent = { ...given, headers: { ...given.headers, authorization: `Bearer ${token}` } };
-      // The waiting times between the tries pass at once: the cloud's clock stands still meanwhile.
+      // Waiting times between retries pass at once. The cloud's clock does not move during a run.
       for (let left = retries; ; left--) {
         const answer = await send(sent, agent).catch((error: Error) => ({ status: 0, body: error.message }));
         if (answer.status >= 200 && answer.status < 300) return answer;
@@ -118,7 +118,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
     const wanted = previous === undefined ? {} : { [previous]: ['Succeeded'] };
     if (!isDeepStrictEqual(runAfter, wanted))
       throw new Error(
-        `the local Logic App runs each action after the success of the one above it: ${name} needs runAfter ${JSON.stringify(wanted)}; given ${JSON.stringify(runAfter)}`,
+        `the local Logic App runs each action after the success of the one above it; ${name} needs runAfter ${JSON.stringify(wanted)}; got ${JSON.stringify(runAfter)}`,
       );
     switch (type) {
       case 'Compose': {
@@ -128,7 +128,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
       case 'Http':
         return { name, run: compileHttp(name, fieldsOf(inputs, `the inputs of ${name}`)) };
       default:
-        throw new Error(`the local Logic App knows Compose and Http; ${name} is ${JSON.stringify(type)}`);
+        throw new Error(`the local Logic App supports only Compose and Http; ${name} is ${JSON.stringify(type)}`);
     }
   }
 
@@ -141,10 +141,10 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
       );
       refuseUnknown(unknown, 'the definition');
       if (!/\/2016-06-01\/workflowdefinition\.json#$/.test(String($schema)) || contentVersion !== '1.0.0.0')
-        throw new Error(`the local Logic App knows the schema of 2016-06-01; given ${$schema} ${contentVersion}`);
+        throw new Error(`the local Logic App supports only the schema of 2016-06-01; got ${$schema} ${contentVersion}`);
       if (!isDeepStrictEqual([parameters, outputs], [{}, {}]))
         throw new Error(
-          `the local Logic App knows no parameters and no outputs; given ${JSON.stringify({ parameters, outputs })}`,
+          `the local Logic App does not support parameters or outputs; got ${JSON.stringify({ parameters, outputs })}`,
         );
       checkTriggers(triggers);
       const given = Object.entries(fieldsOf(actions, 'the actions'));
@@ -159,7 +159,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
       if (asked.host !== own.host || asked.pathname !== own.pathname) return 404;
       const parameters = ['api-version', 'sp', 'sv', 'sig'];
       if (parameters.some((name) => asked.searchParams.get(name) !== own.searchParams.get(name))) return 401;
-      // A disabled one starts no run.
+      // A disabled Logic App starts no run.
       // Source: https://learn.microsoft.com/en-us/azure/logic-apps/manage-logic-apps-with-azure-portal
       if (!deployed.resource.isEnabled) return 404;
       await run(JSON.parse(JSON.stringify(body)));
@@ -174,11 +174,11 @@ function checkTriggers(triggers: unknown): void {
   checkRuntime(runtimeConfiguration, 'manual');
   if (!isDeepStrictEqual([trigger, others], [{ type: 'Request', kind: 'Http', inputs: { schema: {} } }, {}]))
     throw new Error(
-      `the local Logic App knows one trigger, a Request that takes any body; given ${JSON.stringify(triggers)}`,
+      `the local Logic App supports only one trigger, a Request that accepts any body; got ${JSON.stringify(triggers)}`,
     );
 }
 
-/** What is kept out of the run's history changes nothing of the run. */
+/** Hiding data from the run's history has no effect on the run. */
 function checkRuntime(given: unknown, name: string): void {
   if (given === undefined) return;
   const { secureData, ...unknown } = fieldsOf(given, `runtimeConfiguration of ${name}`);
@@ -186,7 +186,7 @@ function checkRuntime(given: unknown, name: string): void {
   const { properties, ...more } = fieldsOf(secureData, `secureData of ${name}`);
   refuseUnknown(more, `secureData of ${name}`);
   if (!Array.isArray(properties) || !properties.every((one) => one === 'inputs' || one === 'outputs'))
-    throw new Error(`secureData of ${name} hides inputs and outputs; given ${JSON.stringify(properties)}`);
+    throw new Error(`secureData of ${name} must hide inputs and outputs; got ${JSON.stringify(properties)}`);
 }
 
 /** Source: https://learn.microsoft.com/en-us/azure/logic-apps/error-exception-handling#retry-policies */
@@ -201,7 +201,7 @@ function retriesOf(policy: unknown, name: string): number {
   );
   if (type !== 'exponential' || !areDurations || !Number.isInteger(count) || Number(count) > 90)
     throw new Error(
-      `the local Logic App knows an exponential retryPolicy of up to 90 tries with its three intervals in ISO 8601; ${name} has ${JSON.stringify(policy)}`,
+      `the local Logic App supports only an exponential retryPolicy of up to 90 retries with its three intervals in ISO 8601; ${name} has ${JSON.stringify(policy)}`,
     );
   return Number(count);
 }
@@ -231,10 +231,10 @@ function send(
 
 function fieldsOf(value: unknown, what: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  throw new Error(`the local Logic App needs ${what} as an object; given ${JSON.stringify(value)}`);
+  throw new Error(`the local Logic App needs ${what} as an object; got ${JSON.stringify(value)}`);
 }
 
 function refuseUnknown(fields: Fields, where: string): void {
   const [odd] = Object.keys(fields);
-  if (odd !== undefined) throw new Error(`the local Logic App does not know ${odd} in ${where}`);
+  if (odd !== undefined) throw new Error(`the local Logic App does not support ${odd} in ${where}`);
 }

@@ -1,4 +1,4 @@
-// Communication Services' mail: takes a message, reports its sending, and keeps what was sent.
+// The mail service of Communication Services: accepts a message, reports its status, and keeps the sent messages.
 // Source: https://learn.microsoft.com/rest/api/communication/email/email/send
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -7,13 +7,13 @@ import type { Principals } from './principals.ts';
 import type { Service, Step } from './service.ts';
 import { header, json, jsonBody, type WireAnswer, type WireRequest } from './wire.ts';
 
-/** azure-native:communication:CommunicationService, with the domains that are linked to it. */
+/** azure-native:communication:CommunicationService, with its linked domains. */
 export interface MailResource {
-  /** ARM id of the Communication Service. */
+  /** The ARM id of the Communication Service. */
   readonly id: string;
   /** `NAME.europe.communication.azure.com` */
   readonly host: string;
-  /** The addresses that it may send from: of an Azure-managed domain, `DoNotReply@` its mailFromSenderDomain. */
+  /** The addresses that it may send from: for an Azure-managed domain, `DoNotReply@` its mailFromSenderDomain. */
   readonly senders: readonly string[];
 }
 
@@ -29,13 +29,13 @@ export interface MailSent {
 
 export interface Mails {
   deploy(resource: MailResource): void;
-  /** In order, of all services. */
+  /** In order, for all services. */
   readonly sent: MailSent[];
   readonly service: Service;
 }
 
 /**
- * A Communication Service takes tokens for this audience only.
+ * A Communication Service accepts only tokens for this audience.
  * Source: https://learn.microsoft.com/rest/api/communication/authentication
  */
 const AUDIENCE = 'https://communication.azure.com';
@@ -54,7 +54,7 @@ export function createMails(
 ): Mails {
   const resources = new Map<string, MailResource>();
   const sent: MailSent[] = [];
-  /** By the operation's id: a client may ask again with the same one, and nothing is sent twice. */
+  /** By operation id. A client may repeat a request with the same id, and the mail is sent only once. */
   const operations = new Set<string>();
 
   const service: Service = {
@@ -114,7 +114,7 @@ export function createMails(
   };
 }
 
-/** @throws Failure on what is no message */
+/** @throws Failure if the message is invalid */
 function readMessage(request: WireRequest): Omit<MailSent, 'id' | 'at'> {
   const body: {
     senderAddress?: unknown;
@@ -129,8 +129,8 @@ function readMessage(request: WireRequest): Omit<MailSent, 'id' | 'at'> {
   if (typeof content.plainText !== 'string' && typeof content.html !== 'string')
     throw failure(400, 'BadRequest', 'a mail needs content.plainText or content.html');
   if (to.length === 0 || to.length > MAX_RECIPIENTS)
-    throw failure(400, 'BadRequest', `a mail has 1 to ${MAX_RECIPIENTS} recipients; given ${to.length}`);
-  if (wrong !== undefined) throw failure(400, 'InvalidEmailAddress', `no address of a recipient: ${wrong}`);
+    throw failure(400, 'BadRequest', `a mail must have 1 to ${MAX_RECIPIENTS} recipients; got ${to.length}`);
+  if (wrong !== undefined) throw failure(400, 'InvalidEmailAddress', `invalid recipient address: ${wrong}`);
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   return {
     sender: senderAddress,

@@ -1,4 +1,5 @@
-// A container client of ACR: logs in with a principal's token as `az acr login` does, and goes through the proxy.
+// A container client for ACR. It logs in with a principal's token, as `az acr login` does, and connects through the
+// proxy.
 // Source: https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md
 import { request as httpsRequest } from 'node:https';
 import type { TokenCredential } from '@azure/core-auth';
@@ -7,9 +8,9 @@ import { agentOf } from './client.ts';
 import type { Wire } from './server.ts';
 
 export interface AcrOciClient {
-  /** Pulls a manifest with its config and layers; of an index, the manifest only. */
+  /** Pulls a manifest with its config and layers. For an index, pulls only the manifest. */
   pull(registry: HasLogin, repository: string, reference: string): Promise<Pulled>;
-  /** Pushes an image of one layer with this content. */
+  /** Pushes an image with one layer, which holds this content. */
   push(registry: HasLogin, repository: string, tag: string, content: string): Promise<Pulled>;
 }
 
@@ -47,7 +48,8 @@ export function createAcrOciClient(wire: Pick<Wire, 'proxy' | 'ca'>, credential:
       const headers = { 'content-type': 'application/x-www-form-urlencoded' };
       const url = new URL(path, `https://${loginServer}`);
       const { status, body } = await send('POST', url, headers, String(new URLSearchParams({ service, ...form })));
-      if (status !== 200) throw new Error(`no login to ${loginServer}: status ${status}, ${body.toString('utf8')}`);
+      if (status !== 200)
+        throw new Error(`the login to ${loginServer} failed: status ${status}, ${body.toString('utf8')}`);
       return JSON.parse(body.toString('utf8'));
     };
     const exchange = { grant_type: 'access_token', access_token: entra?.token ?? '' };

@@ -1,8 +1,8 @@
-// The filters of the table service: what a query's `$filter` says, as a test of an entity.
+// The filters of the table service: compiles a query's `$filter` into a test of an entity.
 // Source: https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities
 import { failure } from './failure.ts';
 
-/** A property's value with its type, as the service keeps it. */
+/** A property's value with its type, as the service stores it. */
 export interface Value {
   readonly type:
     | 'Edm.String'
@@ -40,9 +40,9 @@ const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {
 };
 
 /**
- * Reads a filter: comparisons of a property with a literal, joined with `and`, `or`, `not` and brackets.
+ * Parses a filter: comparisons of a property with a literal, combined with `and`, `or`, `not` and parentheses.
  *
- * @throws Failure on anything else
+ * @throws Failure for anything else
  */
 export function readFilter(text: string): Filter {
   const tokens = tokensOf(text);
@@ -78,24 +78,24 @@ export function readFilter(text: string): Filter {
     if (next()?.kind !== 'open') return comparison();
     take();
     const inner = anyOf();
-    if (take()?.kind !== 'close') throw unknown(text, 'a bracket is not closed');
+    if (take()?.kind !== 'close') throw unknown(text, 'a parenthesis is not closed');
     return inner;
   };
   const comparison = (): Filter => {
     const [property, operator, literal] = [take(), take(), take()];
     const holds = operator === undefined ? undefined : COMPARISONS[operator.text];
     if (property?.kind !== 'word' || holds === undefined || literal === undefined)
-      throw unknown(text, 'a comparison is PROPERTY eq|ne|gt|ge|lt|le LITERAL');
+      throw unknown(text, 'a comparison must be PROPERTY eq|ne|gt|ge|lt|le LITERAL');
     const wanted = literalOf(literal, text);
     return (properties) => {
       const value = properties.get(property.text);
-      // An entity without the property meets no comparison.
+      // An entity without the property matches no comparison.
       return value !== undefined && holds(orderOf(comparable(value), wanted));
     };
   };
 
   const filter = anyOf();
-  if (place < tokens.length) throw unknown(text, `nothing is known of "${next()?.text}"`);
+  if (place < tokens.length) throw unknown(text, `"${next()?.text}" is unexpected`);
   return filter;
 }
 
@@ -104,7 +104,7 @@ function tokensOf(text: string): readonly Token[] {
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < text.trimEnd().length) {
     const match = TOKEN.exec(text);
-    if (match === null) throw unknown(text, 'it cannot be read');
+    if (match === null) throw unknown(text, 'it cannot be parsed');
     const [whole, open, close, prefix, quoted, number, word] = match;
     if (open !== undefined) tokens.push({ kind: 'open', text: open, value: '' });
     else if (close !== undefined) tokens.push({ kind: 'close', text: close, value: '' });
@@ -128,7 +128,7 @@ function numberValue(text: string): Comparable {
 function literalOf({ kind, text, value }: Token, filter: string): Comparable {
   if (kind === 'literal') return value;
   if (kind === 'word' && (text === 'true' || text === 'false')) return text === 'true';
-  throw unknown(filter, `"${text}" is no literal`);
+  throw unknown(filter, `"${text}" is not a literal`);
 }
 
 function comparable({ type, value }: Value): Comparable {
@@ -144,7 +144,7 @@ function comparable({ type, value }: Value): Comparable {
   }
 }
 
-/** Strings by their code units; what cannot be compared is neither less nor equal nor more. */
+/** Strings compare by code units. Values that cannot be compared match no operator. */
 function orderOf(one: Comparable, other: Comparable): number {
   const isNumber = (value: Comparable) => typeof value === 'number' || typeof value === 'bigint';
   if (typeof one !== typeof other && !(isNumber(one) && isNumber(other))) return Number.NaN;
@@ -152,9 +152,5 @@ function orderOf(one: Comparable, other: Comparable): number {
 }
 
 function unknown(filter: string, why: string) {
-  return failure(
-    400,
-    'InvalidInput',
-    `the filter is not one that the local table service knows: ${why}; given ${filter}`,
-  );
+  return failure(400, 'InvalidInput', `the local table service does not support the filter: ${why}; got ${filter}`);
 }

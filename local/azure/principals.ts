@@ -1,5 +1,4 @@
-// Who may call the local Azure: managed identities, people and services, and the tokens that Microsoft Entra gives
-// them.
+// The callers of the local Azure: managed identities, people and services, and their Microsoft Entra tokens.
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { TokenCredential } from '@azure/core-auth';
@@ -12,11 +11,11 @@ import type { Roles } from './roles.ts';
 import { header, type WireRequest } from './wire.ts';
 
 export interface Principal {
-  /** The object's id in the directory: the `principalId` of a role assignment. */
+  /** The object id in the directory: the `principalId` of a role assignment. */
   readonly id: string;
-  /** For people who read an error. */
+  /** A readable name for error messages. */
   readonly name: string;
-  /** Which process of a function calls; only of tokens that one has asked for. */
+  /** The process of a function that requested the token; undefined for other tokens. */
   readonly process?: string;
 }
 
@@ -28,31 +27,31 @@ export interface IssuedToken {
 
 export interface Principals {
   /**
-   * Adds a principal of a test or a story with its roles: the credential is what an SDK's client takes. The same name
-   * is the same principal, and adds roles to it.
+   * Adds a principal of a test or a story with its roles. Returns a credential for an SDK's client. Adding the same
+   * name again adds roles to the same principal.
    */
   add(name: string, grants: readonly Grant[]): TokenCredential & { readonly principal: Principal };
-  /** A token for an audience such as `https://storage.azure.com`. */
+  /** Returns a token for an audience such as `https://storage.azure.com`. */
   issue(principal: Principal, audience: string): IssuedToken;
   /**
-   * Who holds the request's bearer token.
+   * The principal of the request's bearer token.
    *
-   * @throws Failure with status 401 if there is none, it is not known or expired, or it is for another audience
+   * @throws Failure with status 401 if the token is missing, unknown, expired or for another audience
    */
   authenticate(request: WireRequest, audiences: readonly string[]): Principal;
-  /** Everything secret that was given out, also by those who keep it here. */
+  /** All issued secrets, including those that other services issue and keep here. */
   readonly secrets: Secret[];
-  /** Who holds a token; undefined if it is not known, expired, or for another audience. */
+  /** The principal of a token; undefined if the token is unknown, expired or for another audience. */
   holderOf(token: string, audiences: readonly string[]): Principal | undefined;
 }
 
-/** A user-assigned identity, or what a resource with a system-assigned one is. */
+/** A user-assigned identity, or the identity of a resource with a system-assigned one. */
 export interface ManagedIdentity extends Principal {
   readonly clientId: string;
 }
 
 /**
- * A managed identity's token lives for a day.
+ * A managed identity's token is valid for a day.
  * Source: https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime
  */
 const LIFE_MILLISECONDS = DAY_MILLISECONDS;
@@ -82,9 +81,10 @@ export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Pri
         principal,
         getToken(scopes) {
           const scope = Array.isArray(scopes) ? scopes[0] : scopes;
-          if (scope === undefined) throw new Error('a token is for one scope at least; none was given');
+          if (scope === undefined) throw new Error('a token needs at least one scope; got none');
           const { token } = keep(principal, scope, undefined);
-          // By the client's own clock, which is not the cloud's: asked for anew before it could be old.
+          // In the client's own time, which is not the cloud's: the client requests a new token before this one can
+          // expire.
           return Promise.resolve({ token, expiresOnTimestamp: Date.now() + LIFE_MILLISECONDS });
         },
       };
@@ -94,11 +94,12 @@ export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Pri
       const [, token] = /^Bearer (.+)$/.exec(header(request, 'authorization') ?? '') ?? [];
       const principal = token === undefined ? undefined : holderOf(token, audiences);
       if (principal !== undefined) return principal;
-      const given = token === undefined ? 'no bearer token' : `a token for ${tokens.get(token)?.audience ?? 'nobody'}`;
+      const given =
+        token === undefined ? 'no bearer token' : `a token for ${tokens.get(token)?.audience ?? 'an unknown audience'}`;
       throw failure(
         401,
         'InvalidAuthenticationToken',
-        `${request.host} needs a bearer token for ${audiences.join(' or ')} that has not expired; given ${given}`,
+        `${request.host} needs a bearer token for ${audiences.join(' or ')} that has not expired; got ${given}`,
         {
           'www-authenticate': `Bearer authorization_uri="https://login.microsoftonline.com/local", resource_id="${audiences[0]}"`,
         },
@@ -108,7 +109,7 @@ export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Pri
   };
 }
 
-/** A GUID that is the same for the same text. */
+/** A GUID that is always the same for the same text. */
 export function guidOf(text: string): string {
   const hex = createHash('sha256').update(text).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
@@ -117,8 +118,7 @@ export function guidOf(text: string): string {
 }
 
 /**
- * An audience has no slash at its end, and no `/.default`: `https://storage.azure.com/.default` is
- * `https://storage.azure.com`.
+ * Removes a trailing slash or `/.default`: `https://storage.azure.com/.default` becomes `https://storage.azure.com`.
  */
 function normal(audience: string): string {
   return audience
@@ -127,7 +127,7 @@ function normal(audience: string): string {
     .toLowerCase();
 }
 
-/** Three parts as a JWT has, for clients that parse it. It cannot be forged: the id in it is random. */
+/** A token with three parts like a JWT, for clients that parse it. It cannot be forged, because its id is random. */
 function tokenText({ id }: Principal, audience: string, expiresAt: Date | undefined): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const expires = expiresAt === undefined ? {} : { exp: Math.floor(expiresAt.getTime() / 1000) };

@@ -1,5 +1,4 @@
-// The loopback proxy that the clients of the local Azure go through: it leads to the hosts that are served here, and
-// nowhere else.
+// The loopback proxy for the clients of the local Azure. It connects only to the hosts that the local Azure serves.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -11,9 +10,9 @@ export interface Proxy {
 
 interface Parts {
   readonly knows: (host: string) => boolean;
-  /** Takes over a connection to a host that is known. */
+  /** Handles a connection to a known host. */
   readonly lead: (socket: Duplex) => void;
-  /** Answers what is asked of the port itself, over plain HTTP. */
+  /** Handles a plain HTTP request to the port itself. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
@@ -23,11 +22,11 @@ export async function startProxy({ knows, lead, answer }: Parts): Promise<Proxy>
   server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    // A client may go away at any time.
+    // A client may disconnect at any time.
     socket.on('error', () => socket.destroy());
     const [host = '', port] = (request.url ?? '').toLowerCase().split(':');
     if (port !== '443' || !knows(host)) {
-      const message = `the local Azure does not serve ${request.url}, and leads nowhere else\n`;
+      const message = `the local Azure does not serve ${request.url}, and does not connect to other hosts\n`;
       socket.end(
         `HTTP/1.1 502 Bad Gateway\r\ncontent-length: ${Buffer.byteLength(message)}\r\nconnection: close\r\n\r\n${message}`,
       );

@@ -1,5 +1,5 @@
 // The queue service: queues with visibility on the cloud's clock, and the requests that the code and the Logic App
-// make.
+// send.
 // Source: https://learn.microsoft.com/rest/api/storageservices/queue-service-rest-api
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -11,39 +11,39 @@ import type { WireAnswer, WireRequest } from './wire.ts';
 
 export interface Message {
   readonly id: string;
-  /** As it was put: base64, where the queue's readers want that. */
+  /** The text as it was put: base64, if the queue's readers expect that. */
   readonly text: string;
   readonly insertedAt: Date;
-  /** Milliseconds since the epoch; infinite for a message that does not expire. */
+  /** In milliseconds since the epoch; infinite for a message that does not expire. */
   readonly expiresAt: number;
   /** Changes with each receive. */
   popReceipt: string;
   dequeueCount: number;
-  /** When a consumer may see it, in milliseconds since the epoch. */
+  /** When the message becomes visible to consumers, in milliseconds since the epoch. */
   visibleAt: number;
 }
 
 export interface Queue extends StorageResource {
   /** `https://ACCOUNT.queue.core.windows.net/NAME` */
   readonly url: string;
-  /** Every message that is in it, visible or not. */
+  /** Every message in the queue, visible or not. */
   messages(): readonly Message[];
-  /** Puts a message there without any permission. */
+  /** Adds a message without authorization. */
   send(text: string, options?: { readonly visibilityTimeoutSeconds?: number; readonly ttlSeconds?: number }): Message;
-  /** Takes up to `max` visible messages, and hides them for the timeout. */
+  /** Receives up to `max` visible messages, and hides them for the timeout. */
   receive(max: number, visibilityTimeoutSeconds: number): readonly Message[];
   delete(message: Message): void;
-  /** Shows a received message again after the timeout. */
+  /** Makes a received message visible again after the timeout. */
   release(message: Message, visibilityTimeoutSeconds: number): void;
-  /** When the next message is visible; undefined for an empty queue. */
+  /** When the next message becomes visible; undefined for an empty queue. */
   nextVisibleAt(): number | undefined;
   purge(): void;
 }
 
 export interface Queues {
-  /** Makes the queue; one that is there stays, with its messages. */
+  /** Creates the queue. An existing queue keeps its messages. */
   deploy(resource: StorageResource): Queue;
-  /** @throws Error if no deployed graph has it */
+  /** @throws Error if no deployed graph contains the queue */
   find(account: string, name: string): Queue;
   readonly service: Service;
 }
@@ -107,7 +107,7 @@ function createQueue(clock: Clock, resource: StorageResource): Queue {
     const place = messages.indexOf(message);
     if (place >= 0) messages.splice(place, 1);
   };
-  /** What has expired is gone. */
+  /** Removes expired messages. */
   const alive = (): readonly Message[] => {
     for (const message of messages.filter(({ expiresAt }) => expiresAt <= now())) remove(message);
     return messages;
@@ -194,7 +194,7 @@ function put(request: WireRequest, queue: Queue): WireAnswer {
     throw failure(
       400,
       'InvalidXmlDocument',
-      'a message is <QueueMessage><MessageText>TEXT</MessageText></QueueMessage>',
+      'a message must be <QueueMessage><MessageText>TEXT</MessageText></QueueMessage>',
     );
   const text = unescaped(written);
   if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES)
@@ -214,7 +214,7 @@ function put(request: WireRequest, queue: Queue): WireAnswer {
   return xml(201, list([message], receipt));
 }
 
-/** A parameter of the query, in whole seconds or messages. */
+/** A query parameter that is a whole number of seconds or messages. */
 function numberIn(
   { searchParams }: URL,
   name: string,
@@ -227,7 +227,11 @@ function numberIn(
   const text = searchParams.get(name);
   const value = text === null ? byDefault : Number(text);
   if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw failure(400, 'OutOfRangeQueryParameterValue', `${name} is a whole number from ${min} to ${max}; given ${text}`);
+  throw failure(
+    400,
+    'OutOfRangeQueryParameterValue',
+    `${name} must be a whole number from ${min} to ${max}; got ${text}`,
+  );
 }
 
 function list(messages: readonly Message[], write: (message: Message) => string): string {

@@ -1,4 +1,4 @@
-// A registry's OCI endpoint: what `docker pull` and `docker push` talk to, and what a lock refuses. Sources:
+// A registry's OCI endpoint for `docker pull` and `docker push`, with the refusals of a lock. Sources:
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md and
 // https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
 import { readManifest } from '../manifest.ts';
@@ -92,7 +92,7 @@ function isLocked(attribute: keyof Attributes, ...levels: readonly (Attributes |
 }
 
 /**
- * What a write gets is documented, what a pull gets is not: any status but 2xx is a refusal.
+ * The status of a refused write is documented; that of a refused pull is not. Any status but 2xx is a refusal.
  * Source: https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation
  */
 function disallowed(): OciAnswer {

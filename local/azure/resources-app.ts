@@ -1,4 +1,4 @@
-// The function app of a resource graph: what would keep it from running in Azure is refused here.
+// The function app of a resource graph. Rejects anything that would keep it from running in Azure.
 import type { Graph } from '../graph.ts';
 import type { AppResource } from './functions-host.ts';
 import type { ManagedIdentity } from './principals.ts';
@@ -11,15 +11,15 @@ export interface IdentityResource extends ManagedIdentity {
 
 export interface FunctionAppResource extends AppResource {
   readonly id: string;
-  /** What it may be: the identities that are assigned to it. */
+  /** The identities that are assigned to it. */
   readonly identities: readonly IdentityResource[];
-  /** The host's own storage. */
+  /** The host's own storage account. */
   readonly storageId: string;
-  /** Who the host is to its storage. */
+  /** The identity with which the host accesses its storage. */
   readonly hostIdentity: IdentityResource;
-  /** The container that the platform keeps the code in, and who reads it. */
+  /** The container that holds the code, and the identity that reads it. */
   readonly deployment: { readonly containerId: string; readonly identity: IdentityResource };
-  /** Where the log goes, and who writes it; undefined if none is. */
+  /** The destination of the log, and the identity that writes it; undefined if there is no log. */
   readonly log: { readonly componentId: string; readonly identity: IdentityResource } | undefined;
 }
 
@@ -32,15 +32,13 @@ const NOT_ON_FLEX =
 const RUNTIMES = ['20', '22', '24'];
 const SIZES = [512, 2048, 4096];
 
-/** @throws Error if the app, its storage, its identity or its code is not what Azure needs */
+/** @throws Error if the app, its storage, its identity or its code does not meet Azure's requirements */
 export function readApp(graph: Graph): FunctionAppResource {
   const site = named(graph, 'azure-native:web:WebApp');
   const name = text(site, 'name');
   const plan = all(graph, 'azure-native:web:AppServicePlan').find(({ id }) => id === site['serverFarmId']);
   if (fieldsOf(plan?.['sku'])['tier'] !== 'FlexConsumption')
-    throw new Error(
-      `the app ${name} needs a plan of Flex Consumption; the graph's is ${JSON.stringify(plan?.['sku'])}`,
-    );
+    throw new Error(`the app ${name} needs a Flex Consumption plan; the graph has ${JSON.stringify(plan?.['sku'])}`);
   const own = assigned(site, readIdentities(graph));
   const appSettings = settingsOf(site, name);
   const { runtime, scaleAndConcurrency, deployment } = fieldsOf(site['functionAppConfig']);
@@ -49,7 +47,7 @@ export function readApp(graph: Graph): FunctionAppResource {
     throw new Error(`the app ${name} needs the runtime node ${RUNTIMES.join(', ')}; it has ${language} ${version}`);
   const { instanceMemoryMB: memory = 2048 } = fieldsOf(scaleAndConcurrency);
   if (!SIZES.includes(Number(memory)))
-    throw new Error(`an instance of ${name} has ${SIZES.join(', ')} MB; given ${memory}`);
+    throw new Error(`an instance of ${name} must have ${SIZES.join(', ')} MB; got ${memory}`);
   const accountName = appSettings['AzureWebJobsStorage__accountName'];
   const account = all(graph, 'azure-native:storage:StorageAccount').find((one) => one['name'] === accountName);
   if (account === undefined)
@@ -57,7 +55,9 @@ export function readApp(graph: Graph): FunctionAppResource {
       `the app ${name} has the storage account ${accountName} (AzureWebJobsStorage__accountName), which the graph does not have`,
     );
   if (appSettings['AzureWebJobsStorage__credential'] !== 'managedidentity')
-    throw new Error(`the app ${name} needs AzureWebJobsStorage__credential=managedidentity: its account takes no keys`);
+    throw new Error(
+      `the app ${name} needs AzureWebJobsStorage__credential=managedidentity: its account does not accept keys`,
+    );
   return {
     id: text(site, 'id'),
     name,
@@ -106,7 +106,7 @@ function byClientId(own: readonly IdentityResource[], clientId: string | undefin
   const found = own.find((identity) => identity.clientId === clientId);
   if (found !== undefined) return found;
   throw new Error(
-    `${what} is ${clientId}, which is no identity that is assigned to the app: ${own.map((one) => one.clientId)}`,
+    `${what} is ${clientId}, which is not assigned to the app; its identities are ${own.map((one) => one.clientId)}`,
   );
 }
 
@@ -117,11 +117,12 @@ function settingsOf(site: Fields, name: string): Readonly<Record<string, string>
   ]);
   const settings: Record<string, string> = Object.fromEntries(given);
   const odd = Object.keys(settings).filter((key) => NOT_ON_FLEX.test(key));
-  if (odd.length > 0) throw new Error(`the app ${name} sets ${odd.join(', ')}, which Flex Consumption does not take`);
+  if (odd.length > 0)
+    throw new Error(`the app ${name} sets ${odd.join(', ')}, which Flex Consumption does not support`);
   return settings;
 }
 
-/** One Deploy hands the archive over by the address of its blob. */
+/** One Deploy receives the archive as the URL of its blob. */
 function codeOf(graph: Graph, site: string): Readonly<Record<string, string>> {
   const orders = all(graph, 'azure-native:resources:Deployment').flatMap((deployment) => {
     const { template, parameters } = fieldsOf(deployment['properties']);
@@ -135,20 +136,20 @@ function codeOf(graph: Graph, site: string): Readonly<Record<string, string>> {
       `the code of ${site} needs one deployment of Microsoft.Web/sites/extensions; the graph has ${orders.length}`,
     );
   if (order['name'] !== `${site}/onedeploy`)
-    throw new Error(`One Deploy goes to ${site}/onedeploy; the deployment names ${order['name']}`);
+    throw new Error(`One Deploy must go to ${site}/onedeploy; the deployment names ${order['name']}`);
   const { packageUri, remoteBuild } = fieldsOf(order['properties']);
-  if (remoteBuild !== false) throw new Error('the archive is built already: One Deploy needs remoteBuild false');
+  if (remoteBuild !== false) throw new Error('the archive is already built, so One Deploy needs remoteBuild false');
   const uri = new URL(String(packageUri));
   const blob = all(graph, 'azure-native:storage:Blob').find(({ url }) => url === `${uri.origin}${uri.pathname}`);
   const files = graph.archives[String(blob?.['urn'])];
   if (files === undefined)
-    throw new Error(`One Deploy's package ${uri.origin}${uri.pathname} is no blob of the graph with an archive in it`);
+    throw new Error(`One Deploy's package ${uri.origin}${uri.pathname} is not a blob of the graph with an archive`);
   if (!uri.searchParams.has('sig'))
-    throw new Error('the address of the package needs a signature: its container is not public');
+    throw new Error('the package URL needs a signature because its container is not public');
   return files;
 }
 
-/** The few expressions that the template needs. */
+/** The few template expressions that the deployment uses. */
 function resolvedIn(resource: Fields, parameters: Fields): Fields {
   const given = (name: string) => {
     const parameter = fieldsOf(parameters[name]);
@@ -161,7 +162,7 @@ function resolvedIn(resource: Fields, parameters: Fields): Fields {
     if (name !== undefined) return given(name);
     const [, first, end] = /^\[concat\(parameters\('(\w+)'\), '([^']*)'\)\]$/.exec(value) ?? [];
     if (first !== undefined) return `${given(first)}${end}`;
-    throw new Error(`the local Resource Manager does not know the template's expression ${value}`);
+    throw new Error(`the local Resource Manager does not support the template expression ${value}`);
   };
   const each = (fields: Fields) =>
     Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, resolve(value)]));
@@ -184,7 +185,7 @@ function deploymentOf(
   const identity = own.find(({ resourceId }) => resourceId === id);
   if (kind !== 'UserAssignedIdentity' || identity === undefined)
     throw new Error(
-      `the container of ${name}'s code is read as an identity that is assigned to the app; given ${kind} ${id}`,
+      `the container of ${name}'s code must be read with an identity that is assigned to the app; got ${kind} ${id}`,
     );
   return { containerId: text(container, 'id'), identity };
 }
@@ -200,8 +201,7 @@ function logOf(
   const component = all(graph, 'azure-native:applicationinsights:Component').find(
     (one) => one['connectionString'] === connection,
   );
-  if (component === undefined)
-    throw new Error(`the log of ${name} goes to ${connection}, which is none of the graph's`);
+  if (component === undefined) throw new Error(`the log of ${name} goes to ${connection}, which is not in the graph`);
   const [, clientId] =
     /^ClientId=([^;]+);Authorization=AAD$/.exec(settings['APPLICATIONINSIGHTS_AUTHENTICATION_STRING'] ?? '') ?? [];
   const identity = byClientId(own, clientId, `APPLICATIONINSIGHTS_AUTHENTICATION_STRING of ${name}`);

@@ -1,4 +1,4 @@
-// Reading a resource graph's values: what is asked for and answered together, with secrets laid open.
+// Reads values from a resource graph: the inputs and outputs together, with secrets unwrapped.
 import type { Graph } from '../graph.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -15,10 +15,10 @@ export function named(graph: Graph, type: string): Fields {
   const [resource, ...others] = all(graph, type);
   if (resource !== undefined && others.length === 0) return resource;
   const count = others.length + (resource === undefined ? 0 : 1);
-  throw new Error(`the local cloud runs one ${type} of a stack; the graph has ${count}`);
+  throw new Error(`the local cloud runs one ${type} per stack; the graph has ${count}`);
 }
 
-/** A secret stands in a graph as `{ secret: value }`, wherever it is. */
+/** A secret in a graph is `{ secret: value }`, at any depth. */
 function revealed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(revealed);
   if (typeof value !== 'object' || value === null) return value;
@@ -31,7 +31,7 @@ function revealed(value: unknown): unknown {
 export function text(fields: Fields, key: string): string {
   const value = fields[key];
   if (typeof value === 'string') return value;
-  throw new Error(`the local cloud needs ${key} of a resource as text; given ${JSON.stringify(fields)}`);
+  throw new Error(`the local cloud needs ${key} of a resource as text; got ${JSON.stringify(fields)}`);
 }
 
 export function fieldsOf(value: unknown): Fields {

@@ -1,4 +1,4 @@
-// What a resource graph says of Azure, resource type by resource type, as far as the local cloud runs it.
+// The parts of a resource graph that the local Azure runs, by resource type.
 import type { Graph } from '../graph.ts';
 import type { Automation, AutomationAction, AutomationSource } from './automation.ts';
 import { type AzurePlace, answerCall } from './graph-mocks.ts';
@@ -26,14 +26,15 @@ export interface Resources {
   readonly logicApps: readonly LogicAppResource[];
   readonly automations: readonly Automation[];
   readonly mails: readonly MailResource[];
-  /** The registries that the stack is about: they are no part of the graph, and must be there. */
+  /** The registries that the stack watches. They are not part of the graph and must already exist. */
   readonly registries: readonly string[];
 }
 
 /**
  * Reads a graph.
  *
- * @throws Error if the graph has what the local cloud cannot run, or lacks what it needs: it never guesses
+ * @throws Error if the graph contains something that the local cloud cannot run, or lacks something that it needs; it
+ *   never guesses
  */
 export function readResources(graph: Graph): Resources {
   const app = readApp(graph);
@@ -82,7 +83,7 @@ function permissionOf(permission: Fields): Permission {
 }
 
 /**
- * The stack's own, or one that was there before: then the automation names it by its id, and the function by its
+ * The stack's own workspace or an existing one. For an existing one, the automation has its id, and the function its
  * customer id.
  */
 function workspacesOf(
@@ -106,11 +107,11 @@ function logicAppOf(workflow: Fields, place: AzurePlace): LogicAppResource {
   const { principalId } = fieldsOf(workflow['identity']);
   if (typeof principalId !== 'string')
     throw new Error(
-      `the Logic App ${workflow['name']} needs a system-assigned identity: the local cloud knows no other`,
+      `the Logic App ${workflow['name']} needs a system-assigned identity; the local cloud supports no other`,
     );
   if (Object.keys(fieldsOf(workflow['parameters'])).length > 0)
     throw new Error(
-      `the local Logic App takes no parameters; ${workflow['name']} has ${JSON.stringify(workflow['parameters'])}`,
+      `the local Logic App does not support parameters; ${workflow['name']} has ${JSON.stringify(workflow['parameters'])}`,
     );
   const { value } = answerCall(place, 'azure-native:logic:listWorkflowTriggerCallbackUrl', {
     resourceGroupName: workflow['resourceGroupName'],
@@ -139,7 +140,9 @@ function automationOf(automation: Fields): Automation {
         case 'Workspace':
           return { kind: 'Workspace', workspaceId: text(action, 'workspaceResourceId') };
         default:
-          throw new Error(`the local Defender knows the actions LogicApp and Workspace; given ${action['actionType']}`);
+          throw new Error(
+            `the local Defender supports only the actions LogicApp and Workspace; got ${action['actionType']}`,
+          );
       }
     }),
   };

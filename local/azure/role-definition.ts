@@ -1,6 +1,6 @@
-// A role, and what it permits.
+// A role and the actions that it permits.
 
-/** Patterns may hold `*`. */
+/** Patterns may contain `*`. */
 export interface Permission {
   readonly actions: readonly string[];
   readonly notActions?: readonly string[];
@@ -8,9 +8,9 @@ export interface Permission {
   readonly notDataActions?: readonly string[];
 }
 
-/** A role: built in, or a custom one of the graph (azure-native:authorization:RoleDefinition). */
+/** A role: built in, or a custom role of the graph (azure-native:authorization:RoleDefinition). */
 export interface RoleDefinition {
-  /** The GUID, by which an assignment names it. */
+  /** The GUID that identifies it in an assignment. */
   readonly id: string;
   readonly name: string;
   readonly permissions: readonly Permission[];

@@ -1,4 +1,4 @@
-// Azure's role-based access control: role definitions, their assignments at scopes, and what they allow.
+// Azure's role-based access control: role definitions, their assignments at scopes, and the resulting permissions.
 // Source:
 // https://learn.microsoft.com/azure/role-based-access-control/overview#how-azure-rbac-determines-if-a-user-has-access-to-a-resource
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
@@ -6,12 +6,12 @@ import type { Grant } from './grant.ts';
 import type { RoleDefinition } from './role-definition.ts';
 
 /**
- * One action on one resource. `data` tells an action of the data plane (`dataActions`) from one of the control plane
- * (`actions`).
+ * One action on one resource. `data` is true for a data-plane action (`dataActions`) and false for a control-plane
+ * action (`actions`).
  */
 export interface Need {
   readonly action: string;
-  /** Other actions, of which one does as well. */
+  /** Alternative actions; one of them is enough. */
   readonly or?: readonly string[];
   readonly data: boolean;
   /** The resource's ARM id. */
@@ -28,11 +28,11 @@ export interface RoleAssignment {
 }
 
 export interface Roles {
-  /** Puts a stack's custom roles and assignments in the place of those that it had. */
+  /** Replaces a stack's custom roles and assignments. */
   deploy(stack: string, definitions: readonly RoleDefinition[], assignments: readonly RoleAssignment[]): void;
-  /** Gives a principal of a test a role for good. */
+  /** Assigns a role to a test's principal permanently. */
   grant(principalId: string, grant: Grant): void;
-  /** Why a principal may not do it; undefined if it may. */
+  /** The reason why a principal is not authorized; undefined if it is. */
   refusal(principal: { readonly id: string; readonly name: string }, need: Need): string | undefined;
 }
 
@@ -54,7 +54,7 @@ export function createRoles(): Roles {
     const found = definitions().find((one) => one.id.toLowerCase() === id || one.name === role);
     if (found !== undefined) return found;
     throw new Error(
-      `the local Azure does not know the role ${role}: say in local/azure/built-in-roles.ts what it allows, or define it in the program`,
+      `the local Azure does not know the role ${role}; add it to local/azure/built-in-roles.ts, or define it in the program`,
     );
   };
   const assignmentsOf = (principalId: string): readonly RoleAssignment[] =>
@@ -79,7 +79,7 @@ export function createRoles(): Roles {
   };
 }
 
-/** Whether a resource is the scope or lies below it. ARM ids are read without regard to case. */
+/** Whether a resource is the scope or below it. ARM ids are case-insensitive. */
 export function isWithin(resource: string, scope: string): boolean {
   const [inner, outer] = [resource, scope].map((id) => `${id.replace(/\/+$/, '')}/`.toLowerCase());
   return inner !== undefined && outer !== undefined && inner.startsWith(outer);
@@ -94,7 +94,7 @@ function allows({ permissions }: RoleDefinition, { action, or = [], data }: Need
   });
 }
 
-/** `*` stands for any text, slashes too. Case does not count. */
+/** `*` matches any text, including slashes. Matching ignores case. */
 function matches(pattern: string, action: string): boolean {
   const literal = pattern.split('*').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${literal.join('.*')}$`, 'i').test(action);

@@ -1,9 +1,9 @@
-// When a timer trigger fires: the few NCRONTAB schedules that the local Functions host knows.
+// When a timer trigger fires, for the few NCRONTAB schedules that the local Functions host supports.
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-timer#ncrontab-expressions
 
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 
-/** The next time after a time, in milliseconds since the epoch, UTC. */
+/** The next time after the given one, in milliseconds since the epoch, UTC. */
 export type Schedule = (after: number) => number;
 
 const DAY_MINUTES = 24 * 60;
@@ -19,7 +19,7 @@ export function readSchedule(text: string): Schedule {
   const [inMinute, inHour] = [matcherOf(minute, 59), matcherOf(hour, 23)];
   if (!/^\d+$/.test(second) || Number(second) > 59 || inMinute === undefined || inHour === undefined || !isEveryDay) {
     throw new Error(
-      `the local Functions host knows schedules like "0 */5 * * * *" (a second, then minutes and hours as *, a number or */STEP, every day); given "${text}"`,
+      `the local Functions host supports only schedules such as "0 */5 * * * *" (a second, then minutes and hours as *, a number or */STEP, every day); got "${text}"`,
     );
   }
   return (after) => {

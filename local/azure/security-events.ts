@@ -1,5 +1,5 @@
-// From Defender to its subscribers: events through the deployed automations, which can be lost, repeated, late, or in
-// the wrong order.
+// Delivers Defender's events to their subscribers through the deployed automations. Events can be lost, duplicated,
+// delayed or reordered.
 import type { Clock } from '../clock.ts';
 import {
   type Automation,
@@ -10,26 +10,29 @@ import {
 } from './automation.ts';
 import type { Row, TableName } from './tables.ts';
 
-/** What happens to an event on its way to a target. */
+/** A fault that affects an event in transit to a target. */
 export type EventFault = (
   | { readonly kind: 'lose' }
-  /** Delivered this many times. */
+  /** The number of times the event is delivered. */
   | { readonly kind: 'duplicate'; readonly copies: number }
   | { readonly kind: 'delay'; readonly milliseconds: number }
-  /** Held back until another event is through, or nothing else is left: a series of events arrives backwards. */
+  /**
+   * The event is held back until another event is delivered or none is left, so that a series of events arrives in
+   * reverse.
+   */
   | { readonly kind: 'reorder' }
 ) & {
-  /** On the way to the Logic App (the event) or to the workspace (its row). Default: to the Logic App. */
+  /** The affected target: the Logic App (the event) or the workspace (its row). Default: the Logic App. */
   readonly to?: AutomationAction['kind'];
   readonly where?: (event: SecurityEvent) => boolean;
-  /** How many deliveries it meets. Default: all. */
+  /** The number of deliveries to affect. Default: all. */
   readonly times?: number;
 };
 
-/** What an event becomes in a workspace; undefined for one that leaves no row. */
+/** The workspace row of an event; undefined for an event that leaves no row. */
 export type RowOfEvent = { readonly table: TableName; readonly row: Row } | undefined;
 
-/** A delivery that its target did not take. */
+/** A delivery that its target rejected. */
 export interface Undelivered {
   readonly automation: string;
   readonly event: SecurityEvent;
@@ -37,28 +40,28 @@ export interface Undelivered {
 }
 
 export interface SecurityEvents {
-  /** Sends an event, and answers when everybody has it who is to have it now. */
+  /** Sends an event. Resolves when every target that is to receive it now has received it. */
   send(event: SecurityEvent, row: RowOfEvent): Promise<void>;
-  /** Answers with what takes the fault away. */
+  /** Injects a fault. Returns a function that removes it. */
   disturb(fault: EventFault): () => void;
-  /** Takes all faults away. */
+  /** Removes all faults. */
   clear(): void;
   readonly undelivered: readonly Undelivered[];
 }
 
 export interface RunningSecurityEvents extends SecurityEvents {
-  /** Puts a stack's automations in the place of those that it had. */
+  /** Replaces a stack's automations. */
   deploy(stack: string, automations: readonly Automation[]): void;
-  /** Delivers what was held back, and what is late and due. */
+  /** Delivers the events that were held back, and the delayed events that are due. */
   deliverDue(): Promise<void>;
   nextDeliveryAt(): number | undefined;
 }
 
 interface Parts {
   readonly clock: Clock;
-  /** Calls a Logic App by its address, and answers with the status. */
+  /** Calls a Logic App by its address, and returns the status. */
   readonly callLogicApp: (logicAppId: string, uri: string, body: unknown) => Promise<number>;
-  /** Undefined if the workspace is not known. */
+  /** Undefined if the workspace is unknown. */
   readonly ingest: (workspaceId: string, row: NonNullable<RowOfEvent>) => boolean;
 }
 

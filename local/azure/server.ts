@@ -1,5 +1,5 @@
-// The one server of the local Azure, on every production host name: each request is understood, logged, disturbed if a
-// test says so, authorised, and answered.
+// The one server of the local Azure, for every production host name: each request is parsed, logged, subjected to
+// faults, authorized, and answered.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Clock } from '../clock.ts';
@@ -18,17 +18,17 @@ import { certificates, writeCa } from './tls.ts';
 import type { WireAnswer, WireRequest } from './wire.ts';
 
 export interface Wire {
-  /** PEM of the certificate that signs every host's own: what NODE_EXTRA_CA_CERTS has to name. */
+  /** The PEM of the certificate that signs each host's certificate, for NODE_EXTRA_CA_CERTS. */
   readonly ca: string;
-  /** `http://127.0.0.1:PORT`: what HTTPS_PROXY has to be. It leads to hosts that are served here, and to no other. */
+  /** `http://127.0.0.1:PORT`, for HTTPS_PROXY. It connects only to hosts that are served here. */
   readonly proxy: string;
   /** The managed-identity endpoint, on the same port. */
   readonly identity: IdentityEndpoint;
-  /** Serves a production host name; another service may take it over. */
+  /** Serves a production host name. A later service for the same host replaces an earlier one. */
   serve(host: string, service: Service): void;
-  /** The environment that a child process needs to reach this cloud, and nothing else: proxy and certificate. */
+  /** The environment variables that a child process needs to reach this cloud: proxy and certificate. */
   environment(): Record<string, string>;
-  /** What failed for no reason of the caller's: gaps of the local cloud. Empty in a sound test. */
+  /** Failures that the local cloud caused, not the caller: features that it lacks. Empty in a sound test. */
   readonly gaps: string[];
   stop(): Promise<void>;
 }
@@ -39,16 +39,16 @@ export interface WireParts {
   readonly roles: Roles;
   readonly calls: CallLog;
   readonly faults: FaultBox;
-  /** Kills the process of the function that calls, for the fault `crash`. */
+  /** Kills the process of the calling function, for the fault `crash`. */
   readonly crash: (call: Call) => Promise<void>;
 }
 
-/** What becomes of a connection that gets no answer. */
+/** What happens to a connection that gets no answer. */
 type NoAnswer = 'hold' | 'break';
 
 /**
- * Longer than a client waits between two calls: a connection that is closed while a call is on its way is a fault that
- * no test asked for.
+ * Longer than a client waits between two calls. Closing a connection during a call would be a fault that no test
+ * injected.
  */
 const KEPT_MILLISECONDS = 60_000;
 
@@ -132,7 +132,7 @@ export async function startWire(parts: WireParts): Promise<Wire> {
 
   function failureFrom(error: unknown): Failure {
     if (isFailure(error)) return error;
-    // A gap of the local cloud, never of Azure: a 4xx, so that no client tries again.
+    // A feature that the local cloud lacks, never an error of Azure. The status is a 4xx, so that no client retries.
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     gaps.push(message);
     return failure(400, 'LocalCloudException', message);
@@ -166,13 +166,13 @@ export async function startWire(parts: WireParts): Promise<Wire> {
 function refusalOf(fault: FaultKind): Failure | undefined {
   switch (fault.kind) {
     case 'throttle':
-      // The second header is the one that clients prefer: a test need not wait for the first.
-      return failure(429, 'TooManyRequests', 'the local cloud was told to throttle', {
+      // Clients prefer the second header, so that a test need not wait for the first.
+      return failure(429, 'TooManyRequests', 'an injected throttling fault of the local cloud', {
         'retry-after': '1',
         'x-ms-retry-after-ms': '20',
       });
     case 'serverError':
-      return failure(500, 'InternalServerError', 'the local cloud was told to fail');
+      return failure(500, 'InternalServerError', 'an injected fault of the local cloud');
     case 'error':
       return failure(fault.status, fault.code, fault.message);
     case 'timeout':

@@ -1,18 +1,18 @@
-// What a service of the local Azure is to the server: its hosts, how it reads a request, and how it writes an answer
-// and an error.
+// The interface of a local Azure service to the server: its hosts, how it parses requests, and how it writes answers
+// and errors.
 import type { Call } from './calls.ts';
 import type { Failure } from './failure.ts';
 import type { Principal } from './principals.ts';
 import type { Need } from './roles.ts';
 import type { ServiceName, WireAnswer, WireRequest } from './wire.ts';
 
-/** A request that has been understood: what it is called, what it needs, and its work. */
+/** A parsed request: its operation, the permissions that it needs, and its work. */
 export interface Step {
-  /** `oci` for what container clients ask of a registry; by default the service's own name. */
+  /** `oci` for requests of container clients; otherwise the service's own name. */
   readonly service?: ServiceName;
   readonly operation: string;
   readonly input: Readonly<Record<string, unknown>>;
-  /** What the caller must be allowed, all of it; nothing for what needs a login only. */
+  /** The permissions that the caller needs, all of them. Empty if a login is enough. */
   readonly needs: readonly Need[];
   readonly run: (call: Call) => WireAnswer | Promise<WireAnswer>;
 }
@@ -20,19 +20,19 @@ export interface Step {
 export interface Service {
   readonly name: ServiceName;
   /**
-   * Reads a request.
+   * Parses a request.
    *
-   * @throws Failure if it is none of the service's
+   * @throws Failure if the service does not support it
    */
   read(request: WireRequest): Step | Promise<Step>;
   /**
    * The caller.
    *
-   * @throws Failure with status 401 if the caller is not known
+   * @throws Failure with status 401 if the caller is unknown
    */
   authenticate(request: WireRequest, step: Step): Principal | Promise<Principal>;
-  /** Answers a caller that lacks a right; by default status 403 with the code `AuthorizationFailed`. */
+  /** The answer to a caller without a permission. Default: status 403 with the code `AuthorizationFailed`. */
   readonly denied?: (message: string, request: WireRequest, step: Step) => Failure;
-  /** Writes an error in the service's own shape. */
+  /** Writes an error in the service's own format. */
   refuse(failure: Failure, request: WireRequest): WireAnswer;
 }

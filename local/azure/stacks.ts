@@ -1,4 +1,4 @@
-// The stacks of the local Azure: what each has deployed over the services that all of them share.
+// The stacks of the local Azure: each one's deployment on top of the shared services.
 import type { Agent } from 'node:https';
 import type { Clock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
@@ -19,21 +19,21 @@ import type { Wire } from './server.ts';
 import type { Table, Tables } from './table.ts';
 import { createWorkspace, type Workspace } from './workspace.ts';
 
-/** What one Pulumi stack has deployed. */
+/** The deployment of one Pulumi stack. */
 export interface Stack {
   /** The queue that feeds the function. */
   readonly queue: Queue;
   readonly poisonQueue: Queue;
-  /** The records. */
+  /** The table of the records. */
   readonly table: Table;
   readonly workspace: Workspace;
-  /** The GUID by which queries name the workspace. */
+  /** The GUID that identifies the workspace in queries. */
   readonly customerId: string;
   readonly logicApp: LogicApp;
   readonly host: FunctionsHost;
   /** The function's log, line by line, in order. */
   readonly logs: LogLine[];
-  /** Who the function is. */
+  /** The function's identity. */
   readonly identity: Principal;
 }
 
@@ -57,11 +57,11 @@ interface Parts {
   readonly events: RunningSecurityEvents;
   /** By ARM id. */
   readonly logicApps: Map<string, RunningLogicApp>;
-  /** By ARM id in small letters. */
+  /** By ARM id in lower case. */
   readonly workspaces: Map<string, NamedWorkspace>;
-  /** Of registries that are not the default ones, by ARM id. */
+  /** Options for registries that differ from the default, by ARM id. */
   readonly registries: Readonly<Record<string, RegistryOptions>>;
-  /** How many instances a function app has. */
+  /** The number of instances of a function app. */
   readonly instances: number;
 }
 
@@ -80,7 +80,7 @@ export function createStacks(parts: Parts): Stacks {
   async function deploy(name: string, graph: Graph, before: DeployedStack | undefined): Promise<DeployedStack> {
     const resources = readResources(graph);
     if (resources.place.subscription !== parts.subscription)
-      throw new Error('all stacks of a local cloud have one subscription');
+      throw new Error('all stacks of a local cloud must have the same subscription');
     deployServices(parts, name, resources);
     checkDeployment(resources, parts.roles, queues);
     await before?.host.stop();

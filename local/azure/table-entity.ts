@@ -1,4 +1,4 @@
-// One row of a table: its keys and typed properties, the limits that the service sets them, and its JSON.
+// One row of a table: its keys and typed properties, the service's limits, and its JSON.
 // Source: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 import { failure } from './failure.ts';
 import type { Properties, Value } from './odata-filter.ts';
@@ -28,16 +28,16 @@ const TYPES: readonly Value['type'][] = [
   'Edm.Binary',
 ];
 
-/** @throws Failure on a key that is too long or holds `/`, `\`, `#`, `?` or a control character */
+/** @throws Failure for a key that is too long or contains `/`, `\`, `#`, `?` or a control character */
 export function checkKey(name: string, key: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the service refuses them
   const isRefused = /[/\\#?\u0000-\u001f\u007f-\u009f]/.test(key) || key.length * 2 > MAX_KEY_BYTES;
   if (isRefused) throw failure(400, 'OutOfRangeInput', `The '${name}' parameter of value '${key}' is out of range.`);
 }
 
-/** @throws Failure on what the service does not keep */
+/** @throws Failure for an entity that the service does not accept */
 export function readProperties(body: Readonly<Record<string, unknown>> | undefined): Properties {
-  if (body === undefined) throw failure(400, 'InvalidInput', 'an entity is a JSON object');
+  if (body === undefined) throw failure(400, 'InvalidInput', 'an entity must be a JSON object');
   const properties = new Map<string, Value>();
   for (const [name, value] of Object.entries(body)) {
     if (OWN.has(name) || name.endsWith('@odata.type') || value === null) continue;
@@ -58,10 +58,10 @@ function typed(name: string, value: unknown, type: unknown): Value {
     throw failure(
       400,
       'InvalidInput',
-      `the property ${name} is no string, number or boolean: ${JSON.stringify(value)}`,
+      `the property ${name} is not a string, number or boolean: ${JSON.stringify(value)}`,
     );
   const known = TYPES.find((one) => one === type) ?? inferred(value);
-  if (type !== undefined && known !== type) throw failure(400, 'InvalidInput', `no type of a property: ${type}`);
+  if (type !== undefined && known !== type) throw failure(400, 'InvalidInput', `unknown property type: ${type}`);
   const kept = { type: known, value };
   if (bytesOf(kept) > MAX_PROPERTY_BYTES)
     throw failure(400, 'PropertyValueTooLarge', `The property value exceeds the maximum allowed size (64KB): ${name}`);
@@ -74,15 +74,15 @@ function inferred(value: string | number | boolean): Value['type'] {
   return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? 'Edm.Int32' : 'Edm.Double';
 }
 
-/** Text is kept in UTF-16, and bytes as bytes. */
+/** Text is stored in UTF-16, and bytes as bytes. */
 function bytesOf({ type, value }: Value): number {
   if (typeof value !== 'string') return 8;
   return type === 'Edm.Binary' ? Buffer.byteLength(value, 'base64') : 2 * value.length;
 }
 
 /**
- * With minimal metadata: a type is named only where JSON does not tell it. A property that was selected and is not
- * there is null.
+ * With minimal metadata: a type is included only if JSON does not imply it. A selected property that the entity lacks
+ * is null.
  */
 export function bodyOf(entity: Entity, selected: ReadonlySet<string> | undefined): Record<string, unknown> {
   const { partitionKey, rowKey, timestamp, etag, properties } = entity;

@@ -1,4 +1,4 @@
-// The table service: rows with ETags, as @azure/data-tables asks for them.
+// The table service: rows with ETags, as @azure/data-tables uses them.
 // Source: https://learn.microsoft.com/rest/api/storageservices/table-service-rest-api
 import type { Clock } from '../clock.ts';
 import { failure } from './failure.ts';
@@ -13,23 +13,23 @@ import { header, json, jsonBody, type WireAnswer, type WireRequest } from './wir
 export interface Table extends StorageResource {
   /** `https://ACCOUNT.table.core.windows.net` */
   readonly url: string;
-  /** In the order of their keys. */
+  /** Ordered by key. */
   entities(): readonly Entity[];
-  /** Takes all rows away. */
+  /** Removes all rows. */
   clear(): void;
 }
 
 export interface Tables {
-  /** Makes the table; one that is there stays, with its rows. */
+  /** Creates the table. An existing table keeps its rows. */
   deploy(resource: StorageResource): Table;
-  /** @throws Error if no deployed graph has it */
+  /** @throws Error if no deployed graph contains the table */
   find(account: string, name: string): Table;
   readonly service: Service;
 }
 
 interface StoredTable extends Table {
   readonly rows: Map<string, Entity>;
-  /** The keys of the rows that ever were in a partition. */
+  /** The keys of all rows that a partition has ever had. */
   readonly partitions: Map<string, Set<string>>;
 }
 
@@ -46,7 +46,7 @@ export function createTables(
   const tables = new Map<string, StoredTable>();
   const keyOf = (account: string, name: string) => `${account}/${name}`.toLowerCase();
   let changes = 0;
-  /** Each change has an ETag of its own, though the clock may stand still. */
+  /** Each change gets a new ETag, even if the clock stands still. */
   const stamp = () => {
     changes += 1;
     const timestamp = clock
@@ -183,7 +183,7 @@ export function createTables(
   };
 }
 
-/** @param actions of the data plane, of which one is enough */
+/** @param actions of the data plane; one of them is enough */
 function step(
   table: StoredTable,
   operation: string,
@@ -204,7 +204,7 @@ function query(request: WireRequest, table: StoredTable): WireAnswer {
   const { searchParams } = request.url;
   const top = Number(searchParams.get('$top') ?? PAGE);
   if (!Number.isInteger(top) || top < 1 || top > PAGE)
-    throw failure(400, 'InvalidInput', `$top is a whole number from 1 to ${PAGE}; given ${top}`);
+    throw failure(400, 'InvalidInput', `$top must be a whole number from 1 to ${PAGE}; got ${top}`);
   const filter = searchParams.get('$filter');
   const matches = filter === null || filter === '' ? () => true : readFilter(filter);
   const from = rowOf(fromToken(searchParams, 'NextPartitionKey'), fromToken(searchParams, 'NextRowKey'));
@@ -237,10 +237,7 @@ function selected({ url }: WireRequest): ReadonlySet<string> | undefined {
   return text === null || text === '' || text === '*' ? undefined : new Set(text.split(',').map((name) => name.trim()));
 }
 
-/**
- * The rows that a filter can match, in the order of their keys: a question about one partition need not read the
- * others.
- */
+/** The rows that can match a filter, ordered by key. For a filter on one partition, only that partition is read. */
 function candidates({ rows, partitions }: StoredTable, filter: string | null): readonly Entity[] {
   const [, partition] = /^PartitionKey eq '((?:[^']|'')*)'$/.exec(filter ?? '') ?? [];
   return sorted(rows, partition === undefined ? rows.keys() : (partitions.get(partition.replaceAll("''", "'")) ?? []));
@@ -250,12 +247,12 @@ function sorted(rows: ReadonlyMap<string, Entity>, keys: Iterable<string>): read
   return [...keys].sort().flatMap((key) => rows.get(key) ?? []);
 }
 
-/** One text for both keys, which sorts as they do: no key has the separator. */
+/** One text for both keys that sorts as they do, because no key contains the separator. */
 function rowOf(partitionKey: string, rowKey: string): string {
   return `${partitionKey}\u0000${rowKey}`;
 }
 
-/** A continuation is not for clients to read. */
+/** A continuation token is opaque to clients. */
 function toToken(key: string): string {
   return `1!${Buffer.from(key).toString('base64url')}`;
 }

@@ -1,13 +1,12 @@
-// The two tables of Defender for Cloud in a Log Analytics workspace: their documented columns, and the rows that a
-// workspace holds.
+// The two tables of Defender for Cloud in a Log Analytics workspace: their documented columns and their rows.
 
 /**
- * The column types of Kusto that the tables have.
+ * The Kusto column types of the tables.
  * Source: https://learn.microsoft.com/en-us/kusto/query/scalar-data-types/
  */
 export type ColumnType = 'string' | 'datetime' | 'bool' | 'dynamic';
 
-/** A cell: a datetime is milliseconds since the epoch; dynamic is what JSON can say; text is never null. */
+/** A cell: a datetime is in milliseconds since the epoch, dynamic is a JSON value, and text is never null. */
 export type Cell = Json;
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type Row = Readonly<Record<string, Cell>>;
@@ -59,7 +58,7 @@ export const TABLES = {
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 
-/** A row with every column of its table: what is not given is null, or the empty text. */
+/** A row with every column of its table. Columns without a value are null or empty text. */
 export function rowOf(table: TableName, given: Row): Row {
   const columns: Readonly<Record<string, ColumnType>> = TABLES[table];
   const unknown = Object.keys(given).filter((name) => !(name in columns));

@@ -1,4 +1,4 @@
-// The certificates of the local Azure: one that signs, and one for each host name that is asked for.
+// The certificates of the local Azure: one that signs, and one for each requested host name.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,9 +6,9 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { generate } from 'selfsigned';
 
 export interface Certificates {
-  /** PEM of the signing certificate. */
+  /** The PEM of the signing certificate. */
   readonly ca: string;
-  /** For `SNICallback`: made when a host is asked for the first time. */
+  /** For `SNICallback`: a host's certificate is created on its first request. */
   readonly forHost: (host: string, answer: (error: Error | null, context?: SecureContext) => void) => void;
 }
 
@@ -16,7 +16,7 @@ const KEY = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
 let made: Promise<Certificates> | undefined;
 
-/** The certificates of this process: its clouds share them, since to make them takes a third of a second. */
+/** The certificates of this process. Its clouds share them, because creating them takes a third of a second. */
 export function certificates(): Promise<Certificates> {
   made ??= createCertificates();
   return made;
@@ -58,7 +58,7 @@ async function createCertificates(): Promise<Certificates> {
 }
 
 const folders = new Set<string>();
-// A process that exits while its cloud is still starting has nothing else that would remove the folder.
+// Removes the folder if the process exits while its cloud is still starting; nothing else would.
 process.on('exit', () => {
   for (const folder of folders) removeFolder(folder);
 });
@@ -68,7 +68,7 @@ function removeFolder(folder: string): void {
   folders.delete(folder);
 }
 
-/** A file with this text, for NODE_EXTRA_CA_CERTS. It is removed at the end of this process at the latest. */
+/** Writes a file with this text, for NODE_EXTRA_CA_CERTS. It is removed at the latest when this process ends. */
 export function writeCa(ca: string): { readonly file: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'local-azure-'));
   folders.add(folder);

@@ -1,13 +1,13 @@
-// A request and an answer on the wire, before any service knows them.
+// A request and an answer on the wire, independent of any service.
 
 /** The names under which calls are counted, as in `acr:UpdateManifest`. */
 export type ServiceName = 'acr' | 'oci' | 'arm' | 'logs' | 'queue' | 'table' | 'mail';
 
 export interface WireRequest {
   readonly method: string;
-  /** The production host name that was asked, in lower case. */
+  /** The requested production host name, in lower case. */
   readonly host: string;
-  /** Of the whole request: `https://HOST/PATH?QUERY`. */
+  /** The full URL: `https://HOST/PATH?QUERY`. */
   readonly url: URL;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
@@ -27,13 +27,13 @@ export function json(status: number, body: unknown, headers: Readonly<Record<str
   };
 }
 
-/** A header's value; of one that was sent twice, the first. */
+/** A header's value; if the header occurs twice, the first value. */
 export function header({ headers }: WireRequest, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** The body as JSON, if it is an object. */
+/** The body as JSON if it is an object. */
 export function jsonBody({ body }: WireRequest): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(body.toString('utf8'));

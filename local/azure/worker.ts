@@ -1,5 +1,4 @@
-// The process in which a deployed archive runs: started when it is needed, with the graph's app settings, Azure's own,
-// and nothing else.
+// The process that runs a deployed archive. It starts on demand, with only the graph's app settings and Azure's own.
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -15,16 +14,16 @@ export interface Invocation {
   readonly functionName: string;
   readonly outcome: Outcome;
   readonly coldStart: boolean;
-  /** Wall clock, of the invocation alone. */
+  /** Real time, of the invocation only. */
   readonly durationMilliseconds: number;
-  /** Of the worker's process since its start. */
+  /** The peak memory of the worker's process since its start. */
   readonly peakMemoryMegabytes: number | undefined;
 }
 
 export interface Worker {
   /**
-   * Starts the process if none runs, and answers what it registered; undefined if the archive does not load,
-   * which the log tells.
+   * Starts the process unless one runs, and returns the registered functions; undefined if the archive does not load,
+   * which the log reports.
    */
   functions(): Promise<readonly RegisteredFunction[] | undefined>;
   invoke(
@@ -33,8 +32,8 @@ export interface Worker {
     triggerMetadata: Readonly<Record<string, TypedData>>,
   ): Promise<Invocation>;
   /**
-   * Kills the process at once, whatever it is doing; the next invocation is a cold start. With a name only if it is
-   * that one.
+   * Kills the process, even during an invocation. The next invocation is a cold start. With a name, only if the process
+   * has that name.
    */
   kill(name?: string): Promise<void>;
   /** Kills the process. */
@@ -45,7 +44,7 @@ interface Parts {
   readonly clock: Clock;
   /** The archive: file name to text. */
   readonly files: Readonly<Record<string, string>>;
-  /** Asked anew for each process; gets the folder of the archive, and the name of the process. */
+  /** Called for each new process, with the folder of the archive and the name of the process. */
   readonly environment: (root: string, name: string) => Readonly<Record<string, string>>;
   readonly memoryMegabytes: number;
   readonly timeoutMilliseconds: number;
@@ -61,7 +60,7 @@ interface Running {
   isFresh: boolean;
 }
 
-/** The host itself takes some of an instance's memory. */
+/** The host itself uses part of an instance's memory. */
 const MEMORY_FOR_HEAP = 0.75;
 const CORE = "module.exports = globalThis[Symbol.for('local-functions-core')];\n";
 
@@ -182,11 +181,11 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
 }
 
 function sendMessage({ child }: Running, message: ToChild): void {
-  // A process that has just died is noticed by its end.
+  // If the process has just died, the exit handler notices.
   if (child.connected) child.send(message, () => undefined);
 }
 
-/** The file that `main` of package.json names. */
+/** The file that `main` in package.json names. */
 function mainOf(files: Readonly<Record<string, string>>): string {
   const main = jsonObject(files['package.json'] ?? '')?.['main'];
   if (typeof main !== 'string' || !(main in files))

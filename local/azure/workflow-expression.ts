@@ -1,36 +1,36 @@
-// The part of the expression language of Logic Apps that azure/component/logic-app.ts uses; anything else is refused.
+// The part of the Logic Apps expression language that azure/component/logic-app.ts uses. Anything else is rejected.
 // Source: https://learn.microsoft.com/en-us/azure/logic-apps/workflow-definition-language-functions-reference
 
 export interface ExpressionScope {
   readonly now: Date;
   readonly triggerBody: unknown;
-  /** The outputs of an action that has run. */
+  /** The outputs of a completed action. */
   outputs(action: string): unknown;
 }
 
 type Expression = (scope: ExpressionScope) => unknown;
 
-/** An expression within a text. A brace in a quoted text does not end it. */
+/** An expression within text. A brace inside a quoted string does not end it. */
 const WITHIN_TEXT = /@\{((?:[^'}]|'[^']*')*)\}/;
 const TOKEN = /'[^']*'|\w+|\?\[|\S/g;
 
 /**
- * A template that becomes a value: a text that begins with `@` is an expression, each `@{...}` within a text is put in
- * as text.
+ * Evaluates a template. Text that begins with `@` is an expression, and each `@{...}` within text is replaced with its
+ * value.
  *
- * @throws Error on anything that is not known here: nothing is guessed
+ * @throws Error for anything that is not supported; nothing is guessed
  */
 export function compileTemplate(template: unknown): Expression {
   if (typeof template === 'string') return compileText(template);
   if (typeof template !== 'object' || template === null || Array.isArray(template))
-    throw new Error(`the local Logic App knows texts, and objects of texts; given ${JSON.stringify(template)}`);
+    throw new Error(`the local Logic App supports only text and objects of text; got ${JSON.stringify(template)}`);
   const fields = Object.entries(template).map(([key, value]) => [key, compileTemplate(value)] as const);
   return (scope) => Object.fromEntries(fields.map(([key, value]) => [key, value(scope)]));
 }
 
 function compileText(text: string): Expression {
   if (text.startsWith('@') && !text.startsWith('@{')) return parse(text.slice(1));
-  // What the expression's group has matched is at the odd places.
+  // The matches of the expression's group are at the odd indexes.
   const parts = text.split(WITHIN_TEXT).map((part, index): Expression => {
     if (index % 2 === 1) return parse(part);
     if (part.includes('@{')) throw new Error(`the expression in ${text} has no end`);
@@ -48,7 +48,7 @@ function parse(source: string): Expression {
     return isNext;
   };
   const need = (isRight: boolean): void => {
-    if (!isRight) throw new Error(`the local Logic App does not understand the expression ${source}`);
+    if (!isRight) throw new Error(`the local Logic App does not support the expression ${source}`);
   };
   const value = (): Expression => {
     const token = tokens[position++] ?? '';
@@ -72,7 +72,7 @@ function parse(source: string): Expression {
   return parsed;
 }
 
-/** As `?[...]` answers: null if there is no such key, or nothing that could have one. */
+/** Like `?[...]`: null if the key does not exist or the value cannot have keys. */
 function memberOf(value: unknown, key: string, source: string): unknown {
   if (value === null || value === undefined) return null;
   if (typeof value !== 'object' || Array.isArray(value))
@@ -99,10 +99,10 @@ function compileCall(name: string, args: readonly Expression[], source: string):
   const known = FUNCTIONS.get(name);
   if (known === undefined) {
     const names = [...FUNCTIONS.keys()].join(', ');
-    throw new Error(`the local Logic App knows no function ${name} in ${source}: it knows ${names}`);
+    throw new Error(`the local Logic App does not support the function ${name} in ${source}; it supports ${names}`);
   }
   if (!known.argumentCounts.includes(args.length))
-    throw new Error(`the local Logic App knows no ${name} of ${args.length} arguments in ${source}`);
+    throw new Error(`the local Logic App does not support ${name} with ${args.length} arguments in ${source}`);
   return (scope) =>
     known.call(
       args.map((arg) => arg(scope)),
@@ -113,7 +113,9 @@ function compileCall(name: string, args: readonly Expression[], source: string):
 function timeAs(format: unknown, now: Date): string {
   if (format === undefined) return now.toISOString();
   if (format === 'R') return now.toUTCString();
-  throw new Error(`the local Logic App knows utcNow() and utcNow('R'); given the format ${JSON.stringify(format)}`);
+  throw new Error(
+    `the local Logic App supports only utcNow() and utcNow('R'); got the format ${JSON.stringify(format)}`,
+  );
 }
 
 function textOf(value: unknown): string {

@@ -1,4 +1,4 @@
-// A Log Analytics workspace: rows that become visible some minutes after their event, and what a query reads of them.
+// A Log Analytics workspace: rows become visible some minutes after their event, and queries read them.
 
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Clock } from '../clock.ts';
@@ -6,35 +6,35 @@ import { runQuery, type Source } from './kql.ts';
 import type { Table } from './kql-operators.ts';
 import { type Row, rowOf, TABLE_NAMES, TABLES, type TableName } from './tables.ts';
 
-/** The workspace as a test or a story moves it. */
+/** The workspace as a test or a story changes it. */
 export interface Workspace {
-  /** How long after its event a row is seen by queries, in milliseconds. Default: three minutes. */
+  /** The delay until queries see a row after its event, in milliseconds. Default: three minutes. */
   ingestionDelayMilliseconds: number;
-  /** How many bytes an answer holds; what is more is cut off, and the answer says so. Default: 64 MB. */
+  /** The maximum size of an answer in bytes. A larger answer is truncated and says so. Default: 64 MB. */
   maxAnswerBytes: number;
   /**
-   * How many rows an answer holds. Default: 500,000.
+   * The maximum number of rows in an answer. Default: 500,000.
    * Source: https://learn.microsoft.com/en-us/azure/azure-monitor/fundamentals/service-limits
    */
   maxAnswerRows: number;
-  /** Makes the next queries answer with an error beside half of their rows. */
+  /** Makes the next queries answer with half of their rows and an error. */
   failPartially(times?: number): void;
-  /** The rows that queries see now. */
+  /** The rows that are visible to queries now. */
   rows(table: TableName): readonly Row[];
-  /** How many rows wait to be seen. */
+  /** The number of rows that are not visible yet. */
   readonly pending: number;
-  /** Drops rows, as retention does, or as if they had never come: all of them, or those that a test picks. */
+  /** Removes rows, as retention does, or as if they had never arrived: all of them, or those that a test selects. */
   forgetRows(where?: (row: Row, table: TableName) => boolean): void;
-  /** Runs a query without authorisation. */
+  /** Runs a query without authorization. */
   query(text: string): Table;
 }
 
 export interface RunningWorkspace extends Workspace {
-  /** Takes a row; queries see it after the delay. */
+  /** Adds a row, which queries see after the delay. */
   ingest(table: TableName, row: Row): void;
   /** Runs a query on the rows of a time range, in milliseconds since the epoch. */
   run(text: string, range: TimeRange | undefined): Table;
-  /** Whether this query is one that a test wants to fail in part. */
+  /** Whether a test wants this query to fail in part. */
   takePartialFailure(): boolean;
 }
 

@@ -1,4 +1,4 @@
-// From an observation of some images to the next blockers: which hold the gate, which are remembered, and how the
+// Derives the next blockers from an observation: which images keep the gate closed, which are remembered, and how the
 // others were cleared.
 import type { Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
@@ -15,35 +15,35 @@ import {
 } from './image-evaluation.ts';
 import { activeBlockers, type Blocker, type ClearedImage, type GateRecord } from './record.ts';
 
-/** One observed image, and what it means for its gate. */
+/** One observed image and its evaluation. */
 export interface EvaluatedImage {
   readonly image: ImageObservation;
   readonly evaluation: Exclude<ImageEvaluation, { kind: 'needsScan' }>;
 }
 
 export interface NextBlockers {
-  /** All blockers of the next record, the inactive ones too. */
+  /** All blockers of the next record, including inactive ones. */
   readonly blockers: readonly Blocker[];
-  /** Those that hold the gate. */
+  /** The blockers that keep the gate closed. */
   readonly active: readonly Blocker[];
-  /** How many more the record had no room for. */
+  /** The number of blockers that did not fit into the record. */
   readonly omitted: number;
-  /** How each image that held the gate before, and no longer does, was cleared. */
+  /** How each image that was an active blocker before, and is not now, was cleared. */
   readonly clearances: readonly ClearedImage[];
-  /** Does the record have to be written for it? */
+  /** Whether the record must be written. */
   readonly changed: boolean;
 }
 
-/** The most blockers that a record holds. With one finding each they fit into a row; most have many, and share them. */
+/** The most blockers in a record. With one finding each they fit into a row; with more, images usually share them. */
 export const MAX_BLOCKERS = 1_000;
 
-/** What images are evaluated by. */
+/** The inputs of an evaluation that all images of a gate share. */
 export interface EvaluationContext extends Pick<EvaluationInput, 'observedAt' | 'now'> {
   readonly record: GateRecord;
   readonly rules: Rules;
 }
 
-/** Evaluates every image of an observation. Scans are asked for only if nothing else tells. */
+/** Evaluates every image of an observation. Reads scans only for images that cannot be evaluated without them. */
 export async function evaluateImages(
   observations: readonly ImageObservation[],
   { record, rules, observedAt, now }: EvaluationContext,
@@ -74,12 +74,14 @@ export async function evaluateImages(
   });
 }
 
-/** Does the image count? Its repository must be in the config; if only tagged images count, it must be tagged. */
+/** Is the image in scope? The config must include its repository; if only tagged images count, it must be tagged. */
 export function isInScope(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
   return image.presence === 'present' && includes(repository) && (policy.images === 'all' || image.tagged);
 }
 
-/** Is there nothing to say and nothing to do about an image of which no record knows? */
+/**
+ * Is an image without a record out of scope, or allowed without exemptions, so that there is nothing to do or report?
+ */
 export function isPlainlyAllowed(image: ImageObservation, repository: string, rules: Rules, now: Instant): boolean {
   if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
   return isPlain(rules.judge({ repository, digest: image.digest }, findingsIn(image), now));
@@ -87,7 +89,7 @@ export function isPlainlyAllowed(image: ImageObservation, repository: string, ru
 
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', detail: 'the scanner does not know the image' };
 
-/** The blockers after an observation: those that were not observed stay as they were. */
+/** The blockers after an observation. Blockers that were not observed do not change. */
 export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedImage[]): NextBlockers {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const clearances: ClearedImage[] = [];
@@ -114,7 +116,7 @@ export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedIm
   return { blockers: kept, active, omitted, clearances, changed: changed || omitted > record.omittedBlockers };
 }
 
-/** If there are too many, those that hold the gate are kept before the memory of those that went away. */
+/** If there are too many blockers, active ones take precedence over inactive ones. */
 function keepWithin(blockers: readonly Blocker[]): readonly Blocker[] {
   if (blockers.length <= MAX_BLOCKERS) return blockers;
   const inactive = blockers.filter((blocker) => blocker.inactive !== undefined);

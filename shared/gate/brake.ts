@@ -1,16 +1,16 @@
-// The brake: no more gates than the config says are closed in an hour, so that one newly disclosed vulnerability cannot
-// take everything down.
+// The brake limits how many gates close in an hour, so that one newly disclosed vulnerability cannot take everything
+// down.
 import type { Instant } from '../policy/finding.ts';
 import { HOUR_MILLISECONDS } from '../runtime/time.ts';
 
-/** The closings that still count against the hour. */
+/** The closings that count towards the limit. */
 export interface BrakeState {
   readonly closings: readonly { readonly gate: string; readonly at: Instant }[];
 }
 
 export const NO_CLOSINGS: BrakeState = { closings: [] };
 
-/** The brake without the closings that are an hour old or older. */
+/** Drops the closings that are an hour old or older. */
 export function lastHour(state: BrakeState, now: Instant): BrakeState {
   const hourAgo = new Date(Date.parse(now) - HOUR_MILLISECONDS).toISOString();
   return { closings: state.closings.filter((closing) => closing.at > hourAgo) };
@@ -21,15 +21,15 @@ export function roomLeft(state: BrakeState, now: Instant, maxClosesPerHour: numb
   return Math.max(0, maxClosesPerHour - lastHour(state, now).closings.length);
 }
 
-/** What the brake says of a gate that is to be closed. */
+/** The brake's answer for a gate that should close. */
 export type BrakeAnswer =
-  /** It may close, once this state is saved. */
+  /** It may close once `next` is saved. */
   | { readonly kind: 'admitted'; readonly next: BrakeState }
-  /** It was admitted within the hour and counts once: a crash after the asking costs nothing. */
+  /** It was admitted within the last hour and counts only once, so a crash after the request uses up nothing. */
   | { readonly kind: 'counted' }
   | { readonly kind: 'wait' };
 
-/** Asks to close a gate. */
+/** Requests permission to close a gate. */
 export function admit(state: BrakeState, gate: string, now: Instant, maxClosesPerHour: number): BrakeAnswer {
   const { closings } = lastHour(state, now);
   if (closings.some((closing) => closing.gate === gate)) return { kind: 'counted' };

@@ -1,65 +1,63 @@
-// What each image means for its gate: a finding closes, and only proof opens.
+// Evaluates what an image means for its gate: a finding closes the gate, and only proof opens it.
 import { type Finding, findingKey, type Instant, later, worstFirst } from '../policy/finding.ts';
 import type { Judge, Verdict } from '../policy/verdict.ts';
 import { findingsIn, type ImageObservation, type ReportStatus, type Scan } from '../reconcile/observation.ts';
 import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
 import { type Blocker, type InactiveReason, isLongAgo } from './record.ts';
 
-/** What one image means for its gate. */
+/** What an image means for its gate. */
 export type ImageEvaluation =
-  /** It is no blocker and was none. */
+  /** It is not a blocker, and was not one before. */
   | { readonly kind: 'none'; readonly verdict: Verdict }
-  /** It holds the gate. */
+  /** It is an active blocker and keeps the gate closed. */
   | { readonly kind: 'holds'; readonly blocker: Blocker; readonly why: HoldReason; readonly verdict: Verdict }
-  /** It holds nothing for now, and is remembered: it may come back, or what exempted it may end. */
+  /** It no longer blocks, but is remembered: it may come back, or its exemption may end. */
   | { readonly kind: 'inactive'; readonly blocker: Blocker; readonly how: InactiveReason; readonly verdict: Verdict }
-  /**
-   * It held the gate, and a scan has proved it harmless, or the provider says that all of its findings are resolved.
-   */
+  /** It was a blocker, and a scan proved it clean, or the provider reports all its findings as resolved. */
   | { readonly kind: 'released'; readonly how: 'scanned' | 'resolved'; readonly verdict: Verdict }
-  /** Only a scan can tell: ask for it, and evaluate again. */
+  /** Only a scan can decide: read it, and evaluate again. */
   | { readonly kind: 'needsScan' }
-  /** It went away long enough ago. */
+  /** It has been gone for so long that it is dropped from the record. */
   | { readonly kind: 'forgotten' };
 
 export type HoldReason =
   | { readonly kind: 'violates' }
-  /** Some severity is not known, and what is not known releases no blocker. */
+  /** The severity of a finding is unknown, and that clears no blocker. */
   | { readonly kind: 'undetermined' }
-  /** Its findings went away, and nothing proves that the danger did. */
+  /** Its findings disappeared without proof that the vulnerability is gone. */
   | { readonly kind: 'unproven'; readonly detail: string }
-  /** A scan has only just finished, and its findings may still be on their way: observe again soon. */
+  /** A scan finished only minutes ago and its findings may not be listed yet: observe again soon. */
   | { readonly kind: 'recentScan'; readonly detail: string };
 
 export interface EvaluationInput {
   readonly repository: string;
   readonly image: ImageObservation;
-  /** What the record knows of it. */
+  /** The image's blocker in the record, if any. */
   readonly blocker: Blocker | undefined;
-  /** Does it count? Its repository must be in the config; if only tagged images count, it must be tagged. */
+  /** Is it in scope? The config must include its repository; if only tagged images count, it must be tagged. */
   readonly inScope: boolean;
-  /** Undefined: not asked for yet. */
+  /** The last scan. Undefined: not read yet. */
   readonly scan: Scan | undefined;
   /** The most findings that a blocker keeps. */
   readonly maxFindings: number;
-  /** When the observation began, which showed the image and its findings. */
+  /** When the observation of the image and its findings began. */
   readonly observedAt: Instant;
   readonly judge: Judge;
   readonly now: Instant;
 }
 
 /**
- * The most findings that a blocker of a repository keeps: a thousand blockers must fit into a row, and images of one
- * base share their findings.
+ * The most findings that a blocker keeps if the gate is a repository: a thousand blockers must fit into a row, and
+ * images with the same base image share their findings.
  */
 export const MAX_FINDINGS = 200;
-/** The same if an image is a gate of its own, with one blocker. */
+/** The most findings that a blocker keeps if the gate is an image, which has only one blocker. */
 export const MAX_FINDINGS_OF_IMAGE = 2_000;
 /** The most tags that a blocker keeps. */
 const MAX_TAGS = 10;
 const CLEAN: Verdict = { kind: 'allow', exempted: [] };
 
-/** Evaluates one image, from what was observed and what the record knows. */
+/** Evaluates one image from its observation and its blocker in the record. */
 export function evaluateImage(
   input: EvaluationInput & { readonly scan: Scan },
 ): Exclude<ImageEvaluation, { kind: 'needsScan' }>;
@@ -81,7 +79,7 @@ export function evaluateImage(input: EvaluationInput): ImageEvaluation {
     : evaluateBlocker(input, image, blocker, verdict);
 }
 
-/** An image that the record does not know holds the gate only if it violates. */
+/** An image that the record does not have becomes a blocker only if it violates. */
 function evaluateNewcomer(input: EvaluationInput): ImageEvaluation {
   const { image, inScope } = input;
   if (image.presence === 'gone' || !inScope) return { kind: 'none', verdict: CLEAN };
@@ -89,18 +87,18 @@ function evaluateNewcomer(input: EvaluationInput): ImageEvaluation {
   return verdict.kind === 'block' ? holdForViolating(input, image, verdict) : { kind: 'none', verdict };
 }
 
-/** A blocker that is there, counts, and whose findings of today do not violate. */
+/** Evaluates a blocker that is present and in scope, and whose current findings do not violate. */
 function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocker, verdict: Verdict): ImageEvaluation {
   const absent = absentOf(blocker, findingsIn(image));
   const statusOf = statusesOf(image);
   const unexplained = absent.filter((finding) => statusOf(finding) === 'active');
   const isAccountedFor = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
-  // What is not known releases no blocker; but one that holds nothing at present does not begin to because of it.
+  // An unknown severity clears no active blocker, but it does not make an inactive blocker active.
   if (verdict.kind === 'undetermined' && (blocker.inactive === undefined || !isAccountedFor)) {
     return { kind: 'holds', blocker: keptBlocker(input, image, blocker), why: { kind: 'undetermined' }, verdict };
   }
   if (isAccountedFor) {
-    // What is still shown is not resolved, whatever is said of the report that it once came in.
+    // A finding that is still listed is not resolved, even if its earlier report is.
     const resolved = absent.filter((finding) => statusOf(finding) === 'resolved');
     const isResolved = verdict.kind === 'allow' && resolved.length === blocker.findings.length;
     return isResolved
@@ -114,24 +112,24 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
     : { kind: 'holds', blocker: keptBlocker(input, image, blocker), why, verdict };
 }
 
-/** The findings of a scan may be listed a little later than the scan. */
+/** The findings of a scan may be listed a few minutes after the scan. */
 const SCAN_SETTLES_MILLISECONDS = 5 * MINUTE_MILLISECONDS;
 
 /**
- * What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well
- * before this observation.
+ * What is missing for a proof. Proof is a scan that finished after the image was last seen violating or absent, and
+ * some minutes before this observation.
  */
 function missingProof(scan: Scan, { violatedAt, inactive }: Blocker, observedAt: Instant): HoldReason | undefined {
   if (scan.kind === 'unproven') return scan;
   const since = later(violatedAt, inactive?.at ?? violatedAt);
   if (scan.at <= since) {
-    const detail = `the last finished scan (${scan.at}) is not newer than when it was last seen to violate or to be away (${since})`;
+    const detail = `the last finished scan (${scan.at}) is not newer than the last time it violated or was absent (${since})`;
     return { kind: 'unproven', detail };
   }
   return Date.parse(observedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
     ? {
         kind: 'recentScan',
-        detail: `its scan has only just finished (${scan.at}); it is observed again in a few minutes`,
+        detail: `its scan finished only minutes ago (${scan.at}); pullgate observes it again soon`,
       }
     : undefined;
 }
@@ -142,15 +140,15 @@ function judgeImage({ judge, repository, image, now }: EvaluationInput, findings
 
 type Present = Extract<ImageObservation, { presence: 'present' }>;
 
-/** A blocker that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
+/** A blocker that stays or becomes active. If it was inactive, only a scan after that time can prove it clean. */
 function keptBlocker({ now }: EvaluationInput, { tags }: Present, blocker: Blocker): Blocker {
   const violatedAt = later(blocker.violatedAt, blocker.inactive?.at ?? blocker.violatedAt);
   return { ...blocker, tags: tagsOf(tags, blocker), since: sinceOf(blocker, now), violatedAt, inactive: undefined };
 }
 
 /**
- * A recorded finding that went away, or is exempted, while another violates stays recorded, unless it is proved to be
- * gone.
+ * Keeps the gate closed for a violating image. A recorded finding that is absent or exempt stays recorded unless its
+ * report is resolved.
  */
 function holdForViolating(
   { blocker, maxFindings, now }: EvaluationInput,
@@ -174,29 +172,31 @@ function holdForViolating(
   return { kind: 'holds', blocker: active, why: { kind: 'violates' }, verdict };
 }
 
-/** The recorded findings that are not among these. */
+/** The recorded findings that `findings` does not include. */
 function absentOf(blocker: Blocker | undefined, findings: readonly Finding[]): readonly Finding[] {
   const seen = new Set(findings.map(findingKey));
   return (blocker?.findings ?? []).filter((finding) => !seen.has(findingKey(finding)));
 }
 
-/** What the provider says of the report that a recorded finding came in. `active` if it says nothing. */
+/** Returns the provider's status for the report of a recorded finding; `active` if there is none. */
 function statusesOf({ reports }: Present): (finding: Finding) => ReportStatus {
   const statuses = new Map(reports.map(({ id, status }) => [id, status]));
   return ({ report }) => (report === undefined ? 'active' : (statuses.get(report) ?? 'active'));
 }
 
-/** An image that came back holds the gate since it did. */
+/** Since when the blocker is active. For an image that came back, this is now. */
 function sinceOf(blocker: Blocker | undefined, now: Instant): Instant {
   return blocker === undefined || blocker.inactive !== undefined ? now : blocker.since;
 }
 
-/** The tags that people know it by: those of now, or the last that it had; not more than a mail can name. */
+/** The current tags, or the last known ones if it has none; at most as many as a mail lists. */
 function tagsOf(tags: readonly string[], blocker: Blocker | undefined): readonly string[] {
   return tags.length > 0 || blocker === undefined ? tags.toSorted().slice(0, MAX_TAGS) : blocker.tags;
 }
 
-/** What exempts a finding may end at any time; an image that went away is remembered for some weeks. */
+/**
+ * Remembers a blocker as inactive. One that is gone or out of scope is dropped after some weeks; an exempt one is not.
+ */
 function becomeInactive(
   { now }: EvaluationInput,
   blocker: Blocker,
@@ -210,10 +210,10 @@ function becomeInactive(
   return { kind: 'inactive', blocker: { ...blocker, inactive }, how: why, verdict };
 }
 
-/** How coarse the moments of a blocker are, in milliseconds: a replay within the minute writes nothing. */
+/** The precision of a blocker's times, in milliseconds: a replay within a minute writes nothing. */
 const GRAIN_MILLISECONDS = MINUTE_MILLISECONDS;
 
-/** Is the blocker as good as what the record already says, so that nothing needs to be written? */
+/** Is blocker `b` so close to the recorded `a` that nothing needs to be written? */
 export function sameBlocker(a: Blocker, b: Blocker): boolean {
   return (
     a.inactive?.why === b.inactive?.why &&
@@ -224,7 +224,7 @@ export function sameBlocker(a: Blocker, b: Blocker): boolean {
   );
 }
 
-/** When it was last seen to violate, or to be exempted: a scan from before that proves nothing. */
+/** When it was last seen violating or exempt: an earlier scan proves nothing. */
 function lastDangerous({ violatedAt, inactive }: Blocker): Instant {
   return inactive?.why === 'exempted' ? later(violatedAt, inactive.at) : violatedAt;
 }
@@ -237,7 +237,7 @@ function sorted(findings: readonly Finding[]): readonly Finding[] {
   return findings.toSorted((a, b) => (findingKey(a) < findingKey(b) ? -1 : 1));
 }
 
-/** Does a known exploit hold the gate? Then the brake does not. */
+/** Does any blocker have a known exploit? If so, the brake does not apply. */
 export function isExploited(blockers: readonly Blocker[]): boolean {
   return blockers.some((blocker) => blocker.findings.some((finding) => finding.exploited));
 }

@@ -1,93 +1,93 @@
-// Overrides: a person's order that one gate is kept open, or closed, for at most a day, whatever the policy says.
+// Overrides: a person orders one gate to stay open or closed for at most a day, regardless of the policy.
 import type { Instant } from '../policy/finding.ts';
 import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../runtime/time.ts';
 
-/** A person's order for one gate, with an end. */
+/** A person's order for one gate, with an end time. */
 export interface Override {
-  /** What the gate is kept. */
+  /** The state that the gate is kept in. */
   readonly kind: 'open' | 'closed';
-  /** When it was given. */
+  /** When the order was given. */
   readonly at: Instant;
-  /** The first moment at which it is no longer in force; at most `MAX_OVERRIDE_HOURS` after `at`. */
+  /** The first moment at which it is not in force; at most `MAX_OVERRIDE_HOURS` after `at`. */
   readonly until: Instant;
   readonly reason: string;
   readonly approvedBy: string;
-  /** Who gave it. */
+  /** The person who gave the order. */
   readonly by: string;
-  /** Who ended it before its time. */
+  /** The person who ended it early, if anyone did. */
   readonly endedBy?: string | undefined;
-  /** The override that it replaced while that one was in force. */
+  /** The override that was in force when this one replaced it. */
   readonly replaces?: Pick<Override, 'kind' | 'until' | 'by'> | undefined;
 }
 
-/** What a person orders; the rest follows. */
+/** The fields of an order that a person gives. */
 export type NewOverride = Pick<Override, 'kind' | 'at' | 'until' | 'reason' | 'approvedBy' | 'by'>;
 
-/** An override in a record, with what has become of it. */
+/** An override in a record, with its delivery status. */
 export interface RecordedOverride {
   readonly order: Override;
   readonly delivery: OverrideDelivery;
 }
 
-/** How far an override has got on its way to people, to the log and to the registry. */
+/** Whether notices, the log and the registry reflect the override yet. */
 export interface OverrideDelivery {
-  /** Which of its two ends a notice has been made of. */
+  /** The last notice that was created: none, that it began, or that it ended. */
   readonly notified: 'nothing' | 'begin' | 'end';
-  /** The function has seen it, and its log says so: a command has no log of its own. */
+  /** The function has processed and logged it. Commands do not write to the function's log. */
   readonly logged: boolean;
-  /** The registry refused what it, or its end, asks for: sweeps try again, ticks do not. */
+  /** The registry refused the change that it, or its end, requires. Sweeps try again; ticks do not. */
   readonly refused?: true | undefined;
 }
 
-/** The longest that an override is in force. */
+/** The longest duration of an override. */
 export const MAX_OVERRIDE_HOURS = 24;
 const MAX_OVERRIDE_MILLISECONDS = MAX_OVERRIDE_HOURS * HOUR_MILLISECONDS;
-/** How far the clock of the person who gives an order may be ahead of the function's. */
+/** How far the clock of the person's machine may be ahead of the function's clock. */
 const CLOCKS_DIFFER_MILLISECONDS = 10 * MINUTE_MILLISECONDS;
 
-/** Where an override is at a reconciliation. */
+/** The step of an override in a reconciliation. */
 export interface OverrideStep {
   /**
-   * `begins`: there was no notice yet, or the function sees it for the first time. `ends`: it is no longer in force.
+   * `begins`: it has no notice yet, or the function processes it for the first time. `ends`: it is no longer in force.
    */
   readonly step: 'begins' | 'runs' | 'ends';
   readonly order: Override;
-  /** Which of its two ends a notice was made of before. */
+  /** The last notice that was created before this reconciliation. */
   readonly notified: OverrideDelivery['notified'];
   /** A notice of this step is due. */
   readonly isNews: boolean;
-  /** What the record keeps of it afterwards. */
+  /** The override in the record after this reconciliation. Undefined: none. */
   readonly next: RecordedOverride | undefined;
 }
 
-/** The override that is recorded for an order. It replaces one that is in force. */
+/** Creates the recorded override for an order. It replaces an override that is in force. */
 export function recordOverride(given: NewOverride, before: RecordedOverride | undefined): RecordedOverride {
   const delivery: OverrideDelivery = { notified: 'nothing', logged: false };
   if (before === undefined || !isInForce(before, given.at)) return { order: given, delivery };
-  // The end of an override needs no notice if its beginning had none.
+  // An override whose beginning had no notice needs none for its end.
   if (before.delivery.notified === 'nothing') return { order: { ...given, replaces: before.order.replaces }, delivery };
   const { kind, until, by } = before.order;
   return { order: { ...given, replaces: { kind, until, by } }, delivery };
 }
 
-/** The override after a person ended it before its time. */
+/** Ends an override early. */
 export function endEarly({ order, delivery }: RecordedOverride, by: string, now: Instant): RecordedOverride {
   return { order: { ...order, until: now, endedBy: by }, delivery: { ...delivery, refused: undefined } };
 }
 
-/** Is it in force now? One that would last for longer than a day was not written by the command. */
+/** Is the override in force now? One that lasts longer than a day was not written by the command and does not count. */
 export function isInForce({ order, delivery }: RecordedOverride, now: Instant): boolean {
-  // A person who ended it early meant now, by any clock.
+  // An early end takes effect at once, regardless of clock differences.
   if (delivery.notified === 'end' || order.endedBy !== undefined) return false;
   const left = Date.parse(order.until) - Date.parse(now);
   return left > 0 && left <= MAX_OVERRIDE_MILLISECONDS + CLOCKS_DIFFER_MILLISECONDS;
 }
 
 /**
- * What a reconciliation makes of an override.
+ * Determines the step of an override in a reconciliation.
  *
- * @param reconciler `byFunction`: the function reconciles, and not a command; `givesUp`: the gate is being released, so
- *   that nothing keeps it closed
+ * @param reconciler `byFunction`: the function reconciles, not a command; `givesUp`: the gate is being released, so an
+ *   override that keeps it closed ends
  */
 export function stepOverride(
   given: RecordedOverride | undefined,
@@ -110,7 +110,8 @@ export function stepOverride(
 }
 
 /**
- * If the person's clock is ahead, the override lasts as long as was approved, from the function's first observation on.
+ * Corrects an override from a clock that is ahead: it lasts as long as was approved, starting when the function first
+ * processes it.
  */
 function byOurClock(override: RecordedOverride, now: Instant): RecordedOverride {
   const { order, delivery } = override;
@@ -120,12 +121,12 @@ function byOurClock(override: RecordedOverride, now: Instant): RecordedOverride 
   return { order: { ...order, at: now, until }, delivery };
 }
 
-/** Before any time, whichever clock is right. */
+/** A time before all others, for any clock. */
 const AT_ONCE: Instant = new Date(0).toISOString();
 
 /**
- * When the tick has to reconcile its gate: at once until the function has seen it, then at its end. Undefined: the
- * sweep is soon enough.
+ * When a tick must reconcile the gate of an override: at once if the function has not processed it, otherwise at its
+ * end. Undefined: the next sweep is soon enough.
  */
 export function overrideDue(override: RecordedOverride | undefined): Instant | undefined {
   if (override === undefined || override.delivery.refused === true) return undefined;

@@ -1,12 +1,11 @@
-// How a record is stored: as JSON text in which what images share is written once, small enough for a row.
+// Stores a record as JSON text that fits into a row: findings that images share are written once.
 
 import type { Finding } from '../policy/finding.ts';
 import { gateKey } from './gate.ts';
 import type { Blocker, GateRecord } from './record.ts';
 
 /**
- * The record with at most `most` findings for each blocker, and at least one. The number of those that are left out is
- * counted, and never falls.
+ * Limits each blocker to `most` findings, but at least one. Counts the omitted findings; that count never decreases.
  */
 export function withFewerFindings(record: GateRecord, most: number): GateRecord {
   const blockers = record.blockers.map((blocker): Blocker => {
@@ -19,13 +18,13 @@ export function withFewerFindings(record: GateRecord, most: number): GateRecord 
 }
 
 /**
- * A record as a table stores it. Where images share too little to fit, each keeps fewer of its findings, the least of
- * them left out: better a gate that is closed and opens on a newer scan only than one that cannot be closed.
+ * Packs a record for the table. If it does not fit, each image keeps fewer findings, the most severe first. Such a gate
+ * opens only on a newer scan, which is better than a gate that cannot be closed.
  *
- * @param compress makes of the record's text what is stored
- * @param findings the most that each image keeps
- * @param size the most that fits
- * @throws Error if not even one finding of each image fits
+ * @param compress turns the record's text into the stored body
+ * @param findings the most findings that each image keeps
+ * @param size the most that fits into a row, in the unit of the body's `length`
+ * @throws Error if the record does not fit even with one finding per image
  */
 export function packToFit<Body extends { readonly length: number }>(
   record: GateRecord,
@@ -37,7 +36,7 @@ export function packToFit<Body extends { readonly length: number }>(
     if (body.length <= size) return body;
   }
   throw new Error(
-    `the record of ${gateKey(record.gate)} does not fit into a row: ${record.blockers.length} images with one finding each`,
+    `the record of ${gateKey(record.gate)} does not fit into a row, even with one finding for each of its ${record.blockers.length} images`,
   );
 }
 
@@ -46,15 +45,15 @@ const FORMAT = 1;
 interface Packed extends Omit<GateRecord, 'blockers'> {
   readonly format: typeof FORMAT;
   readonly findings: readonly Finding[];
-  /** Places in `findings`. */
+  /** Each list has indexes into `findings`. */
   readonly lists: readonly (readonly number[])[];
-  /** Each with the place of its list. */
+  /** Each blocker has the index of its list in `lists`. */
   readonly blockers: readonly (Omit<Blocker, 'findings'> & { readonly findings: number })[];
 }
 
 /**
- * A record as JSON text. What many images of a repository share is written once, findings and whole lists of them:
- * images of one base share nearly all of theirs.
+ * Packs a record as JSON text. Findings, and whole lists of findings, that images share are written once: images with
+ * the same base image share nearly all of theirs.
  */
 export function packRecord(record: GateRecord): string {
   const findings = collection<Finding>();
@@ -67,7 +66,7 @@ export function packRecord(record: GateRecord): string {
   return JSON.stringify(packed);
 }
 
-/** Items that are kept once each, by their place. */
+/** A list without duplicates; `placeOf` adds an item if necessary and returns its index. */
 function collection<T>() {
   const places = new Map<string, number>();
   const items: T[] = [];
@@ -81,15 +80,15 @@ function collection<T>() {
 }
 
 /**
- * Reads a record back. Only pullgate writes them, so the shape is trusted; the format's number is not.
+ * Reads a packed record. Only pullgate writes records, so their shape is trusted; the format number is checked.
  *
- * @throws Error if the text is not a record of a format that this version knows, or was edited
+ * @throws Error if this version does not know the format, or if the row was edited
  */
 export function unpackRecord(text: string): GateRecord {
   const { format, findings, lists, blockers, ...rest }: Packed = JSON.parse(text);
   if (format !== FORMAT) {
     throw new Error(
-      `a record in the table has the format ${format}; this version of pullgate reads ${FORMAT}: deploy the version that wrote it, or a newer one`,
+      `a record in the table has format ${format}, but this version of pullgate reads only format ${FORMAT}; deploy the version that wrote it, or a newer one`,
     );
   }
   return {
@@ -98,7 +97,7 @@ export function unpackRecord(text: string): GateRecord {
       const places = lists[blocker.findings] ?? [];
       const [first, ...others] = places.flatMap((place) => findings[place] ?? []);
       if (first === undefined || others.length < places.length - 1) {
-        throw new Error(`the record's blocker ${blocker.digest} lacks findings: the row was edited`);
+        throw new Error(`the record's blocker ${blocker.digest} lacks findings; the row was edited`);
       }
       return { ...blocker, findings: [first, ...others] as const };
     }),

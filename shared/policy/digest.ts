@@ -1,10 +1,10 @@
-// The one definition of an image's digest, for both clouds and the commands.
+// The definition of an image digest, for both clouds and the commands.
 import * as v from 'valibot';
 
-/** What a digest must be: the words of every message about one that is refused. */
+/** What a digest must be, as error messages describe it. */
 export const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
 
 export const DIGEST_PATTERN = /^sha256:[0-9a-f]{64}$/;
 
-/** A digest that a registry can have. */
+/** The schema of a digest. */
 export const digest = v.pipe(v.string(DIGEST), v.regex(DIGEST_PATTERN, DIGEST));

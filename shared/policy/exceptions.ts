@@ -1,37 +1,37 @@
-// Exceptions: reviewed decisions that one finding does not count, checked as they stand in the config.
+// Exceptions: reviewed decisions to exempt a finding. This file checks them as the config has them.
 import * as v from 'valibot';
 import { closedObject, required } from '../runtime/problem.ts';
 import { digest } from './digest.ts';
 import type { Instant } from './finding.ts';
 import { globSchema } from './glob.ts';
 
-/** A reviewed decision that one finding does not count, for a while. */
+/** A reviewed decision to exempt a finding for a limited time. */
 export interface Exception {
-  /** The advisory (CVE, GHSA or another); a finding's aliases match too. Upper or lower case does not matter. */
+  /** The advisory (CVE, GHSA or another). It also matches a finding's aliases. Case does not matter. */
   readonly id: string;
-  /** Only in repositories that match this glob. Default: in all. */
+  /** A glob: the exception applies only in matching repositories. Default: all. */
   readonly repository?: string | undefined;
-  /** Only in this image. Default: in all. */
+  /** The exception applies only to this image. Default: all. */
   readonly digest?: string | undefined;
-  /** Only in the package of this name. Default: in all. */
+  /** The exception applies only to the package with this name. Default: all. */
   readonly package?: string | undefined;
-  /** The first moment at which it does not count any more. A date in the config ends with that day in UTC. */
+  /** The first moment at which it has expired. A date in the config includes that day in UTC. */
   readonly expiresAt: Instant;
   readonly reason: string;
   readonly approvedBy?: string | undefined;
-  /** It lapses once a fix is known to exist. */
+  /** Whether it expires early, once a fix is available. */
   readonly untilFixed: boolean;
 }
 
 const text = (allowed: string) => v.pipe(v.string(allowed), v.trim(), v.minLength(1, allowed));
 const matching = (pattern: RegExp, allowed: string) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
 
-/** A later one has five digits for its year, and text order would not be time order any more. */
+/** The latest possible time. A five-digit year would break the rule that text order is time order. */
 const LAST_INSTANT: Instant = '9999-12-31T23:59:59.999Z';
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const EXPIRES = 'a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
+const EXPIRES = 'a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
 
-/** Turns the config's `expires` into the first moment that it does not cover. */
+/** Turns the config's `expires` into the first moment at which the exception has expired. */
 const expires = v.pipe(
   v.string(EXPIRES),
   v.regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/, EXPIRES),
@@ -43,7 +43,7 @@ const expires = v.pipe(
   }),
 );
 
-/** Is it in the calendar? `Date` would silently read 31 June as 1 July. */
+/** Does the date exist? `Date` silently reads 31 June as 1 July. */
 function isRealDate(given: string): boolean {
   const day = given.slice(0, 'yyyy-mm-dd'.length);
   const midnight = new Date(`${day}T00:00:00Z`);
@@ -57,15 +57,15 @@ export const exception = v.pipe(
       id: required(
         matching(
           /^[A-Za-z][A-Za-z0-9]*([-:_.][A-Za-z0-9]+)+$/,
-          'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for everything is refused)',
+          'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)',
         ),
       ),
       repository: v.optional(globSchema),
       digest: v.optional(digest),
       package: v.optional(text('the name of a package')),
       expires: required(expires),
-      reason: required(text('why the finding does not count')),
-      approvedBy: v.optional(text('who approved it')),
+      reason: required(text('the reason for the exception')),
+      approvedBy: v.optional(text('the name of the approver')),
       untilFixed: v.optional(v.boolean('true or false'), false),
     },
     'an object with id, expires and reason',
@@ -73,7 +73,7 @@ export const exception = v.pipe(
   v.transform(({ expires: expiresAt, ...rest }): Exception => ({ ...rest, expiresAt })),
 );
 
-/** The exceptions that have expired: inert, but reported, so that the list can be cleaned up. */
+/** The expired exceptions. They have no effect, but are reported so that they can be removed from the config. */
 export function expiredExceptions(
   { exceptions }: { readonly exceptions: readonly Exception[] },
   now: Instant,

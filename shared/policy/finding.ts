@@ -1,20 +1,20 @@
-// What a scanner reports: findings, and the image that they are about.
+// Findings, as a scanner reports them, and the image that they are about.
 import { type ReportedSeverity, SEVERITIES, type Severity, severityOfScore } from './severity.ts';
 
-/** A moment as ISO 8601 in UTC with milliseconds (`2026-01-31T12:00:00.000Z`), so that text order is time order. */
+/** A time as ISO 8601 in UTC with milliseconds (`2026-01-31T12:00:00.000Z`), so that text order is time order. */
 export type Instant = string;
 
-/** The earlier of two moments, the first of which may not be there. */
+/** The earlier of two times. The first is optional. */
 export function earlier(a: Instant | undefined, b: Instant): Instant {
   return a !== undefined && a < b ? a : b;
 }
 
-/** The later of two moments. */
+/** The later of two times. */
 export function later(a: Instant, b: Instant): Instant {
   return a > b ? a : b;
 }
 
-/** One vulnerability in one package of one image. An advisory that names several packages is several findings. */
+/** One vulnerability in one package of one image. An advisory for several packages is several findings. */
 export interface Finding {
   /** The advisory: `CVE-2024-6119`, `GHSA-...`. */
   readonly vulnerability: string;
@@ -31,17 +31,17 @@ export interface Finding {
   readonly score?: number | undefined;
   /** The severity of the report that names the finding, if the finding itself has none. */
   readonly reportSeverity?: Severity | undefined;
-  /** `unknown` counts as fixable: a fix that nobody can rule out is not an excuse. */
+  /** Whether a fix exists. `unknown` counts as fixable. */
   readonly fix: 'available' | 'none' | 'unknown';
-  /** The provider knows of an exploit. */
+  /** Whether the provider knows of an exploit. */
   readonly exploited: boolean;
   /** When the vulnerability was disclosed. */
   readonly disclosedAt?: Instant | undefined;
-  /** `suppressed`: hidden or exempted at the provider. */
+  /** `suppressed`: the finding is hidden or exempted at the provider. */
   readonly state: 'active' | 'suppressed';
   /**
-   * The report that it came in, if the provider resolves whole reports and not single findings.
-   * Other findings of the same report carry the same name.
+   * The id of the finding's report, if the provider resolves whole reports instead of single findings. All findings of
+   * the report have the same id.
    */
   readonly report?: string | undefined;
   /** Where to read about the vulnerability. */
@@ -56,44 +56,34 @@ export interface ImageId {
 }
 
 /**
- * What makes two findings of an image the same one, also when the provider has closed it and reported it anew under
- * another id.
+ * The identity of a finding in an image. It stays the same if the provider reports the finding again under a new id.
  */
 export function findingKey(finding: Finding): string {
   return `${finding.vulnerability}\n${finding.package.name}\n${finding.package.version}`;
 }
 
-/**
- * A finding's severity, and where it comes from: the scanner's word, the CVSS base score, or the report that names the
- * finding.
- */
+/** A finding's severity, and its source: the scanner, the CVSS base score, or the report that names the finding. */
 export interface KnownSeverity {
   readonly severity: Severity;
   readonly from: 'scanner' | 'score' | 'report';
 }
 
-/** The best known severity of a finding. Undefined if neither the scanner nor a score nor a report has one. */
+/** The severity of a finding from the best source. Undefined if scanner, score and report have none. */
 export function knownSeverity({ severity, score, reportSeverity }: Finding): KnownSeverity | undefined {
   if (severity.kind === 'known') return { severity: severity.severity, from: 'scanner' };
   if (score !== undefined) return { severity: severityOfScore(score), from: 'score' };
   return reportSeverity === undefined ? undefined : { severity: reportSeverity, from: 'report' };
 }
 
-/**
- * Where a finding stands among others, for what is shown or done first: the higher the worse. Of no known severity:
- * below all others.
- */
+/** The rank of a finding, by which the worst is shown or handled first. An unknown severity ranks below all others. */
 export function rankOf(finding: Finding): number {
   const known = knownSeverity(finding);
   return known === undefined ? -1 : SEVERITIES.indexOf(known.severity);
 }
 
-/**
- * The same findings, known exploits first, then by severity: what is shown is the worst, and what is left out the
- * least.
- */
+/** Sorts findings: known exploits first, then by severity, so that a shortened list keeps the worst. */
 export function worstFirst(findings: readonly [Finding, ...Finding[]]): readonly [Finding, ...Finding[]] {
-  // The cast says what the type of `toSorted` does not: it leaves none out.
+  // `toSorted` keeps all elements, but its type does not say so.
   return findings.toSorted((a, b) => Number(b.exploited) - Number(a.exploited) || rankOf(b) - rankOf(a)) as [
     Finding,
     ...Finding[],

@@ -1,28 +1,28 @@
-// The policy: which findings close a gate. Pure data from the stack's config, checked here and trusted everywhere else.
+// The policy: which findings close a gate. It is data from the stack's config, checked here and trusted elsewhere.
 import * as v from 'valibot';
 import { closedObject, type Parsed, problemsFrom } from '../runtime/problem.ts';
 import { type Exception, exception } from './exceptions.ts';
 import { SEVERITIES, type Severity } from './severity.ts';
 
-/** A severity from which findings count, or `never`. */
+/** The lowest severity that violates, or `never`. */
 export type Threshold = Severity | 'never';
 
 /** Which findings close a gate. */
 export interface Policy {
-  /** A finding at or above it violates. Default: high. */
+  /** Findings at or above this severity violate. Default: high. */
   readonly severityThreshold: Severity;
   /** The threshold for findings that have no fix. Default: `severityThreshold`. */
   readonly unfixable: Threshold;
   /**
-   * What an unknown severity is: that of the CVSS score or else of the report that names the finding (`inherit`, the
-   * default), a violation, or ignored.
+   * How to treat a finding with an unknown severity. `inherit` (default): take the severity from the CVSS score, or
+   * else from the report that names the finding. `block`: it violates. `ignore`: it is exempt.
    */
   readonly unknownSeverity: (typeof UNKNOWN_SEVERITY)[number];
-  /** A finding with a known exploit violates from here up, whatever its fix or grace. Default: never. */
+  /** Findings with a known exploit at or above this severity violate, regardless of fix and grace. Default: never. */
   readonly exploited: Threshold;
-  /** Days since disclosure before a finding of that severity violates. Default: none. */
+  /** For each severity, the days after disclosure before a finding violates. Default: none. */
   readonly graceDays: Readonly<Partial<Record<Severity, number | undefined>>>;
-  /** Which images count: the tagged ones with the children of tagged indexes (default), or all. */
+  /** The images in scope: `tagged` (default), which includes the children of tagged indexes, or `all`. */
   readonly images: (typeof IMAGES)[number];
   readonly exceptions: readonly Exception[];
 }
@@ -74,9 +74,9 @@ const both = v.object({
 /**
  * Checks the stack's policy.
  *
- * @param severityThreshold the key of that name; `undefined` stands for its default
- * @param policy the object `policy`; `undefined` stands for its defaults
- * @returns the policy, or every problem with it, by the keys' names in the config
+ * @param severityThreshold the value of the config key; `undefined` means its default
+ * @param policy the object `policy` in the config; `undefined` means its defaults
+ * @returns the policy, or every problem with it, each with its config key
  */
 export function parsePolicy(severityThreshold: unknown, policy: unknown): Parsed<Policy> {
   const { success, output, issues } = v.safeParse(both, { severityThreshold, policy });

@@ -1,21 +1,18 @@
-// The one definition of a repository name, for both clouds. The registry is the judge of names; this keeps out what is
-// unsafe.
+// The definition of a repository name, for both clouds. The registry decides which names are valid; this check only
+// rejects unsafe ones.
 import * as v from 'valibot';
 
-/** What a name must be: the words of every message about one that is refused. */
+/** What a name must be, as error messages describe it. */
 export const REPOSITORY_NAME =
-  'a repository name: 1 to 256 lower case letters, digits, ., _, - and /, starting with a letter or digit, with no path segment that is empty or only dots';
+  'a repository name: 1 to 256 lower case letters, digits, ., _, - and /, starting with a letter or digit, without path segments that are empty or only dots';
 
 /**
- * A name that is safe as it is in a query, a URL path, a table key and a log line. This is deliberately not the grammar
- * of a
- * registry: names come from registries that have accepted them already, and a grammar that a registry has since widened
- * would
- * leave its repositories open. A segment without a letter, digit, `_` or `-` is refused because URL paths lose `.`,
- * `..` and
- * empty segments.
+ * A name that is safe without escaping in a query, a URL path, a table key and a log line. This is deliberately not a
+ * registry's grammar. The registry has already accepted the name, and if it widened its grammar, repositories with new
+ * names would stay open. A segment needs a letter, digit, `_` or `-`, because URL paths drop `.`, `..` and empty
+ * segments.
  *
- * The rules of the registries are narrower:
+ * The registries' own rules are stricter:
  *
  * - ECR: 2 to 256 characters, `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*` (botocore
  * 1.44.8).

@@ -1,12 +1,10 @@
-// The severity scale, and how a severity that nobody named is derived from a score.
+// The severity scale, and how to derive a severity from a CVSS score.
 
-/** Every severity, mildest first: the order of this list is the order of the scale. */
+/** Every severity, lowest first. The order of this list is the order of the scale. */
 export const SEVERITIES = ['informational', 'low', 'medium', 'high', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/**
- * A severity as the scanner gave it: a word of the scale, or another word (`untriaged`, or one that is new).
- */
+/** A severity as the scanner reports it: on the scale, or with another label (`untriaged`, or a new one). */
 export type ReportedSeverity =
   | { readonly kind: 'known'; readonly severity: Severity }
   | { readonly kind: 'unknown'; readonly label: string };
@@ -17,8 +15,7 @@ export function atLeast(severity: Severity, threshold: Severity): boolean {
 }
 
 /**
- * Reads a scanner's word for a severity, in any case. A word that is not of the scale stays what it is: unknown, with
- * the word kept.
+ * Parses a scanner's label for a severity, in any case. A label that is not on the scale is unknown and is kept.
  *
  * @example severityFrom('CRITICAL') // { kind: 'known', severity: 'critical' }
  * @example severityFrom('UNTRIAGED') // { kind: 'unknown', label: 'UNTRIAGED' }
@@ -30,8 +27,8 @@ export function severityFrom(label: string): ReportedSeverity {
 }
 
 /**
- * The severity of a CVSS v3 or v4 base score (0 to 10), by the bands of the specifications. They name 0 "None": the
- * mildest word of the scale.
+ * The severity of a CVSS v3 or v4 base score (0 to 10), according to the bands in the specifications. A score of 0,
+ * "None" there, is the lowest severity of the scale.
  * Source: https://www.first.org/cvss/v4.0/specification-document, "Qualitative Severity Rating Scale".
  */
 export function severityOfScore(score: number): Severity {

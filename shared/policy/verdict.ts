@@ -1,5 +1,4 @@
-// The policy's answer for one image. What exempted a finding stays visible, with the rule that exempted it and until
-// when.
+// The verdict: the policy's answer for one image. Exempt findings stay visible, with the exemption and its end.
 
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { Exception } from './exceptions.ts';
@@ -11,25 +10,25 @@ import { atLeast, type Severity } from './severity.ts';
 /** Why a finding violates. */
 export interface Reason {
   readonly finding: Finding;
-  /** The rule of the policy that it breaks. */
+  /** The policy rule that the finding violates. */
   readonly rule: 'severityThreshold' | 'unfixable' | 'exploited' | 'unknownSeverity';
   /**
-   * The severity that counted: as reported, derived from the score, or inherited. `unknown`: the policy blocks what is
-   * unknown.
+   * The severity that the policy used: reported, derived from the score, or inherited. `unknown`: the policy blocks
+   * unknown severities.
    */
   readonly severity: Severity | 'unknown';
-  /** The severity is that of the report that names the finding. Default: it is the finding's own. */
+  /** The severity is inherited from the report that names the finding. Default: it is the finding's own. */
   readonly inherited?: true;
 }
 
-/** What keeps a finding, at or above a threshold, from violating. */
+/** Why a finding at or above a threshold does not violate. */
 export type Exemption =
   | { readonly kind: 'exception'; readonly exception: Exception }
   | { readonly kind: 'grace'; readonly until: Instant }
   | { readonly kind: 'suppressed' }
   | { readonly kind: 'unknownIgnored' };
 
-/** A finding that would violate, but for a rule. */
+/** A finding that would violate without its exemption. */
 export interface ExemptedFinding {
   readonly finding: Finding;
   readonly exemption: Exemption;
@@ -46,12 +45,12 @@ export type Verdict =
     }
   | {
       readonly kind: 'undetermined';
-      /** The findings whose severity nobody knows. */
+      /** The findings with an unknown severity. */
       readonly undetermined: readonly [Finding, ...Finding[]];
       readonly exempted: readonly ExemptedFinding[];
     };
 
-/** Judges one image by its findings, now. */
+/** Judges one image by its findings at a given time. */
 export type Judge = (image: ImageId, findings: Iterable<Finding>, now: Instant) => Verdict;
 
 type Opinion =
@@ -63,7 +62,7 @@ type Opinion =
 const BELOW: Opinion = { kind: 'below' };
 const UNDETERMINED: Opinion = { kind: 'undetermined' };
 
-/** Prepares a policy for judging many images: its exceptions by advisory, its globs read once. */
+/** Prepares a policy for many images: indexes its exceptions by advisory and compiles its globs once. */
 export function judgeBy(policy: Policy): Judge {
   const exceptions = exceptionsById(policy.exceptions);
 
@@ -92,7 +91,7 @@ export function judgeBy(policy: Policy): Judge {
   };
 }
 
-/** What thresholds, exploit and grace say, before suppressions and exceptions. */
+/** The opinion from thresholds, exploits and grace periods, before suppressions and exceptions apply. */
 function opinionByPolicy(policy: Policy, finding: Finding, now: Instant): Opinion {
   if (finding.severity.kind === 'unknown' && policy.unknownSeverity === 'block')
     return { kind: 'violates', rule: 'unknownSeverity', severity: 'unknown' };
@@ -118,7 +117,7 @@ function reaches(severity: Severity, threshold: Threshold): boolean {
   return threshold !== 'never' && atLeast(severity, threshold);
 }
 
-/** No days of grace, or no date to count from: no grace. */
+/** The end of the grace period. Undefined if the policy has none or the disclosure date is unknown. */
 function graceEnd(days: number | undefined, disclosedAt: Instant | undefined): Instant | undefined {
   if (days === undefined || disclosedAt === undefined) return undefined;
   return new Date(Date.parse(disclosedAt) + days * DAY_MILLISECONDS).toISOString();
@@ -137,7 +136,7 @@ function exceptionsById(exceptions: readonly Exception[]): ReadonlyMap<string, r
   return Map.groupBy(prepared, ({ exception }) => exception.id.toUpperCase());
 }
 
-/** Of several exceptions that match, the one that lasts longest: the end that a person reads is then the real one. */
+/** If several exceptions match, returns the one that lasts longest, so that people see the real end. */
 function liveException(
   byId: ReadonlyMap<string, readonly PreparedException[]>,
   image: ImageId,
@@ -160,7 +159,7 @@ function liveException(
   return longest;
 }
 
-/** Is there nothing to say of an image? */
+/** Is the image allowed without any exemption? */
 export function isPlain(verdict: Verdict): boolean {
   return verdict.kind === 'allow' && verdict.exempted.length === 0;
 }

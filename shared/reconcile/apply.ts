@@ -1,5 +1,5 @@
-// Brings a gate to its desired state: record the intent, observe again, write, confirm, notify. A crash between two
-// steps is finished by the next reconciliation.
+// Brings a gate to its desired state: record the intent, observe again, write, confirm, notify. After a crash between
+// two steps, the next reconciliation completes them.
 
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
@@ -24,32 +24,32 @@ export interface ApplyInput<Snapshot> {
   readonly stored: Versioned<GateRecord>;
   readonly evaluated: readonly EvaluatedImage[];
   readonly next: NextBlockers;
-  /** Undefined if there is no repository, or nothing to do with it. */
+  /** The lock as read from the registry. Undefined if the repository does not exist or there is nothing to do. */
   readonly reading: OwnedReading<Snapshot> | undefined;
-  /** The override of the gate, and where it is. */
+  /** The gate's override and its step, if any. */
   readonly override: OverrideStep | undefined;
-  /** This worker has closed the gate in an attempt before, and was too late to confirm it. */
+  /** This worker closed the gate in an earlier attempt, but was too late to confirm it. */
   readonly hasClosed: boolean;
   readonly now: Instant;
 }
 
 export type Applied = { readonly kind: 'applied'; readonly to: GateState } & Outcome;
 
-/** Another worker changed the record or the lock first: start again from the record. */
+/** Another worker changed the record or the lock first. Start again from the record. */
 export interface Conflict {
   readonly kind: 'conflict';
-  /** Is what keeps the gate closed, if anything does, this worker's own? */
+  /** If the gate is closed, whether this worker closed it. */
   readonly hasClosed: boolean;
 }
 
-/** What the steps have in common. */
+/** The input of all steps. */
 interface Plan<Snapshot> extends ApplyInput<Snapshot> {
   readonly desired: StableState;
-  /** The lock is as it should be. */
+  /** The lock already matches the desired state. */
   readonly isLockAsDesired: boolean;
-  /** The record before this reconciliation, with the notice of an intent that is reverted. */
+  /** The record before this reconciliation. If an earlier intent is reverted, it includes the missed notice. */
   readonly before: GateRecord;
-  /** The same with the blockers of this reconciliation. */
+  /** `before` with the blockers of this reconciliation. */
   readonly record: GateRecord;
 }
 
@@ -85,8 +85,7 @@ export async function apply<Snapshot>(
 
 function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, { mode }: Rules): Plan<Snapshot> {
   const { stored, next, reading } = input;
-  // A person who releases the gate, or a repository that is gone, clears the blockers that the record had no room for,
-  // too.
+  // A release, a pause, or the removal of the repository also clears blockers that did not fit into the record.
   const isReleased = mode === 'pause' || mode === 'release';
   const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
   const isLockAsDesired = reading === undefined || isAsDesired(reading, desired);
@@ -99,20 +98,20 @@ function isClosed(state: StableState): boolean {
   return state.kind === 'closed';
 }
 
-/** A lock that is not ours counts as none: it stays. */
+/** A lock that is not ours counts as absent, because pullgate leaves it alone. */
 function isAsDesired({ lock }: OwnedReading<unknown>, desired: StableState): boolean {
   return isClosed(desired) ? lock === 'current' : lock === 'absent' || lock === 'foreign';
 }
 
-/** The record while the intent is under way. */
+/** The record with the intent. */
 function intentOf({ stored, next, desired, record, isLockAsDesired, now }: Plan<unknown>): GateRecord {
   return {
     ...record,
-    // An intent to open forgets no blocker: only the confirmation does.
+    // An intent to open keeps all blockers. Only the confirmation drops them.
     blockers: desired.kind === 'open' ? stored.value.blockers : next.blockers,
     state: { kind: isClosed(desired) ? 'closing' : 'opening' },
     since: now,
-    // The worker that writes owns the lock afterwards.
+    // A lock that this worker writes is ours.
     claimed: !isLockAsDesired || record.claimed,
   };
 }
@@ -121,27 +120,24 @@ function isOpening({ desired, stored }: Plan<unknown>): boolean {
   return desired.kind === 'open' && stored.value.state.kind !== 'open';
 }
 
-/**
- * Records what is about to be done, if anything is. Returns the record's version, or undefined if another worker was
- * faster.
- */
+/** Records the intent, if one is needed. Returns the record's version, or undefined if another worker saved first. */
 async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown>, 'records'>) {
   const { stored, isLockAsDesired } = plan;
-  // Not `opening` over `opening`: two workers would make each other start again for ever.
+  // Do not save `opening` over `opening`: two workers would make each other start again forever.
   const isNeeded = !isLockAsDesired || (isOpening(plan) && stored.value.state.kind !== 'opening');
   return isNeeded ? records.save(intentOf(plan), stored.version) : stored.version;
 }
 
 /**
- * Another worker may have found a blocker while the gate was closed, and had nothing to write. Now that the intent is
- * saved, a worker that finds one has to write: observe once more.
+ * Observes again after saving the intent to open. Another worker may have found a blocker while the gate was closed and
+ * had nothing to write. From now on, a worker that finds a blocker must write and causes a conflict.
  */
 async function isStillBlocked<Snapshot>(
   { request, stored, reading }: Plan<Snapshot>,
   rules: Rules,
   ports: Ports<Snapshot>,
 ): Promise<boolean> {
-  // A command observes no images, and nothing holds a gate that is gone.
+  // A command does not observe images, and a gate that is gone has no blockers.
   if (isByCommand(request.triggers) && reading === undefined) return false;
   const record = stored.value;
   const again = await observeAndEvaluate(scopeOf(request, record, true), record, rules, ports);
@@ -156,7 +152,7 @@ async function writeLock<Snapshot>(
   return registry.write(record.gate, reading, isClosed(desired) ? 'closed' : 'open');
 }
 
-/** The intent stays in the record, for the sweep to try again. */
+/** Records a refusal. The intent stays in the record so that the sweep tries again. */
 async function recordRefusal(
   plan: Plan<unknown>,
   version: Version,
@@ -170,7 +166,7 @@ async function recordRefusal(
     ...intent.override,
     delivery: { ...intent.override.delivery, refused: true as const },
   };
-  // Nothing was closed: a lock that appears from now on is not ours. If this save loses, the other worker's record is
+  // The gate was not closed, so a lock that appears later is not ours. If another worker saves first, its record is
   // right.
   const claimed = isClosing ? undefined : true;
   if (isClosing || override !== undefined) await records.save({ ...intent, claimed, override }, version);
@@ -178,8 +174,8 @@ async function recordRefusal(
 }
 
 /**
- * What a step from one state to another is called. An intent to open that was given up, or that met an open gate,
- * changed nothing that is known.
+ * The action for a transition. An intent to open that was abandoned, or whose gate was already open, made no visible
+ * change.
  */
 function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean): Completed {
   const { state: from, closedSince } = before;
@@ -191,7 +187,7 @@ function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean):
       return wrote || from.kind === 'closing' ? 'restored' : 'nothing';
     case 'waiting':
       if (wrote || wasClosed) return 'opened';
-      // What an override keeps open may get worse meanwhile: that is worth a notice.
+      // A new blocker behind an override that keeps the gate open needs a notice.
       if (to.for === 'override' && hasNewcomer(before, next)) return 'waiting';
       return from.kind === 'waiting' && from.for === to.for ? 'nothing' : 'waiting';
     case 'open':
@@ -200,13 +196,13 @@ function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean):
   }
 }
 
-/** Does an image hold the gate that did not? */
+/** Is there an active blocker that was not active before? */
 function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
   const known = new Set(activeBlockers(before).map(({ digest }) => digest));
   return active.some(({ digest }) => !known.has(digest));
 }
 
-/** The record once the lock is as desired, with the notice of what was done. */
+/** The record with the desired state confirmed and the notice of the action added. */
 function confirm(plan: Plan<unknown>, action: Completed): GateRecord {
   const { record, stored, next, evaluated, desired, override, now } = plan;
   const stays = action === 'nothing' || action === 'restored';
@@ -215,7 +211,7 @@ function confirm(plan: Plan<unknown>, action: Completed): GateRecord {
   return {
     ...record,
     state: desired,
-    // A record whose override has ended counts as young: its row must not be removed at once.
+    // After an override ends, `since` is reset so that the row is not removed at once.
     since: stays && record.state.kind === desired.kind && override?.step !== 'ends' ? record.since : now,
     closedSince: isClosed(desired) ? (record.closedSince ?? now) : undefined,
     claimed: isClosed(desired) ? true : undefined,
@@ -232,8 +228,8 @@ function needsSaving(plan: Plan<unknown>, action: Completed, version: Version): 
 }
 
 /**
- * The record of an intent that was carried out, never confirmed, and is reverted now. Its notice is recorded with the
- * next intent, so that a crash does not lose it.
+ * Handles an earlier intent that was carried out but not confirmed, and is now reverted. Its notice is saved with the
+ * new intent, so that a crash does not lose it.
  */
 function withReverted(record: GateRecord, desired: StableState): GateRecord {
   const { state, closedSince, since } = record;
@@ -243,7 +239,7 @@ function withReverted(record: GateRecord, desired: StableState): GateRecord {
   return isOpening && isClosed(desired) ? { ...record, closedSince: undefined, pending } : record;
 }
 
-/** Delivers the pending notices, and only then forgets them. What cannot be delivered stays in the record. */
+/** Delivers the pending notices, then removes them from the record. Notices that cannot be delivered stay pending. */
 async function notify(
   record: GateRecord,
   version: Version,

@@ -1,17 +1,17 @@
-// Asks the brake, whose row all workers of a stack share, whether a gate may close.
+// Asks the brake whether a gate may close. All workers of a stack share the brake's row.
 
 import { admit, type BrakeState, NO_CLOSINGS } from '../gate/brake.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Row } from './ports.ts';
 
-/** Each round lets one worker save, and either cloud runs at most forty: few rounds are needed. */
+/** In each round one worker saves, and each cloud runs at most forty workers, so this limit is generous. */
 const MAX_TRIES = 100;
 
 /**
- * Asks the brake whether a gate may close now, and counts it if so. Other workers ask at the same time: the row goes to
- * the first, and the others ask again.
+ * Asks the brake whether a gate may close now, and counts the closing if so. If another worker saves the row first,
+ * asks again.
  *
- * @throws Error if other workers were faster every time
+ * @throws Error if other workers saved first in every attempt
  */
 export async function askBrake(
   row: Row<BrakeState>,
@@ -25,12 +25,12 @@ export async function askBrake(
     if (answer.kind === 'wait') return false;
     if (answer.kind === 'counted' || (await row.save(answer.next, version)) !== undefined) return true;
   }
-  throw new Error(`${gate}: other workers asked the brake first, ${MAX_TRIES} times; the message is retried`);
+  throw new Error(`${gate}: other workers saved the brake first in all ${MAX_TRIES} attempts; the message is retried`);
 }
 
 /**
- * A closing that the registry refused does not use up the hour of others. If this save loses, the place stays used for
- * the hour.
+ * Removes a closing that the registry refused, so that it does not count towards the limit. If another worker saves
+ * first, it counts for the hour.
  */
 export async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
   const { value = NO_CLOSINGS, version } = await row.load();

@@ -1,4 +1,4 @@
-// Where a gate should be: open, closed, or open and waiting for something.
+// Finds the desired state of a gate: open, closed, or waiting for something.
 import type { NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import { isExploited } from '../gate/image-evaluation.ts';
@@ -10,13 +10,13 @@ import type { OwnedReading } from './owner.ts';
 import type { Ports } from './ports.ts';
 import type { Rules } from './rules.ts';
 
-/** What it is decided by, besides the rules and the brake. */
+/** The inputs of the decision, in addition to the rules and the brake. */
 export interface DesiredStateInput {
   readonly record: GateRecord;
   readonly next: NextBlockers;
-  /** Undefined if there is no repository, or nothing to do with it. */
+  /** The lock as read from the registry. Undefined if the repository does not exist or there is nothing to do. */
   readonly reading: OwnedReading<unknown> | undefined;
-  /** The override of the gate, and where it is. */
+  /** The gate's override and its step, if any. */
   readonly override: OverrideStep | undefined;
   readonly now: Instant;
 }
@@ -26,9 +26,9 @@ const CLOSED: StableState = { kind: 'closed' };
 const waiting = (reason: Waiting): StableState => ({ kind: 'waiting', ...reason });
 
 /**
- * Where the gate should be: the first of these that applies: gone or clear; a pause or audit; a foreign lock; an
- * override that keeps it open; our lock, in place or removed; in use; else closed, if the brake admits it. The brake is
- * asked last, and only for what the policy closes by itself.
+ * Finds the desired state. The first of these that applies decides: the gate is gone or has no blocker; a pause or
+ * audit mode; a foreign lock; an override that keeps it open; our lock, in place or removed; in use; otherwise it
+ * closes if the brake admits it. The brake is asked last, and only for closings that the policy alone requires.
  */
 export async function findDesiredState(
   { record, next, reading, override, now }: DesiredStateInput,
@@ -46,7 +46,7 @@ export async function findDesiredState(
   const isAlreadyOurs = reading.lock !== 'absent' || isRecordedClosed(record);
   if (isAlreadyOurs) return CLOSED;
   if (reading.inUse !== undefined && !rules.closesInUse) return waiting({ for: 'inUse', ...reading.inUse });
-  // A person's order asks no brake, nor does what only an override had kept open.
+  // An override that closes does not need the brake, nor does a gate that only an override kept open.
   const wasOverriddenOpen = override?.step === 'ends' && override.order.kind === 'open';
   if (isOverriddenClosed || wasOverriddenOpen || isExploited(next.active)) return CLOSED;
   const mayClose = await inTurn(() => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour));

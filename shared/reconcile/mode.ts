@@ -1,9 +1,7 @@
-// Whether gates are closed.
+// The mode: whether pullgate closes gates.
 
-/** The mode of the stack's config: `enforce` closes; `audit` decides, logs and notifies. */
+/** The mode in the stack's config. `enforce` closes gates; `audit` only decides, logs and notifies. */
 export type ConfiguredMode = 'enforce' | 'audit';
 
-/**
- * That, or what a command asks for. `pause`: everything opens and nothing closes; `release`: the same once, for a gate.
- */
+/** The configured mode, or a command's. `pause`: all gates open and none closes; `release`: one gate opens, once. */
 export type EffectiveMode = ConfiguredMode | 'pause' | 'release';

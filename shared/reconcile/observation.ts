@@ -1,14 +1,14 @@
-// What the registry and the scanner show of an image.
+// An observation: what registry and scanner report about an image.
 
 import type { Finding, Instant } from '../policy/finding.ts';
 
-/** One image as the registry and the scanner show it. */
+/** One image as registry and scanner report it. */
 export type ImageObservation =
   /** It is not in the registry. */
   | {
       readonly digest: string;
       readonly presence: 'gone';
-      /** As below, if the scanner goes on to report images that are gone. */
+      /** Its reports, if the scanner still reports images that are gone. */
       readonly reports?: readonly Report[];
     }
   | {
@@ -17,21 +17,23 @@ export type ImageObservation =
       readonly tags: readonly string[];
       /** Tagged, or a runnable child of a tagged index. */
       readonly tagged: boolean;
-      /** Every report about it whose findings could matter to the policy. */
+      /** Every report about the image whose findings could matter to the policy. */
       readonly reports: readonly Report[];
     };
 
 /**
- * What the scanner says in one piece: a finding with its packages, or an assessment of one package with its advisories.
+ * One unit that the scanner reports: a finding with its packages, or an assessment of one package with its advisories.
  */
 export interface Report {
-  /** The provider's id of it: what events name. Undefined if no event does. */
+  /** The provider's id, which events use. Undefined if no event names such reports. */
   readonly id?: string | undefined;
-  /** `resolved`: the provider says that its findings are gone. `suppressed`: they are hidden or exempted there. */
+  /**
+   * `resolved`: the provider reports its findings as gone. `suppressed`: they are hidden or exempted at the provider.
+   */
   readonly status: ReportStatus;
-  /** When the provider last updated it. Undefined if it does not say. */
+  /** When the provider last updated it. Undefined if unknown. */
   readonly reportedAt?: Instant | undefined;
-  /** None if it is resolved. */
+  /** The findings. Empty if the report is resolved. */
   readonly findings: readonly Finding[];
 }
 
@@ -42,12 +44,12 @@ export function findingsIn({ reports = [] }: Pick<ImageObservation, 'reports'>):
   return reports.flatMap(({ findings }) => findings);
 }
 
-/** Which images of a gate to observe: the digests that an event named, or all. */
+/** The images of a gate to observe: the digests that an event named, or all. */
 export type Scope = 'all' | readonly string[];
 
-/** What the provider knows of the last scan of an image. */
+/** The last scan of an image. */
 export type Scan =
-  /** It is scanned continuously, and the last scan finished at this moment. */
+  /** The image is scanned continuously, and the last scan finished at this time. */
   | { readonly kind: 'finished'; readonly at: Instant }
-  /** No scan proves anything: never scanned, no longer scanned, half-finished, not allowed to. */
+  /** There is no scan that counts as proof: never scanned, no longer scanned, incomplete, or not permitted. */
   | { readonly kind: 'unproven'; readonly detail: string };

@@ -1,4 +1,4 @@
-// Observes the images of a gate, and evaluates what that means for it.
+// Observes and evaluates the images of a gate.
 import { type EvaluatedImage, evaluateImages, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
 import type { GateRecord } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
@@ -8,19 +8,19 @@ import type { ReconcileRequest } from './request.ts';
 import type { Rules } from './rules.ts';
 import { isByCommand } from './trigger.ts';
 
-/** What was observed, and what it means for the gate. */
+/** The observations and their evaluation. */
 export interface Evaluated {
   readonly observations: readonly ImageObservation[];
   readonly evaluated: readonly EvaluatedImage[];
   readonly next: NextBlockers;
-  /** When it had all been read. */
+  /** When everything had been read. */
   readonly now: Instant;
 }
 
-/** The most blockers that are observed with every push and delete. */
+/** The most blockers that every push and delete observes in addition to its own images. */
 const MAX_BLOCKERS_WITH_PUSH = 100;
 
-/** Observes the images of a scope, and evaluates each. */
+/** Observes the images in a scope, and evaluates each. */
 export async function observeAndEvaluate<Snapshot>(
   scope: Scope,
   record: GateRecord,
@@ -36,14 +36,14 @@ export async function observeAndEvaluate<Snapshot>(
 }
 
 /**
- * Which images to observe. A push may have moved a tag to or from a blocker, and a delete may have removed one:
- * blockers are observed with it, the remembered ones too.
+ * Returns the images to observe. A push may have moved a tag to or from a blocker, and a delete may have removed one,
+ * so both also observe the blockers, including inactive ones.
  *
- * @param isWide observes every blocker, since another worker was at work here
+ * @param isWide observe every blocker, because another worker changed the record
  */
 export function scopeOf({ scope, triggers }: ReconcileRequest, { blockers }: GateRecord, isWide: boolean): Scope {
   const moved = triggers.includes('push') || triggers.includes('delete');
-  // A command acts on the record alone: the person who runs it need not be allowed to observe images.
+  // A command uses only the record, so the person who runs it needs no permission to observe images.
   if (scope === 'all' || isByCommand(triggers) || !(moved || isWide)) return scope;
   if (blockers.length > MAX_BLOCKERS_WITH_PUSH) return isWide ? 'all' : scope;
   return [...new Set([...scope, ...blockers.map((blocker) => blocker.digest)])];

@@ -1,13 +1,13 @@
-// Whose a lock is, if the registry cannot say.
+// Decides who owns a lock if the registry does not say.
 import type { GateRecord } from '../gate/record.ts';
 import type { Reading } from './ports.ts';
 
-/** A reading that says whose the lock is. `foreign`: not ours, so that pullgate leaves it alone. */
+/** A reading with the owner of the lock. `foreign`: the lock is not ours, and pullgate leaves it alone. */
 export interface OwnedReading<Snapshot> extends Omit<Reading<Snapshot>, 'lock'> {
   readonly lock: Exclude<Reading<Snapshot>['lock'], 'unmarked'> | 'foreign';
 }
 
-/** The record can tell: a lock that no record claims is not ours. */
+/** Adds the owner from the record: a lock that the record does not claim is not ours. */
 export function withOwner<Snapshot>(
   reading: Reading<Snapshot>,
   record: Pick<GateRecord, 'claimed'> | undefined,

@@ -1,4 +1,4 @@
-// What the reconcile loop asks of a cloud. Each cloud folder implements it; the core owns the words.
+// The interfaces that the reconcile loop uses. Each cloud folder implements them; the core defines them.
 import type { BrakeState } from '../gate/brake.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../gate/record.ts';
@@ -7,14 +7,14 @@ import type { Decision } from '../report/decision.ts';
 import type { ImageObservation, Scan, Scope } from './observation.ts';
 import type { PauseState, SweepState } from './schedule.ts';
 
-/** What a gate looks like in the registry. `snapshot` is the adapter's own, handed back to `write`. */
+/** The lock of a gate in the registry. `snapshot` belongs to the adapter and is passed back to `write`. */
 export interface Reading<Snapshot> {
   /**
-   * Our lock: as we would write it now; there in another form (of an older config); or not there.
-   * `unmarked`: there is a lock, and only the record knows whose it is (`withOwner`).
+   * `current`: our lock, as we would write it now. `otherForm`: our lock, from an older config. `absent`: no lock of
+   * ours. `unmarked`: a lock whose owner only the record knows (`withOwner`).
    */
   readonly lock: 'current' | 'otherForm' | 'absent' | 'unmarked';
-  /** What runs and would fail if the gate closed. Undefined if nothing is known to. */
+  /** What uses the gate and would fail if it closed. Undefined if nothing is known to use it. */
   readonly inUse?: InUse | undefined;
   readonly snapshot: Snapshot;
 }
@@ -22,42 +22,38 @@ export interface Reading<Snapshot> {
 export type Written =
   | {
       readonly kind: 'written';
-      /** The registry's own text of the gate before and after, for the log and for people. */
+      /** The registry's own text for the gate before and after, for the log and for people. */
       readonly before: string;
       readonly after: string;
     }
-  /**
-   * Read back, it was not as written: another writer came at the same time. The reconciliation starts again from the
-   * record.
-   */
+  /** The lock that was read back differs because of a concurrent writer. The reconciliation starts again. */
   | { readonly kind: 'overtaken' }
-  /** It can never succeed as things are: a person must act. The problem says on what. */
+  /** A retry cannot succeed until a person acts. The problem says what to do. */
   | {
       readonly kind: 'refused';
       readonly problem: string;
-      /** The HTTP status of the refusal, if the registry answers with one that says more than the problem. */
+      /** The HTTP status of the refusal, if it adds information to the problem. */
       readonly status?: number | undefined;
     };
 
-/** The registry and its scanner. Calls throw what a retry may fix. */
+/** The registry and its scanner. Calls throw errors that a retry may fix. */
 export interface Registry<Snapshot> {
   /**
-   * Observes images: whether they are there, whether they count as tagged, what the scanner says.
-   * A digest of the scope always has an answer. With `all` the answer has every image that has findings, and every
-   * digest of `known`.
+   * Observes images: whether they are present, whether they count as tagged, and what the scanner reports. The result
+   * includes every digest of the scope; for `all`, every image that has findings and every digest of `known`.
    */
   observe(gate: Gate, scope: Scope, known: readonly string[]): Promise<readonly ImageObservation[]>;
-  /** The last scans. Asked only if a blocker is to be released on a scan's word. */
+  /** The last scans. Called only if a scan decides whether a blocker is cleared. */
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
-  /** Which of these reports the provider does not know at all, in no state: an event was faster than its row. */
+  /** Which of these reports the provider does not have in any state: the event arrived before the data. */
   unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Undefined if the repository does not exist. */
   read(gate: Gate): Promise<Reading<Snapshot> | undefined>;
-  /** Closes or opens, from what was read, and reads back what came of it. */
+  /** Closes or opens the gate, based on the reading, and reads the result back. */
   write(gate: Gate, from: Pick<Reading<Snapshot>, 'snapshot'>, desired: 'closed' | 'open'): Promise<Written>;
 }
 
-/** A version of a row, in the table's own way: only equality means something. 0 stands for no row. */
+/** A version of a row, in the table's own format. Compare versions only for equality. 0 means no row. */
 export type Version = number | string;
 
 export interface Versioned<T> {
@@ -65,14 +61,14 @@ export interface Versioned<T> {
   readonly version: Version;
 }
 
-/** A row with optimistic concurrency: the one thing that keeps two workers apart. */
+/** A row with optimistic concurrency, so that concurrent workers do not overwrite each other. */
 export interface Row<T> {
   load(): Promise<Versioned<T | undefined>>;
-  /** Saves over `version` and returns the new one; undefined if another worker was faster. */
+  /** Replaces `version` and returns the new version; undefined if another worker saved first. */
   save(value: T, version: Version): Promise<Version | undefined>;
 }
 
-/** The rows that are not a gate's, by name. */
+/** The rows that do not belong to a gate, by name. */
 export interface ControlRows {
   readonly brake: BrakeState;
   readonly sweep: SweepState;
@@ -81,24 +77,24 @@ export interface ControlRows {
 
 export interface Records {
   load(gate: Gate): Promise<Versioned<GateRecord | undefined>>;
-  /** Saves over `version` and returns the new one; undefined if another worker was faster. */
+  /** Replaces `version` and returns the new version; undefined if another worker saved first. */
   save(record: GateRecord, version: Version): Promise<Version | undefined>;
-  /** Removes the row; false if another worker was faster. */
+  /** Removes the row; false if another worker changed it first. */
   remove(gate: Gate, version: Version): Promise<boolean>;
 }
 
-/** Everything that reconciling a gate touches. */
+/** Everything that a reconciliation reads or changes. */
 export interface Ports<Snapshot> {
   readonly registry: Registry<Snapshot>;
   readonly records: Records;
   readonly brake: Row<BrakeState>;
   /**
-   * Lets the reconciliations of one process ask the brake one after the other: those that race for its row waste calls.
+   * Runs the brake requests of one process one after the other, because concurrent requests for its row waste calls.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
   /** Sends a notice. If it throws, the notice stays pending in the record. */
   notify(gate: Gate, notice: Notice): Promise<void>;
-  /** What delivers a notice that could not be sent: a retry of the message, or the tick, together with others. */
+  /** How a notice that could not be sent is delivered: by a retry of the message, or by a tick with other notices. */
   readonly unsentNotices: 'retryMessage' | 'leaveToTick';
   log(decision: Decision): void;
   now(): Instant;

@@ -1,5 +1,5 @@
-// Brings one gate to where registry, scanner, record and policy say it should be, whatever triggered it and however
-// often.
+// Reconciles one gate: brings it to the state that registry, scanner, record and policy require, whatever triggered it
+// and however often.
 import { type EvaluatedImage, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import { isInForce, type OverrideStep, stepOverride } from '../gate/override.ts';
@@ -20,12 +20,12 @@ import { isByCommand } from './trigger.ts';
 const MAX_TRIES = 12;
 
 /**
- * Brings one gate to where it should be, and logs the decision.
+ * Brings one gate to its desired state and logs the decision.
  *
- * @returns what becomes of the messages that asked for it, and what was decided and done
- * @throws Error if a retry may help: a cloud that does not answer, or other workers that are always faster. If the
- *   scanner does not answer and an override that kept the gate open is over, the gate is closed first, on what its
- *   record says.
+ * @returns the decision, and what happens to the messages of the request
+ * @throws Error if a retry may help: a cloud does not answer, or other workers save first in every attempt. If the
+ *   scanner does not answer after an override that kept the gate open has ended, the gate is closed first, based on its
+ *   record.
  */
 export async function reconcile<Snapshot>(
   request: ReconcileRequest,
@@ -45,23 +45,23 @@ export async function reconcile<Snapshot>(
     return result;
   }
   throw new Error(
-    `${gateKey(request.gate)}: other workers changed its record or its lock first, ${MAX_TRIES} times; the message is retried`,
+    `${gateKey(request.gate)}: other workers changed its record or lock first in all ${MAX_TRIES} attempts; the message is retried`,
   );
 }
 
-/** What the attempts before have come to. */
+/** The outcome of the earlier attempts. */
 interface PriorAttempts {
-  /** Observes every blocker with the images of the request, since another worker was at work here. */
+  /** Observe every blocker in addition to the images of the request, because another worker changed the record. */
   readonly isWide: boolean;
-  /** This very worker has closed the gate, and was too late to confirm it. */
+  /** This worker closed the gate, but was too late to confirm it. */
   readonly hasClosed: boolean;
 }
 
-/** What one attempt came to. */
+/** The outcome of one attempt. */
 interface Attempted {
   readonly kind: 'applied';
   readonly result: Result;
-  /** Why the images could not be observed, if they could not. */
+  /** The error if the images could not be observed. */
   readonly observeError: unknown;
 }
 
@@ -101,7 +101,7 @@ async function attempt<Snapshot>(
   return { kind: 'applied', result, observeError: seen.observeError };
 }
 
-/** What the steps of an attempt used, and what came of them. */
+/** The inputs and results of the steps of an attempt. */
 interface AttemptSteps {
   readonly request: ReconcileRequest;
   readonly record: GateRecord;
@@ -132,7 +132,7 @@ function decisionOf({ request, record, rules, seen, awaited, override, applied, 
   };
 }
 
-/** What becomes of the messages of a request: the first of these that applies. */
+/** What happens to the messages of a request. The first case that applies decides. */
 function resultOf(
   decision: Decision,
   evaluated: readonly EvaluatedImage[],
@@ -149,12 +149,12 @@ function resultOf(
   if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', decision };
   const reports = [
     ...awaited.map(
-      (id): UnconfirmedReport => ({ id, why: `the scanner does not show ${id} yet`, whenUsedUp: 'deadLetter' }),
+      (id): UnconfirmedReport => ({ id, why: `the scanner does not list ${id} yet`, whenUsedUp: 'deadLetter' }),
     ),
     ...stale.map(
       (id): UnconfirmedReport => ({
         id,
-        why: `the scanner shows ${id} only as it was before the event`,
+        why: `the scanner still shows ${id} as it was before the event`,
         whenUsedUp: 'done',
       }),
     ),
@@ -163,7 +163,7 @@ function resultOf(
   return reports.length === 0 ? { kind: 'done', decision } : { kind: 'retry', why, reports, decision };
 }
 
-/** If the scanner does not answer and an override that kept the gate open is over, what the record says has to do. */
+/** Observes and evaluates. If that fails after an override that kept the gate open has ended, uses the record alone. */
 async function observeOrRemember<Snapshot>(
   { request, record, isWide }: Pick<AttemptSteps, 'request' | 'record'> & { readonly isWide: boolean },
   rules: Rules,
@@ -177,13 +177,13 @@ async function observeOrRemember<Snapshot>(
   }
 }
 
-/** An override that kept it open is over, and something held the gate when it was last observed. */
+/** Has an override that kept the gate open ended, and does the record have blockers? */
 function mustCloseUnobserved({ override, blockers, omittedBlockers }: GateRecord, now: Instant): boolean {
   if (override?.order.kind !== 'open' || isInForce(override, now)) return false;
   return omittedBlockers > 0 || activeBlockers({ blockers }).length > 0;
 }
 
-/** The earliest update of a report that violates: the measured delay is never too short. */
+/** The earliest update of a violating report, so that the measured delay is never too short. */
 function oldestViolation(evaluated: readonly EvaluatedImage[]): Instant | undefined {
   let oldest: Instant | undefined;
   for (const { image, evaluation } of evaluated) {
@@ -197,12 +197,12 @@ function oldestViolation(evaluated: readonly EvaluatedImage[]): Instant | undefi
   return oldest;
 }
 
-/** Never below zero: clocks differ, and a metric with a negative value has no percentiles. */
+/** The seconds between two moments, never below zero: clocks differ, and negative values break percentiles. */
 function secondsSince(at: Instant | undefined, now: Instant): number | undefined {
   return at === undefined ? undefined : Math.max(0, (Date.parse(now) - Date.parse(at)) / 1_000);
 }
 
-/** Everything but an image that is plainly allowed, and the memory of one that went away before. */
+/** The decision to report about an image; none if it is plainly allowed or was dropped from the record. */
 function imageDecision(
   { image: { digest }, evaluation }: EvaluatedImage,
   { clearances }: NextBlockers,

@@ -1,4 +1,4 @@
-// What asks for a reconciliation, and what events said that the scanner has yet to confirm.
+// Requests for a reconciliation, and the reports in events that the scanner has not confirmed yet.
 import type { Gate } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
 import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
@@ -6,12 +6,12 @@ import type { ImageObservation, Scope } from './observation.ts';
 import type { Ports } from './ports.ts';
 import type { Trigger } from './trigger.ts';
 
-/** A gate to reconcile, and what triggered it. It says where to look, never what is true. */
+/** A gate to reconcile, and what triggered it. It says what to observe, and is never evidence itself. */
 export interface ReconcileRequest {
   readonly gate: Gate;
   readonly scope: Scope;
   readonly triggers: readonly Trigger[];
-  /** Reports that events named: the provider must know them, or the events were faster than it. */
+  /** Reports that events named. If the provider does not list one, the event arrived before the data. */
   readonly namedReports: readonly NamedReport[];
 }
 
@@ -19,20 +19,20 @@ export interface ReconcileRequest {
 export interface NamedReport {
   readonly id: string;
   readonly digest: string;
-  /** What the event said of it. Undefined: the event did not say. */
+  /** Its status in the event. Undefined: not given. */
   readonly status?: 'active' | undefined;
-  /** When the event came. Undefined: it did not say. */
+  /** The time of the event. Undefined: not given. */
   readonly at?: Instant | undefined;
-  /** A report from before this moment is not yet what the event was about. Default: any report is. */
+  /** A report from before this time is older than the event's subject. Default: no report is too old. */
   readonly notBefore?: Instant | undefined;
 }
 
-/** How far a provider's answers lag: one that contradicts a younger event is not trusted yet. */
+/** How old a provider's answer may be. An answer that contradicts a more recent event is not trusted yet. */
 const ANSWER_LAG_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
 /**
- * The ids of reports that events named, and that an observation does not show as they said: the provider knows them in
- * no state, or its answer may be from before the event.
+ * Finds the ids of reports in events that the observations do not confirm: the provider does not have the report in any
+ * state, or its answer may be older than the event.
  */
 export async function findAwaited(
   { namedReports }: ReconcileRequest,
@@ -52,9 +52,7 @@ export async function findAwaited(
   return [...new Set([...doubtful.filter(isYoung).map(({ id }) => id), ...unknown])];
 }
 
-/**
- * The ids of reports that the provider shows only as they were before the event: what it was about is still on its way.
- */
+/** Finds the ids of reports that the provider still shows as they were before the event. */
 export function findStale(
   { namedReports }: ReconcileRequest,
   observations: readonly ImageObservation[],

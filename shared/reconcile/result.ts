@@ -1,31 +1,24 @@
-// What becomes of the messages that asked for a reconciliation.
+// The result of a reconciliation: what happens to the messages that requested it.
 import type { Decision } from '../report/decision.ts';
 
-/**
- * The decision, and what becomes of the messages. An error that `reconcile` throws means the same as a `retry` of all.
- */
+/** The decision, and what happens to the messages. If `reconcile` throws, all messages are retried. */
 export type Result = { readonly decision: Decision } & (
   | { readonly kind: 'done' }
-  /** The queue chooses the delay: it grows with the number of retries, which only the queue knows. */
+  /** The queue chooses the delay, because only the queue knows the number of retries so far. */
   | {
       readonly kind: 'retry';
       readonly why: string;
-      /** Only the messages that named these are retried; `all`: every message of the request. */
+      /** The messages that named these reports are retried; `all`: every message of the request. */
       readonly reports: 'all' | readonly UnconfirmedReport[];
     }
-  /**
-   * The registry refuses, and will as things are: a person has to act. No message is retried besides: the sweep tries
-   * again.
-   */
+  /** The registry refuses until a person acts. The messages are not retried; the sweep tries again. */
   | { readonly kind: 'deadLetter'; readonly why: string }
 );
 
-/** A report that an event named, and that the scanner does not show yet, or only as it was before the event. */
+/** A report in an event that the scanner does not list yet, or still shows as it was before the event. */
 export interface UnconfirmedReport {
   readonly id: string;
   readonly why: string;
-  /**
-   * What becomes of the message if its retries are used up: a person has to see it, or the next sweep does its work.
-   */
+  /** What happens to the message after its last retry: a person must see it, or the next sweep does its work. */
   readonly whenUsedUp: 'deadLetter' | 'done';
 }

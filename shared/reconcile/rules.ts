@@ -1,4 +1,4 @@
-// What the stack's config says about closing, as far as the reconcile loop needs it.
+// The rules: the part of the stack's config that the reconcile loop uses.
 
 import type { Instant } from '../policy/finding.ts';
 import { globFilter } from '../policy/glob.ts';
@@ -12,15 +12,15 @@ export interface Rules {
   readonly policy: Policy;
   readonly judge: Judge;
   readonly mode: EffectiveMode;
-  /** The brake. */
+  /** The brake's limit. */
   readonly maxClosesPerHour: number;
-  /** Close gates, too, that are in use by what would fail then (`InUse.setting` names the config's key)? */
+  /** Whether to close gates whose users would fail (`InUse.setting` is the config key). */
   readonly closesInUse: boolean;
-  /** Does the config include this repository? */
+  /** Whether the config includes a repository. */
   readonly includes: (repository: string) => boolean;
 }
 
-/** The config's own words for the same. */
+/** The same rules as the config has them. */
 export interface RuleSettings {
   readonly policy: Policy;
   readonly maxClosesPerHour: number;
@@ -28,7 +28,7 @@ export interface RuleSettings {
   readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
 }
 
-/** The rules at this moment: a pause takes precedence over the config's mode while it is in force. */
+/** The rules now: a pause that is in force takes precedence over the config's mode. */
 export async function currentRules(
   settings: RuleSettings & { readonly mode: EffectiveMode },
   pause: Pick<Row<PauseState>, 'load'>,
@@ -38,7 +38,7 @@ export async function currentRules(
   return createRules(settings, isPaused(value, now) ? 'pause' : settings.mode);
 }
 
-/** Prepares the config once for many gates. */
+/** Prepares the rules once for many gates. */
 export function createRules(settings: RuleSettings, mode: EffectiveMode): Rules {
   const { policy, maxClosesPerHour, closesInUse, repositories } = settings;
   return {

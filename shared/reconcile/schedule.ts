@@ -1,4 +1,4 @@
-// When a sweep is due, and which gates that wait for the brake come first.
+// When a sweep is due, and in which order the brake admits waiting gates.
 
 import { gateKey } from '../gate/gate.ts';
 import { activeBlockers, type GateRecord } from '../gate/record.ts';
@@ -6,31 +6,31 @@ import { type Instant, rankOf } from '../policy/finding.ts';
 import { SEVERITIES } from '../policy/severity.ts';
 import { HOUR_MILLISECONDS } from '../runtime/time.ts';
 
-/** What is known of the last sweep. */
+/** The last sweep. */
 export interface SweepState {
-  /** When its messages had all been sent. */
+  /** When all its messages had been sent. */
   readonly sweptAt: Instant;
-  /** The settings and the mode that it was made with: others make a new sweep due at once. */
+  /** The settings and mode of the sweep. If they change, a new sweep is due at once. */
   readonly fingerprint: string;
   readonly gates: number;
 }
 
-/** A person's pause: while it is in force nothing closes, and everything that pullgate closed opens. */
+/** A pause: while it is in force, no gate closes, and every gate that pullgate closed opens. */
 export interface PauseState {
   readonly paused: boolean;
   readonly at: Instant;
-  /** Who paused, or ended the pause. */
+  /** The person who started or ended the pause. */
   readonly by: string;
-  /** The first moment at which the pause is no longer in force. Default: only `resume` ends it. */
+  /** The first moment at which the pause is not in force. Default: only `resume` ends it. */
   readonly until?: Instant | undefined;
 }
 
-/** Is the pause in force at this moment? */
+/** Is the pause in force now? */
 export function isPaused(pause: PauseState | undefined, now: Instant): boolean {
   return pause?.paused === true && (pause.until === undefined || now < pause.until);
 }
 
-/** Is a sweep due? At once if there was no sweep or the settings are new, else after `sweepHours`. */
+/** Is a sweep due? At once if there was none or the settings changed, otherwise after `sweepHours`. */
 export function isSweepDue(
   last: SweepState | undefined,
   fingerprint: string,
@@ -42,8 +42,8 @@ export function isSweepDue(
 }
 
 /**
- * The place of a gate among those that wait for the brake, as text that sorts: the worst severity first, then the one
- * that has waited longest, then by name: no two have the same place. Undefined if it does not wait for the brake.
+ * The sort key of a gate that waits for the brake: the worst severity first, then the longest wait, then the name, so
+ * that keys are unique. Undefined if the gate does not wait for the brake.
  */
 export function waitingRank(record: GateRecord): string | undefined {
   if (record.state.kind !== 'waiting' || record.state.for !== 'brake') return undefined;

@@ -1,5 +1,5 @@
-// The sweep of everything: one invocation lists, and one message for each repository does the rest. Also the tick,
-// which decides whether a sweep is due.
+// The sweep and the tick. A sweep lists all repositories and sends one message for each; a tick decides whether a sweep
+// is due.
 import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
 import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
@@ -11,7 +11,7 @@ import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
 import type { FunctionTrigger } from './trigger.ts';
 
-/** What a tick and a sweep ask of a cloud. */
+/** The interfaces that a tick and a sweep use. */
 export interface SweepPorts {
   readonly state: Row<SweepState>;
   readonly brake: Row<BrakeState>;
@@ -19,32 +19,32 @@ export interface SweepPorts {
   readonly sweepHours: number;
   /** A fingerprint of the stack's settings. */
   readonly settingsHash: string;
-  /** Why the scanner sees nothing, or not everything; undefined if it sees everything. */
+  /** Why the scanner does not see the whole registry. Undefined if it does. */
   scannerHealth(): Promise<string | undefined>;
-  /** The repositories that have images with findings: where to look; one that is missing here proves nothing. */
+  /** The repositories with findings, as a hint what to observe. The absence of one proves nothing. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
-  /** Every gate that has a record, with the word for its state. */
+  /** Every gate that has a record, with the name of its state. */
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
-  /** The gates that wait for the brake, the most urgent first. */
+  /** The gates that wait for the brake, most urgent first. */
   waiting(limit: number): Promise<readonly Gate[]>;
-  /** The gates whose override begins or ends by now. */
+  /** The gates whose override has begun or ended. */
   overridesDue(now: Instant, limit: number): Promise<readonly Gate[]>;
-  /** Sends a reconcile request for each of these gates, a message each. */
+  /** Sends a reconcile request for each of these gates, one message per gate. */
   sendRequests(gates: readonly Gate[], trigger: FunctionTrigger): Promise<void>;
-  /** What else a tick's line says, by name. Default: nothing. */
+  /** Additional fields of a tick's line. Default: none. */
   tickFacts?(): Promise<Readonly<Record<string, number>>>;
   log(line: LogLine): void;
   now(): Instant;
 }
 
-/** More gates than this are not counted in a tick's line, and not admitted by one. */
+/** The most waiting gates that a tick counts and admits. */
 const MAX_WAITING = 1_000;
 
 /**
- * Says whether the scanner sees, sweeps if that is due, admits gates that wait for the brake, requests the gates
- * whose override begins or ends, and says how old the last sweep is.
+ * Logs the scanner's health, sweeps if a sweep is due, admits gates that wait for the brake, requests reconciliations
+ * for gates whose override begins or ends, and logs the age of the last sweep.
  *
- * @throws Error what a step failed with; the others are done all the same
+ * @throws Error the errors of the steps that failed, after all other steps have run
  */
 export async function tick(ports: SweepPorts): Promise<void> {
   const { rules, now, log } = ports;
@@ -86,14 +86,14 @@ export async function tick(ports: SweepPorts): Promise<void> {
 }
 
 /**
- * Requests a reconciliation of every repository that has findings, and of every one that has a record, whether or not
- * the config still includes it.
+ * Requests a reconciliation of every included repository that has findings, and of every repository that has a record,
+ * whether or not the config still includes it.
  */
 export async function sweep(ports: SweepPorts): Promise<SweepState> {
   const { rules, log, now } = ports;
   const { version } = await ports.state.load();
   const repositories = new Map<string, Gate>();
-  // To reconcile a repository is to reconcile its images, too.
+  // A repository's message also reconciles its images.
   const add = ({ registry, repository }: Gate) =>
     repositories.set(gateKey({ registry, repository }), { registry, repository });
   for (const gate of await ports.repositoriesWithFindings()) if (rules.includes(gate.repository)) add(gate);
@@ -104,14 +104,14 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   }
   await ports.sendRequests([...repositories.values()], 'sweep');
   const state: SweepState = { sweptAt: now(), fingerprint: fingerprintOf(ports), gates: repositories.size };
-  // Another sweep that was faster has asked for the same observations: its row is as good as ours.
+  // If a concurrent sweep saved first, it sent the same requests, and its row is as good.
   await ports.state.save(state, version);
-  // As it was found: what this sweep itself closes or opens is counted by the next one.
+  // Counted before the sweep. The next sweep counts the changes that this one causes.
   log({ kind: 'sweep', gates: state.gates, closed });
   return state;
 }
 
-/** Other settings, and a pause that begins or ends (by itself, too), make a sweep due at once. */
+/** A fingerprint that changes with the settings, and when a pause begins or ends, which makes a sweep due at once. */
 function fingerprintOf({ settingsHash, rules }: SweepPorts): string {
   return `${settingsHash} ${rules.mode}`;
 }

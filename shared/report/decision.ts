@@ -1,4 +1,4 @@
-// What was decided about a gate, as data: one log line each. Sentences are made of it elsewhere.
+// The decision about a gate, as data. Each decision is one log line; `sentences.ts` describes it in English.
 
 import type { Gate } from '../gate/gate.ts';
 import type { HoldReason } from '../gate/image-evaluation.ts';
@@ -11,20 +11,20 @@ import type { Trigger } from '../reconcile/trigger.ts';
 
 /** What was done to a gate. */
 export type Action =
-  /** It was as it should be. */
+  /** The gate was already in its desired state. */
   | 'nothing'
   | 'closed'
   | 'opened'
-  /** It has a blocker now, and waits. */
+  /** The gate has a blocker now and waits. */
   | 'waiting'
-  /** It waited, and has no blocker any more. */
+  /** The gate waited, and has no blocker left. */
   | 'cleared'
-  /** Our lock had been removed, or written by an older config: it is as it should be again. */
+  /** Our lock was missing, or came from an older config, and was written again. */
   | 'restored'
-  /** The registry would not take it, and never will as things are. */
+  /** The registry refused the change. A retry cannot help until a person changes something. */
   | 'refused';
 
-/** What is done unless the registry refuses. */
+/** Every action but a refusal. */
 export type Completed = Exclude<Action, 'refused'>;
 
 /** What was decided about one image. */
@@ -33,17 +33,17 @@ export type ImageDecision =
   | { readonly digest: string; readonly kind: 'holds'; readonly why: HoldReason; readonly verdict: Verdict }
   | ({ readonly kind: 'cleared' } & ClearedImage);
 
-/** What was decided about one gate, and what came of it. */
+/** The decision about one gate, and its outcome. */
 export type Decision = Decided & Outcome;
 
-/** What was done, and what it came to. */
+/** What was done, and the result. */
 export type Outcome =
   | {
       readonly action: Completed;
       readonly problem?: undefined;
-      /** Why a notice could not be sent. It stays in the record, pending. */
+      /** Why a notice could not be sent. The notice stays pending in the record. */
       readonly notifyError?: string | undefined;
-      /** The registry's text of the gate, if it was changed. */
+      /** The registry's own text for the gate before and after, if it changed. */
       readonly change?: { readonly before: string; readonly after: string } | undefined;
     }
   | {
@@ -58,21 +58,21 @@ interface Decided {
   readonly gate: Gate;
   readonly triggers: readonly Trigger[];
   readonly mode: EffectiveMode;
-  /** The observed images that are worth naming: every one that is not plainly allowed, and every blocker. */
+  /** The observed images to report: every blocker, and every image that is not plainly allowed. */
   readonly images: readonly ImageDecision[];
-  /** Images that were observed and allowed, with nothing to say of them. */
+  /** The number of observed images that are plainly allowed. */
   readonly allowed: number;
   readonly from: GateState;
   readonly to: GateState;
-  /** Reports that an event named and the provider does not show yet: the event is retried. */
+  /** Reports that an event named but the provider does not list yet: the event is retried. */
   readonly awaited: readonly string[];
-  /** Exceptions of the policy that have expired: inert. */
+  /** Expired exceptions of the policy. They have no effect. */
   readonly expiredExceptions: readonly Exception[];
-  /** The override of the gate, if any, and where it is. */
+  /** The gate's override, if any, and its step. */
   readonly override?: Pick<OverrideStep, 'step' | 'order'> | undefined;
   /**
-   * Of a closing: how long ago the provider had last updated what violates, of the oldest of it, when the gate was
-   * closed and confirmed, and its notice sent. Undefined if nothing was closed, or if the provider does not say.
+   * The time from the provider's last update of the oldest violating report to the moment when the gate was closed and
+   * confirmed and its notice sent. Undefined if nothing was closed, or if the provider gives no time.
    */
   readonly secondsSinceFinding?: number | undefined;
 }

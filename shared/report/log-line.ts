@@ -1,4 +1,4 @@
-// A decision as one line of JSON: everything that a query or a metric needs, and nothing twice.
+// A decision as one line of JSON: everything that a query or a metric needs, once.
 
 import { gateKey } from '../gate/gate.ts';
 import type { Finding } from '../policy/finding.ts';
@@ -8,8 +8,8 @@ import type { Decision, ImageDecision } from './decision.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 
 /**
- * A line of the log, by its kind. Alarms, dashboards and the queries in docs/operations.md read these fields; a line
- * may have more.
+ * A line of the log, by its kind. Alarms, dashboards and the queries in docs/operations.md read these fields. A line
+ * can have more fields.
  */
 export type LogLine = KnownFields & Readonly<Record<string, unknown>>;
 
@@ -18,29 +18,27 @@ type KnownFields =
       Decision,
       'action' | 'mode' | 'triggers' | 'secondsSinceFinding'
     >)
-  /** A step failed; its messages are retried. */
+  /** A step failed. Its messages are retried. */
   | { readonly kind: 'failed'; readonly error: string }
-  /**
-   * A message that cannot be read, or a gate that the registry refuses to change: dead-lettered, a person has to act.
-   */
+  /** A message that cannot be parsed, or a gate that the registry refuses to change: moved to the dead-letter queue. */
   | { readonly kind: 'refused'; readonly problem: string }
   | { readonly kind: 'retried'; readonly why: string }
   | { readonly kind: 'retryDelayFailed'; readonly error: string }
-  /** A message about nothing of this stack. */
+  /** A message that does not concern this stack. */
   | { readonly kind: 'ignored'; readonly why: string }
-  /** A report about an image that no registry of this stack has. */
+  /** A report about an image that is in no registry of this stack. */
   | { readonly kind: 'unattributed'; readonly why: string }
   | { readonly kind: 'attribution' }
-  /** A repository was listed. `images`: how many it has, or how many get a message each. */
+  /** A repository was listed. `images`: how many images it has, or how many messages were sent, one per image. */
   | { readonly kind: 'reconcile'; readonly repository: string; readonly images: number }
-  /** What a mail would have said, if there are no recipients. */
+  /** The text of a notice, if the config has no recipients. */
   | { readonly kind: 'notice'; readonly subject: string; readonly text: string }
-  /** Notices that could not be sent before were sent. `gates`: of how many gates. */
+  /** Notices that could not be sent earlier were sent. `gates`: the number of gates they are about. */
   | { readonly kind: 'notified'; readonly gates: number }
   | { readonly kind: 'scanner'; readonly healthy: boolean; readonly why: string | undefined }
-  /** `closed`: as the sweep found them. */
+  /** `closed`: the number of gates that were closed when the sweep began. */
   | { readonly kind: 'sweep'; readonly gates: number; readonly closed: number }
-  /** `waiting`, `admitted`: gates at the brake. */
+  /** `waiting`: how many gates wait for the brake. `admitted`: how many of them the tick admitted. */
   | {
       readonly kind: 'tick';
       readonly waiting: number;
@@ -51,17 +49,17 @@ type KnownFields =
     }
   | { readonly kind: 'usage'; readonly allCalls: number; readonly calls: Readonly<Record<string, number>> };
 
-/** How much a line tells. */
+/** How much detail a line has. */
 interface Measure {
   readonly images: number;
-  /** Of each kind, of each image. */
+  /** The most findings of each kind, for each image. */
   readonly findings: number;
-  /** Of each text that comes from outside. */
+  /** The most characters of each text from outside. */
   readonly characters: number;
 }
 
 const FULL: Measure = { images: 20, findings: 8, characters: Number.POSITIVE_INFINITY };
-/** Where that is too much, the first of these that is not. */
+/** If a line with `FULL` detail is too long, the first of these that fits is used. */
 const SHORTER: readonly Measure[] = [
   { ...FULL, images: 10 },
   { ...FULL, images: 5 },
@@ -71,15 +69,15 @@ const SHORTER: readonly Measure[] = [
   { images: 1, findings: 1, characters: 100 },
 ];
 
-/** Whose log it is, and how long a line may be there, in characters. */
+/** The cloud of the log, and the most characters of a line there. */
 export interface CloudLog {
   readonly cloud: string;
   readonly maxCharacters: number;
 }
 
 /**
- * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the log's limit;
- * if that is not enough, fewer images are named, and then fewer findings, in fewer words.
+ * The line's content. Long lists are shortened, with the number of omitted items, to keep the line below the log's
+ * limit. If that is not enough, the line names fewer images, then fewer findings, and shortens their texts.
  */
 export function decisionLine(
   { cloud, maxCharacters }: CloudLog,
@@ -118,9 +116,10 @@ function lineOf(cloud: string, decision: Decision, durationMilliseconds: number,
     from: stateWord(from),
     to: stateWord(to),
     mode,
-    // In one order, so that the first one tells closings that a finding began from all others.
+    // In a fixed order with `finding` first: dashboards group closings by the first trigger.
     triggers: TRIGGERS.filter((trigger) => triggers.includes(trigger)),
-    // What queries count comes before what may be long: of a long line, Logs Insights knows the first 200 fields only.
+    // Fields for queries come before fields that may be long: Logs Insights indexes only the first 200 fields of a
+    // line.
     secondsSinceFinding: decision.secondsSinceFinding,
     durationMilliseconds,
     ...undeterminedLine(images),
@@ -144,7 +143,7 @@ function lineOf(cloud: string, decision: Decision, durationMilliseconds: number,
   };
 }
 
-/** What a person ordered, and how far it has got: the log has its beginning and its end. */
+/** The override and its step. The log records its beginning and its end. */
 function overrideLine({ override }: Decision, measure: Measure): Record<string, unknown> {
   if (override === undefined) return {};
   const { kind, at, until, reason, approvedBy, by, endedBy, replaces } = override.order;
@@ -156,7 +155,7 @@ function overrideLine({ override }: Decision, measure: Measure): Record<string, 
 const MAX_LABELS = 5;
 const MAX_LABEL_CHARACTERS = 60;
 
-/** How many images are undetermined, of all that were observed, and the scanner's words for it that nobody knows. */
+/** How many of the observed images are undetermined, and the severity labels that are not on the scale. */
 function undeterminedLine(images: readonly ImageDecision[]): Record<string, unknown> {
   const findings = images.flatMap((image) =>
     image.kind !== 'cleared' && image.verdict.kind === 'undetermined' ? [image.verdict.undetermined] : [],
@@ -168,7 +167,7 @@ function undeterminedLine(images: readonly ImageDecision[]): Record<string, unkn
   };
 }
 
-/** The same, with no text longer than the measure says. */
+/** The value with each text cut to the measure's number of characters. */
 function clipped<T>(value: T, { characters }: Measure): T {
   if (characters === Number.POSITIVE_INFINITY) return value;
   const text = JSON.stringify(value, (_key, one: unknown) =>

@@ -1,46 +1,51 @@
-// Renders a notice as the text of a mail or a message: what happened, why, since when, and what to do.
+// Renders a notice as a mail or message: what happened, when, why, and what to do.
 
 import type { Gate } from '../gate/gate.ts';
 import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting } from '../gate/record.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
-import { CLEARANCES, describeFinding, describeWaiting, gateName, list, shortName } from './sentences.ts';
+import { CLEARANCES, count, describeFinding, describeWaiting, gateName, list, shortName } from './sentences.ts';
 
-/** A message to people. */
+/** A message to the people that the config lists. */
 export interface Message {
-  /** At most 100 characters of ASCII, which every route allows. */
+  /** At most 100 ASCII characters, which every channel accepts. */
   readonly subject: string;
   readonly text: string;
 }
 
-/** The most tags of an image that are named; the rest is counted. */
+/** The number of tags that a message lists for an image; the rest is counted. */
 const MAX_TAGS = 10;
 
 const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
-  outOfScope: 'it does not count, since no tag leads to it or the config leaves its repository out',
-  exempted: 'since the policy exempts its findings',
-  undetermined: 'since nobody knows how severe its findings are',
+  outOfScope: CLEARANCES.outOfScope,
+  exempted: 'its findings are exempt',
+  undetermined: 'the severity of its findings is unknown',
 };
 
-/** What ends a closing, or keeps a gate from one. */
+/** What to do to open a closed gate, or to keep an open one open. */
 function waysOut({ override }: Notice, isOpen: boolean): readonly string[] {
   if (isOverriddenClosed(override)) return endOfOverride(override.order);
-  const [title, end, verb] = isOpen
-    ? ['How to keep it open:', 'nothing would close it any more', 'clears']
-    : ['How to reopen it:', 'it opens by itself', 'opens'];
+  const [goal, effect] = isOpen
+    ? ['keep it open', 'Once none of them is left, there is no reason to close it.']
+    : ['reopen it', 'Once none of them is left, it opens automatically.'];
   return [
     '',
-    title,
-    `  1. Push an image with the fixed versions under the same tag, or delete the images above; ${end} once none of them is left.`,
-    '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
-    '  3. Or suppress the finding at the provider.',
-    `A finding that merely disappears ${verb} nothing: only an image that is gone, an exception, or the scanner's proof that it is clean does.`,
+    `To ${goal}, do one of the following:`,
+    `  1. Push a fixed image under the same tag, or delete the images listed above. ${effect}`,
+    "  2. Review the finding, add an exception (id, expires, reason) to the stack's policy, and run `pulumi up`.",
+    '  3. Suppress the finding in the scanner.',
+    'A finding that only disappears from the scanner is no proof: the image must be gone, its findings must be exempt, or the scanner must show that it is clean.',
   ];
 }
 
-export function renderNotice(gate: Gate, notice: Notice): Message {
+/**
+ * Renders a notice.
+ *
+ * @param effectOfClosing what a closed gate means for pulls on this cloud, as a sentence
+ */
+export function renderNotice(gate: Gate, notice: Notice, effectOfClosing: string): Message {
   const { override } = notice;
   const where = `${gateName(gate)} (registry ${gate.registry})`;
-  const { subject, lines } = renderChange(gate, notice, where);
+  const { subject, lines } = renderChange(gate, notice, where, effectOfClosing);
   if (override?.isNews !== true) return message(subject, lines);
   if (override.step === 'ends') return message(subject, [...overrideLines(override, where, notice.at), ...lines]);
   const { order } = override;
@@ -59,40 +64,40 @@ interface Change {
   readonly lines: readonly string[];
 }
 
-function renderChange(gate: Gate, notice: Notice, where: string): Change {
+function renderChange(gate: Gate, notice: Notice, where: string, effectOfClosing: string): Change {
   const name = shortName(gate);
   switch (notice.kind) {
     case 'closed':
       return changeOf(`closed: ${name}`, [
-        `pullgate closed ${where} at ${notice.at}: no one can pull it except the principals that the config exempts.`,
+        `pullgate closed ${where} at ${notice.at}. ${effectOfClosing}`,
         ...becauseOf(notice),
         ...waysOut(notice, false),
       ]);
     case 'restored':
       return changeOf(`closed again: ${name}`, [
-        `Something had removed or changed what keeps ${where} closed; pullgate put it back at ${notice.at}.`,
-        'If your own infrastructure code did this, its next run will do it again: configure it to ignore what pullgate sets there.',
+        `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it at ${notice.at}.`,
+        'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
         ...becauseOf(notice),
         ...waysOut(notice, false),
       ]);
     case 'waiting':
       return changeOf(`NOT closed: ${name}`, [
-        `${where} would be closed, and is ${notice.waiting.for === 'foreignLock' ? 'not closed by pullgate' : 'still open'}: ${reasonToWait(notice.waiting, notice.override)}.`,
+        `${where} should be closed, but ${notice.waiting.for === 'foreignLock' ? 'pullgate did not close it' : 'is still open'}: ${reasonToWait(notice.waiting, notice.override)}.`,
         ...becauseOf(notice),
         ...waysOut(notice, true),
       ]);
     case 'cleared':
       return changeOf(`clear: ${name}`, [
-        `${where} had to be closed and waited; nothing holds it any more, since ${notice.at}.`,
+        `${where} no longer needs to be closed. Its last blocker was cleared at ${notice.at}.`,
         ...describeClearances(notice.clearances),
       ]);
     case 'opened':
       return changeOf(`opened: ${name}`, [
-        `pullgate opened ${where} at ${notice.at}${notice.closedSince === undefined ? '' : `; it had been closed since ${notice.closedSince}`}.`,
+        `pullgate opened ${where} at ${notice.at}.${notice.closedSince === undefined ? '' : ` It had been closed since ${notice.closedSince}.`}`,
         ...(notice.waiting === undefined
           ? describeClearances(notice.clearances)
           : [
-              `It still has a reason to be closed, but ${reasonToWait(notice.waiting, notice.override)}.`,
+              `There is still a reason to close it, but ${reasonToWait(notice.waiting, notice.override)}.`,
               ...becauseOf(notice),
             ]),
         ...describeStillPullable(notice.stillPullable),
@@ -106,7 +111,7 @@ function staysAs(notice: Extract<Notice, { kind: 'override' }>): string {
   const { waiting, override, images, omittedImages } = notice;
   if (waiting !== undefined) return `is still open: ${reasonToWait(waiting, override)}`;
   const isBlocked = images.length > 0 || omittedImages > 0;
-  return isBlocked ? 'stays closed, since something holds it' : 'stays open, since nothing holds it';
+  return isBlocked ? 'stays closed because it has blockers' : 'stays open because it has no blockers';
 }
 
 function changeOf(subject: string, lines: readonly string[]): Change {
@@ -117,7 +122,7 @@ function message(subject: string, lines: readonly string[]): Message {
   return { subject: `[pullgate] ${subject}`.slice(0, 100), text: `${lines.join('\n')}\n` };
 }
 
-/** Why a gate is not closed although something holds it. Undefined: it is closed, or nothing holds it. */
+/** Why a gate is open although it should be closed. Undefined if it is closed or may be open. */
 function waitingOf(notice: Notice): Waiting | undefined {
   return 'waiting' in notice ? notice.waiting : undefined;
 }
@@ -132,15 +137,17 @@ function becauseOf({ images, moreImages, omittedImages, override }: Notice): rea
   const because = [
     ...ordered,
     ...images.flatMap(describeImage),
-    ...(moreImages === 0 ? [] : [`  and ${moreImages} more images`]),
+    ...(moreImages === 0 ? [] : [`  and ${count(moreImages, 'more image')}`]),
     ...(omittedImages === 0
       ? []
-      : [`  and ${omittedImages} more that its record has no room for: it opens only by \`pullgate release\``]),
+      : [
+          `  and ${count(omittedImages, 'more image')} that did not fit into the record: to open the gate, run \`pullgate release\``,
+        ]),
   ];
   return because.length === 0 && override !== undefined ? [] : ['', 'Why:', ...because];
 }
 
-/** Does a person keep it closed, whatever holds it? */
+/** Does an override keep the gate closed? */
 function isOverriddenClosed(override: Notice['override']): override is NonNullable<Notice['override']> {
   return override !== undefined && override.step !== 'ends' && override.order.kind === 'closed';
 }
@@ -149,11 +156,11 @@ function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): r
   return [
     `  ${digest}${describeTags(tags)}`,
     ...findings.map((finding) => `    ${describeFinding(finding)}`),
-    ...(moreFindings === 0 ? [] : [`    and ${moreFindings} more findings`]),
+    ...(moreFindings === 0 ? [] : [`    and ${count(moreFindings, 'more finding')}`]),
   ];
 }
 
-/** An image may have a thousand tags, and a message 256 KB. */
+/** An image can have a thousand tags, and a message can be at most 256 KB long. */
 function describeTags(tags: readonly string[]): string {
   return tags.length === 0 ? '' : ` (${list(tags, MAX_TAGS)})`;
 }
@@ -166,7 +173,7 @@ function describeStillPullable(images: readonly StillPullable[]): readonly strin
   if (images.length === 0) return [];
   return [
     '',
-    'Still pullable, although it has findings:',
+    'Images that can be pulled although they have findings:',
     ...images.map(
       ({ digest, tags, why, vulnerabilities }) =>
         `  ${digest}${describeTags(tags)} with ${vulnerabilities.join(', ')}: ${STILL_PULLABLE[why]}.`,

@@ -18,7 +18,7 @@ import {
 import { type Instant, worstFirst } from '../policy/finding.ts';
 
 interface NoticeInput {
-  /** The record as it was before. */
+  /** The record before the change. */
   readonly record: GateRecord;
   readonly next: NextBlockers;
   readonly evaluated: readonly EvaluatedImage[];
@@ -27,10 +27,10 @@ interface NoticeInput {
 }
 
 /**
- * The notice of one action, small enough to be kept in the record until it is delivered.
+ * Creates the notice of one action. It is small enough to stay in the record until it is delivered.
  *
- * @param kind what was done; `override`: nothing but that an override began or ended
- * @param state what the action led to
+ * @param kind what was done; `override`: an override began or ended, and nothing else changed
+ * @param state the state after the action
  */
 export function createNotice(kind: Notice['kind'], state: StableState, input: NoticeInput): Notice {
   const { next, override, now } = input;
@@ -65,8 +65,8 @@ function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice
 }
 
 /**
- * The notice of an intent that was carried out and never confirmed, since its worker crashed, and that is reverted by
- * now.
+ * The notice of an intent that was carried out but never confirmed, because its worker crashed, and that has since been
+ * reverted.
  */
 export function missedNotice(record: GateRecord): Notice {
   const change: NoticedChange =
@@ -96,7 +96,7 @@ function noticeImage({ digest, tags, findings }: Blocker): NoticeImage {
   };
 }
 
-/** What can be pulled again, or still, although it has findings: worth knowing when a gate opens. */
+/** The images that have findings and can be pulled once the gate opens. */
 function stillPullable(next: NextBlockers, evaluated: readonly EvaluatedImage[]): readonly StillPullable[] {
   const remembered = next.blockers.flatMap(({ digest, tags, findings, inactive }): readonly StillPullable[] => {
     if (inactive === undefined || inactive.why === 'gone') return [];

@@ -1,10 +1,10 @@
-// Describes an override: what it is, who gave it and why, and what it came to.
+// Describes an override: what it does, who ordered it and why, and its effect.
 import type { Override } from '../gate/override.ts';
 import type { Notice, Waiting } from '../gate/record.ts';
 
 type NoticeOverride = NonNullable<Notice['override']>;
 
-/** An override in one sentence, without its full stop. */
+/** An override as a sentence without the full stop. */
 export function describeOverride({ kind, until, by, approvedBy, reason }: Override): string {
   return `an override by ${by} keeps it ${kind} until ${until}, approved by ${approvedBy}: ${reason}`;
 }
@@ -18,41 +18,45 @@ export function overrideLines(
   const { kind, at, until, by, approvedBy, reason, endedBy, replaces } = order;
   const why = [`Reason: ${reason}`, `Approved by: ${approvedBy}`];
   if (step === 'ends') {
-    const early = endedBy === undefined ? '' : `, before its time, by ${endedBy}`;
+    const early = endedBy === undefined ? '' : ` ${endedBy} ended it early.`;
     return [
-      `An override by ${by} had kept ${where} ${kind} since ${at}. It ended at ${endedAt}${early}.`,
+      `The override by ${by} that had kept ${where} ${kind} since ${at} ended at ${endedAt}.${early}`,
       ...why,
-      ...(notified === 'nothing' ? ['It was over before pullgate saw it.'] : []),
+      ...(notified === 'nothing' ? ['It ended before pullgate processed it.'] : []),
       '',
     ];
   }
   return [
-    `An override by ${by} keeps ${where} ${kind}: from ${at} until ${until}, whatever the policy says.`,
+    `An override by ${by} keeps ${where} ${kind} from ${at} until ${until}, regardless of the policy.`,
     ...why,
     ...(replaces === undefined
       ? []
-      : [`It replaces an override by ${replaces.by} that kept it ${replaces.kind} until ${replaces.until}.`]),
+      : [
+          `It replaces an override by ${replaces.by} that would have kept it ${replaces.kind} until ${replaces.until}.`,
+        ]),
     '',
   ];
 }
 
-/** What an override that begins has come to. */
+/** The effect of an override that begins. */
 export function beginningLine(
   notice: Notice,
   order: Override,
   waiting: Waiting | undefined,
   problem: string | undefined,
 ): string {
-  if (problem !== undefined) return `It is not closed for now: ${problem}.`;
+  if (problem !== undefined) return `It is not closed yet: ${problem}.`;
   if (notice.kind === 'opened' && notice.closedSince !== undefined)
-    return `It is open now; it had been closed since ${notice.closedSince}.`;
-  if (waiting?.for === 'override') return 'It is open now, and stays so although something would close it.';
-  return notice.kind === 'override' ? `It was ${order.kind} already.` : `It is ${order.kind} now.`;
+    return `It is open now. It had been closed since ${notice.closedSince}.`;
+  if (waiting?.for === 'override') return 'It is open now, although it has blockers.';
+  return notice.kind === 'override' ? `It was already ${order.kind}.` : `It is ${order.kind} now.`;
 }
 
-/** How an override ends. */
+/** When the override ends, what happens then, and how to end it earlier. */
 export function endOfOverride({ kind, until }: Override): readonly string[] {
-  const then =
-    kind === 'open' ? 'pullgate closes it if anything holds it then' : 'pullgate opens it if nothing holds it then';
-  return ['', `At ${until} ${then}. \`pullgate override clear\` with the name of the image ends it earlier.`];
+  const then = kind === 'open' ? 'closes it if it has blockers' : 'opens it if it has no blockers';
+  return [
+    '',
+    `The override ends at ${until}; pullgate then ${then}. To end it earlier, run \`pullgate override clear\` with the image's name.`,
+  ];
 }

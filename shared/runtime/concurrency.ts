@@ -1,8 +1,8 @@
-// Several things at once, but not all of them.
+// Runs work concurrently, with a limit.
 
 /**
- * Maps with at most `atOnce` under way. Results keep the order. The first error rejects; the rest goes on, as with
- * `Promise.all`.
+ * Maps items with at most `atOnce` calls at a time. Results are in the order of the items. The first error rejects, and
+ * the other calls continue, as with `Promise.all`.
  */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
@@ -18,7 +18,7 @@ export async function mapConcurrently<T, R>(
   return results;
 }
 
-/** Runs at most `atOnce` pieces of work at a time; the others wait in the order in which they came. */
+/** Creates a function that runs at most `atOnce` calls at a time. The others wait in order. */
 export function limitedTo(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -28,7 +28,7 @@ export function limitedTo(atOnce: number): <T>(work: () => Promise<T>) => Promis
     try {
       return await work();
     } finally {
-      // The next one runs in its stead.
+      // The next call takes over this one's slot.
       const next = waiting.shift();
       if (next === undefined) running -= 1;
       else next();

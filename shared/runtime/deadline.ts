@@ -1,11 +1,11 @@
-// Gives up on work in time, so that an invocation can still say what becomes of its messages.
+// Stops waiting for work before the invocation ends, so that the function can still report on its messages.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Does some work within this many milliseconds. What is still under way afterwards is like a slow worker: the record's
- * version keeps it from doing harm.
+ * Waits for some work, at most this many milliseconds. Work that continues afterwards is like a slow worker: the
+ * record's version keeps it from overwriting changes.
  *
- * @param tooLate what is thrown if it takes longer, or if there is no time at all
+ * @param tooLate the message of the error that is thrown if the work takes longer or no time is left
  */
 export async function withinTime<T>(milliseconds: number, tooLate: string, work: () => Promise<T>): Promise<T> {
   if (milliseconds <= 0) throw new Error(tooLate);

@@ -1,6 +1,6 @@
-// An error in one line of the log.
+// Describes an error for a log line.
 
-/** Its name and its message. What was thrown and is no error is written as text. */
+/** The name and message of an error. Other thrown values are converted to text. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

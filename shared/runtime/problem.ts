@@ -1,14 +1,13 @@
-// What is wrong with a value from outside: where, what was given, and what is allowed. Collected, so that all are
-// reported at once.
+// Problems with values from outside: the key, the given value, and what is allowed. All problems are reported at once.
 import * as v from 'valibot';
 
-/** One thing wrong with one value. */
+/** One problem with one value. */
 export interface Problem {
-  /** The path of the value, in the words of the one who wrote it: `policy.exceptions[2].expires`. */
+  /** The path of the value as its author wrote it: `policy.exceptions[2].expires`. */
   readonly key: string;
-  /** The value as it was given; `undefined` if it is missing. */
+  /** The given value; `undefined` if it is missing. */
   readonly given: unknown;
-  /** What would have been right. */
+  /** What is allowed, or that the key is unknown (`UNKNOWN_KEY`). */
   readonly allowed: string;
 }
 
@@ -17,14 +16,18 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] };
 
+/** How `allowed` begins if the key is unknown. A suggestion may follow. */
+export const UNKNOWN_KEY = 'unknown key';
+
 const SHOWN_CHARACTERS = 120;
 
 /**
- * A problem as a sentence. Long values are cut, so that a log line stays one line; nothing in them is what a terminal
- * would obey.
+ * Describes a problem in a sentence. Long values are shortened, and control characters are escaped, so that the
+ * sentence is one line and a terminal does not interpret it.
  */
 export function describeProblem({ key, given, allowed }: Problem): string {
   const name = escapeUnseen(key);
+  if (allowed.startsWith(UNKNOWN_KEY)) return `${name}: ${allowed}`;
   if (given === undefined) return `${name} is missing: expected ${allowed}`;
   const text = escapeUnseen(textOf(given));
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
@@ -32,10 +35,10 @@ export function describeProblem({ key, given, allowed }: Problem): string {
 }
 
 /**
- * Text in which every character that is not meant to be seen is escaped as in JSON. JSON itself leaves U+0080 to U+009F
- * as they are, and what turns the direction of writing. https://www.rfc-editor.org/rfc/rfc8259#section-7
+ * Escapes invisible characters as in JSON. JSON itself does not escape U+0080 to U+009F, nor characters that change the
+ * direction of text. https://www.rfc-editor.org/rfc/rfc8259#section-7
  *
- * @param unseen which characters those are. Default: all control and format characters
+ * @param unseen the characters to escape. Default: all control and format characters
  */
 export function escapeUnseen(text: string, unseen = /\p{Cc}|\p{Cf}/gu): string {
   return text.replaceAll(unseen, (character) =>
@@ -46,7 +49,7 @@ export function escapeUnseen(text: string, unseen = /\p{Cc}|\p{Cf}/gu): string {
   );
 }
 
-/** A value from outside may be nested more deeply than it can be written. */
+/** The value as JSON. A value from outside may be nested too deeply for `JSON.stringify`. */
 function textOf(given: unknown): string {
   try {
     return JSON.stringify(given) ?? String(given);
@@ -55,10 +58,7 @@ function textOf(given: unknown): string {
   }
 }
 
-/**
- * Valibot's issues as problems, below the key `root`. A schema's message says what is allowed. The order is that of the
- * issues.
- */
+/** Converts valibot's issues to problems under the key `root`, in order. A schema's message says what is allowed. */
 export function problemsFrom(
   issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
   root: string,
@@ -69,18 +69,15 @@ export function problemsFrom(
   return [problems[0], ...problems.slice(1).filter((problem) => seen.size < seen.add(nameOf(problem)).size)];
 }
 
-/** A value that breaks several rules with one message has one problem. */
+/** The identity of a problem: rules with the same message cause only one problem for a value. */
 function nameOf({ key, allowed }: Problem): string {
   return `${key}\n${allowed}`;
 }
 
-/** A hostile or broken message must not make a line of the log that is as long as itself. */
+/** The most problems of a message, so that a hostile or broken message cannot cause a long log line. */
 const MAX_PROBLEMS = 5;
 
-/**
- * Checks a part of a message, below the key `root`: one problem for each field, and not so many that a line of the log
- * gets long.
- */
+/** Checks a part of a message under the key `root`. Returns a limited number of problems, for a log line. */
 export function check<Schema extends v.GenericSchema>(
   schema: Schema,
   given: unknown,
@@ -101,24 +98,67 @@ function problemFrom(issue: v.BaseIssue<unknown>, root: string): Problem {
 }
 
 /**
- * A schema for a key that must be there, whose own message also answers if it is missing: an object schema alone
- * would not say what is allowed. To the type checker it stays the schema that it was, since it never yields
- * `undefined`.
+ * A schema for a required key. If the key is missing, the problem has the message of `schema`; an object schema alone
+ * would not say what is allowed. The type does not change, because the result is never `undefined`.
  */
 export function required<Schema extends v.GenericSchema<unknown, unknown>>(schema: Schema): Schema {
-  // The default is what makes an object schema look at a missing key at all.
+  // The default makes an object schema check a missing key.
   return v.pipe(
     v.optional(v.unknown(), () => undefined),
     schema,
   ) as unknown as Schema;
 }
 
-/**
- * A schema for an object without any other key than these. Unlike valibot's own, it names every key that does not
- * belong.
- */
+/** A schema for an object with only these keys. Unlike valibot's strict object, it reports every unknown key. */
 export function closedObject<Entries extends v.ObjectEntries>(entries: Entries, allowed: string) {
-  const schema = v.objectWithRest(entries, v.never('no such key (check its spelling)'), allowed);
   const isMap = v.check((given: unknown) => !Array.isArray(given), allowed);
-  return v.pipe(v.unknown(), isMap, schema) as unknown as v.ObjectSchema<Entries, string>;
+  const hasKnownKeys = v.rawCheck<Readonly<Record<string, unknown>>>(({ dataset, addIssue }) => {
+    const input = dataset.value as Record<string, unknown> | null;
+    if (typeof input !== 'object' || input === null) return;
+    for (const [key, value] of Object.entries(input)) {
+      if (Object.hasOwn(entries, key)) continue;
+      const path = [{ type: 'object', origin: 'value', input, key, value }] as const;
+      addIssue({ message: describeUnknownKey(key, Object.keys(entries)), input: value, path: [...path] });
+    }
+  });
+  const object = v.looseObject(entries, allowed) as unknown as v.GenericSchema<
+    unknown,
+    Readonly<Record<string, unknown>>
+  >;
+  return v.pipe(v.unknown(), isMap, object, hasKnownKeys) as unknown as v.ObjectSchema<Entries, string>;
+}
+
+/** The most typing errors in a key for which a similar key is suggested. */
+const MAX_TYPING_ERRORS = 2;
+
+function describeUnknownKey(given: string, known: readonly string[]): string {
+  const [best] = known
+    .map((key) => ({ key, errors: typingErrors(given, key) }))
+    .filter(({ errors }) => errors <= MAX_TYPING_ERRORS)
+    .toSorted((a, b) => a.errors - b.errors);
+  return best === undefined ? UNKNOWN_KEY : `${UNKNOWN_KEY}; did you mean "${best.key}"?`;
+}
+
+/** The edit distance to a key, or to its last words: `treshold` is close to `severityThreshold`. Ignores case. */
+function typingErrors(given: string, key: string): number {
+  const text = given.toLowerCase();
+  const ends = [0, ...Array.from(key.matchAll(/[A-Z]/g), ({ index }) => index)].map((start) => key.slice(start));
+  return Math.min(...ends.map((end) => editDistance(text, end.toLowerCase())));
+}
+
+/** The number of single-character edits between two texts (Levenshtein distance). Long texts count as different. */
+function editDistance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > MAX_TYPING_ERRORS) return Number.POSITIVE_INFINITY;
+  let distances = Array.from({ length: b.length + 1 }, (_, column) => column);
+  let distance = b.length;
+  for (const character of a) {
+    let diagonal = 0;
+    distances = distances.map((above, column) => {
+      const replaced = diagonal + (character === b[column - 1] ? 0 : 1);
+      distance = column === 0 ? above + 1 : Math.min(replaced, above + 1, distance + 1);
+      diagonal = above;
+      return distance;
+    });
+  }
+  return distance;
 }

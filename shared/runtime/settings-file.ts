@@ -1,9 +1,9 @@
-// The settings.json in a function's archive: what both clouds' have in common, and how either is checked.
+// Parses the settings.json in a function's archive. Both clouds share some settings and this check.
 import * as v from 'valibot';
 import { type Policy, parsePolicy } from '../policy/policy.ts';
 import { describeProblem, type Problem, problemsFrom, required } from './problem.ts';
 
-/** What both clouds' functions are told. `severityThreshold` and `policy` are checked by the policy itself. */
+/** The settings that both clouds share. `parsePolicy` checks `severityThreshold` and `policy`. */
 const COMMON_SETTINGS = {
   stack: required(v.string('the name of the stack')),
   severityThreshold: v.optional(v.unknown()),
@@ -15,20 +15,20 @@ const COMMON_SETTINGS = {
 
 type Output<Entries extends v.ObjectEntries> = v.InferOutput<v.ObjectSchema<Entries, undefined>>;
 
-/** The checked policy in place of its two raw parts. */
+/** The settings with the checked policy instead of its two raw parts. */
 type Checked<Raw> = Omit<Raw, 'severityThreshold' | 'policy'> & { readonly policy: Policy };
 
 /**
- * Checks the text of a settings.json.
+ * Parses and checks a settings.json.
  *
- * @param own what the cloud's own settings are, beside the common ones
- * @throws Error that lists every problem; the Pulumi program has checked the same config, so this means a mixed
- *   deployment
+ * @param own the schemas of the cloud's own settings
+ * @throws Error that lists every problem. The Pulumi program has checked the config, so a problem means that the
+ *   archive mixes files of different versions
  */
 export function parseSettingsFile<Own extends v.ObjectEntries>(text: string, own: Own) {
   const file = v.safeParse(v.object({ ...COMMON_SETTINGS, ...own }, 'an object'), jsonFrom(text));
   if (!file.success) throw mixedDeployment(problemsFrom(file.issues, 'settings'));
-  // The type of an object whose entries are not known yet is beyond the checker.
+  // TypeScript cannot infer the type of an object with generic entries.
   const raw = file.output as Output<typeof COMMON_SETTINGS> & Output<Own>;
   const { severityThreshold, policy: refinements, ...rest } = raw;
   const policy = parsePolicy(severityThreshold, refinements);

@@ -1,14 +1,13 @@
-// Counts the calls that a function makes, for the one line of an invocation that says what it used.
+// Counts the calls that a function makes, for one log line per invocation.
 import type { LogLine } from '../report/log-line.ts';
 
-/** What one process has called. */
+/** The call counts of one process. */
 export interface Usage {
-  /** Counts one call of this service, each repetition too. */
+  /** Counts a call to a service. Each retry counts. */
   count(service: string): void;
   /**
-   * The line of an invocation: every call since the line before, by service. Where invocations overlap in one process,
-   * one may count the other's calls; none is counted twice, and none is left out but those of a process that was
-   * killed.
+   * The log line of an invocation: all calls since the previous line, by service. If invocations overlap in one
+   * process, a line may include calls of another invocation. Each call is counted once, unless the process is killed.
    */
   takeLine(facts?: Readonly<Record<string, number>>): LogLine;
 }

@@ -1,4 +1,4 @@
-// Proves that every part of the bench runs, and that its page has its figures. No test asserts a time.
+// Every part of the bench runs, and its page has its figures. No test asserts a time.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,10 +12,10 @@ const NAMES = [
   ...['bundle', 'calls', 'azure-calls', 'sweep', 'azure-sweep', 'aws-load', 'azure-load', 'record'],
   ...['month', 'azure-month'],
 ];
-/** These are measured in load.test.ts. */
+/** Measured in load.test.ts. */
 const LOADS = ['aws-load', 'azure-load'];
 
-/** A part's tables of tiny inputs, measured once. */
+/** A part's tables for tiny inputs, measured once. */
 const measured = new Map<string, Promise<readonly Table[]>>();
 function tinyTables(name: string): Promise<readonly Table[]> {
   const tables = measured.get(name) ?? PARTS[name]?.measure('tiny') ?? Promise.resolve([]);
@@ -23,13 +23,13 @@ function tinyTables(name: string): Promise<readonly Table[]> {
   return tables;
 }
 
-/** The rows of a Markdown table without its head, as cells. */
+/** The cells of a Markdown table's rows, without its head. */
 function bodyRows(text: string): readonly (readonly string[])[] {
   const lines = text.split('\n').filter((line) => line.startsWith('|'));
   return lines.filter((_, index) => !isHead(lines, index)).map((line) => line.split('|').slice(1, -1));
 }
 
-/** A rule of dashes, or the line above one. */
+/** A separator row, or the row above one. */
 function isHead(lines: readonly string[], place: number): boolean {
   return [lines[place], lines[place + 1]].some((line) => line?.startsWith('| --'));
 }
@@ -66,7 +66,7 @@ describe('every part', () => {
 });
 
 describe('the calls', () => {
-  it('are those of one event for twenty events of one image, and a replay writes nothing', async () => {
+  it('are the same for twenty events of one image as for one event, and a replay writes nothing', async () => {
     const [first, again] = await tinyTables('calls');
     const row = (table: Table | undefined, name: string) => table?.rows.find(([call]) => call === name)?.slice(1, 3);
     expect(first?.head.slice(1, 3)).toEqual(['1 event, 1 finding', '20 events, 10 findings']);
@@ -79,7 +79,7 @@ describe('the calls', () => {
       ['ecr:SetRepositoryPolicy', '1', '1'],
       ['inspector2:ListFindings', '1', '1'],
       ['sns:Publish', '1', '1'],
-      ['calls in all', '13', '13'],
+      ['calls in total', '13', '13'],
     ]);
     expect(['dynamodb:PutItem', 'ecr:SetRepositoryPolicy', 'sns:Publish'].map((name) => row(again, name))).toEqual([
       undefined,
@@ -89,12 +89,12 @@ describe('the calls', () => {
   });
 });
 
-describe('the calls of Azure', () => {
-  it('are two reconciliations for six events of one image at once, which close it once, and a replay writes nothing', async () => {
+describe('the calls on Azure', () => {
+  it('reconcile twice for six concurrent events of one image, close it once, and write nothing on a replay', async () => {
     const [first, again] = await tinyTables('azure-calls');
     const rows = (table: Table | undefined) => table?.rows.map(([name, one, six]) => [name, one, six]);
     expect(first?.head.slice(1)).toEqual(['1 event', '6 events at once', '2 events one by one']);
-    expect(rows(first)?.filter(([name]) => !/^(acr:(Exchange|Token)|calls in all)$/.test(name ?? ''))).toEqual([
+    expect(rows(first)?.filter(([name]) => !/^(acr:(Exchange|Token)|calls in total)$/.test(name ?? ''))).toEqual([
       ['invocations', '1', '6'],
       ['acr:GetManifest', '3', '5'],
       ['acr:UpdateManifest', '1', '1'],
@@ -105,7 +105,7 @@ describe('the calls of Azure', () => {
       ['table:Insert', '2', '2'],
       ['table:Update', '2', '2'],
     ]);
-    const again6 = rows(again)?.filter(([name]) => !/^(acr:Token|calls in all)$/.test(name ?? ''));
+    const again6 = rows(again)?.filter(([name]) => !/^(acr:Token|calls in total)$/.test(name ?? ''));
     expect(again6).toEqual([
       ['invocations', '1', '6'],
       ['acr:GetManifest', '2', '4'],
@@ -115,21 +115,21 @@ describe('the calls of Azure', () => {
   });
 });
 
-describe('the sweep of Azure', () => {
-  it('asks one query and one list of manifests for each repository, and closes once', async () => {
+describe('the sweep on Azure', () => {
+  it('makes one query and lists the manifests once per repository, and closes once', async () => {
     const [calls] = await tinyTables('azure-sweep');
     const row = (name: string) => {
       const [, first, , next] = calls?.rows.find(([call]) => call === name) ?? [];
       return [first, next];
     };
     expect(calls?.title).toBe(
-      'Calls of a sweep over 8 images in 4 repositories, one of each violating; the brake lets all 4 close',
+      'Calls of a sweep over 8 images in 4 repositories, with one violating image each; the brake allows all 4 closings',
     );
     expect(['acr:ListManifests', 'acr:UpdateManifest', 'logs:Query', 'queue:Put', 'mail:Send'].map(row)).toEqual([
       ['4', '4'],
       ['4', '0'],
-      // And one for the list of repositories, one for images that no row names for certain, and one for whether the
-      // scanner sees.
+      // Plus one query for the list of repositories, one for images that no row names reliably, and one for the
+      // scanner's health.
       ['7', '7'],
       ['4', '4'],
       ['4', '0'],
@@ -137,7 +137,7 @@ describe('the sweep of Azure', () => {
   });
 });
 
-describe('the parts that are run', () => {
+describe('the selected parts', () => {
   it.each([
     [[], NAMES],
     [
@@ -145,13 +145,13 @@ describe('the parts that are run', () => {
       ['bundle', 'record'],
     ],
     [['aws-million'], ['aws-million']],
-  ])('for the words %j are %j', (words, names) => {
+  ])('for the arguments %j are %j', (words, names) => {
     expect(partsNamed(words).map(([name]) => name)).toEqual(names);
   });
 
-  it('are none for a word that is no part', () => {
+  it('are rejected for an unknown name', () => {
     expect(() => partsNamed(['record', 'speed'])).toThrow(
-      'the bench has no part speed; name any of bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, month, azure-month, aws-million, azure-million, simulate',
+      'the bench has no part speed; the parts are bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, month, azure-month, aws-million, azure-million, simulate',
     );
   });
 });
@@ -169,7 +169,7 @@ describe('the report', () => {
     expect(tablesAsText([{ ...table, note: 'Measured once.' }])).toBe(`${text}\n\nMeasured once.`);
   });
 
-  it('replaces what is between the markers of a part, and nothing else', () => {
+  it('replaces only the text between the markers of a part', () => {
     const [begin, end] = markersOf('bundle');
     const document = `# Figures\n\nHow to read.\n\n${begin}\nold figures\n${end}\n\nThe end.\n`;
     const written = withFigures(document, 'bundle', [table], circumstances);
@@ -180,15 +180,15 @@ describe('the report', () => {
   });
 
   it.each(Object.keys(LONG_PARTS))(
-    'has a place in bench/README.md for a part that is measured where it is named only: %s',
+    'has markers in bench/README.md for a part that is measured only if it is named: %s',
     (name) => {
       expect(withFigures(README, name, [table], circumstances)).toContain(text);
     },
   );
 
-  it('says what to do where the markers are gone', () => {
+  it('says what to do if the markers are missing', () => {
     expect(() => withFigures('# Figures\n', 'bundle', [table], circumstances)).toThrow(
-      'the page of bundle has no place for it: put the lines <!-- figures of bundle: written by the bench --> and <!-- end of bundle --> where it belongs',
+      'the page of bundle has no markers for it; add the lines <!-- figures of bundle: written by the bench --> and <!-- end of bundle -->',
     );
   });
 });

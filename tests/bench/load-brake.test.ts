@@ -1,5 +1,5 @@
-// One vulnerability hits 400 gates, and many workers ask the brake at the same time: each asks a bounded number of
-// times, and none gives up.
+// One vulnerability affects 400 gates, and many workers call the brake at the same time. Each makes a bounded number of
+// calls, and none gives up.
 import { describe, expect, it } from 'vitest';
 import type { Ports } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
@@ -8,11 +8,11 @@ import { newWorld } from '../shared/reconcile/world.ts';
 import { digest, finding, rules } from '../shared/samples.ts';
 
 const GATES = 400;
-/** As many as AWS lets work at once: five invocations of eight gates each. */
+/** As many as AWS allows concurrently: five invocations with eight gates each. */
 const PROCESSES = 5;
 const GATES_AT_ONCE = 8;
 
-/** Calls take one to eight turns of the event loop, the same in every run. */
+/** Calls take one to eight turns of the event loop, always in the same sequence. */
 function unevenly(): () => Promise<void> {
   let state = 1;
   return async () => {
@@ -22,7 +22,7 @@ function unevenly(): () => Promise<void> {
   };
 }
 
-/** Hits all gates. */
+/** Closes all gates. */
 async function hit(portsOf: (ports: Ports<string>) => Ports<string>) {
   const world = newWorld();
   world.around = unevenly();
@@ -47,14 +47,14 @@ async function hit(portsOf: (ports: Ports<string>) => Ports<string>) {
   return { closed: closed.length, gaveUp, savesEach: saves / GATES };
 }
 
-describe('a brake that many ask at once', () => {
-  it('is asked in turn by the workers of a process: none gives up, whatever the other processes do', async () => {
+describe('a brake with many concurrent callers', () => {
+  it('admits every worker if the workers of each process take turns', async () => {
     const { closed, gaveUp, savesEach } = await hit((ports) => ({ ...ports, inTurn: limitedTo(1) }));
     expect([closed, gaveUp]).toEqual([GATES, []]);
     expect(savesEach).toBeLessThanOrEqual(PROCESSES);
   });
 
-  it('costs each gate more calls the more workers race: what asking in turn is for', async () => {
+  it('costs more calls per gate with more racing workers if they do not take turns', async () => {
     const inTurn = await hit((ports) => ({ ...ports, inTurn: limitedTo(1) }));
     const racing = await hit((ports) => ports);
     expect(racing.savesEach).toBeGreaterThan(3 * inTurn.savesEach);

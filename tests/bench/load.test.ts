@@ -1,5 +1,5 @@
-// A load on both clouds at a small size, through the bench's own code: nothing lost, and flat for each repository. No
-// test asserts a time.
+// A small load on both clouds through the bench's own code: nothing is lost, and the calls and memory per repository
+// stay flat. No test asserts a time.
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Expected, LOAD_SIZES, type Load, load, lost } from '../../bench/load.ts';
 import { LOADS } from '../../bench/load-parts.ts';
@@ -9,11 +9,13 @@ import { tablesAsText } from '../../bench/report.ts';
 import type { Ledger } from '../../bench/world.ts';
 
 /**
- * Four times the repositories take so much of each repository's calls at most: the listing, a page and a retry are not
- * always shared alike.
+ * The maximum ratio of the calls per repository for four times the repositories. The listing, a page and a retry are
+ * not always shared equally.
  */
 const CALLS_FACTOR = 1.4;
-/** And so much memory: a process that kept everything would take four times what it has above Node itself. */
+/**
+ * The maximum ratio of the memory. A process that kept everything would use four times as much on top of Node's own.
+ */
 const MEMORY_FACTOR = 1.6;
 
 const reports: string[] = [];
@@ -24,7 +26,7 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
   const { deploy, title } = LOADS[cloud];
   let figures: Load;
 
-  // Throws where a gate, a message or a notice is lost.
+  // Throws if a gate, a message or a notice is lost.
   it('loses nothing', { timeout: 300_000 }, async () => {
     figures = await load(deploy, size);
     reports.push(`${title}\n\n${tablesAsText(tablesOf(figures, LOADS[cloud]))}`);
@@ -35,25 +37,28 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
     ]);
   });
 
-  it('closes as many gates an hour as the brake lets through, until all are closed', () => {
+  it('closes as many gates per hour as the brake allows, until all are closed', () => {
     const [loose, tight] = figures.braked;
     expect(loose?.hours).toBe(0);
     expect(Math.floor(tight?.hours ?? 0)).toBe(Math.ceil(size.disclosed[1] / size.brake) - 1);
   });
 
-  it.each(['burst', 'disclosed', 'sweep'] as const)('makes as many calls for each repository: %s', (name) => {
-    const { small, large } = figures[name];
-    expect(large.repositories).toBe(4 * small.repositories);
-    expect(callsForEach(large) / callsForEach(small)).toBeLessThan(CALLS_FACTOR);
-  });
+  it.each(['burst', 'disclosed', 'sweep'] as const)(
+    'makes as many calls per repository in a larger load: %s',
+    (name) => {
+      const { small, large } = figures[name];
+      expect(large.repositories).toBe(4 * small.repositories);
+      expect(callsForEach(large) / callsForEach(small)).toBeLessThan(CALLS_FACTOR);
+    },
+  );
 
-  it.each(['burst', 'disclosed', 'sweep'] as const)('takes as much memory: %s', (name) => {
+  it.each(['burst', 'disclosed', 'sweep'] as const)('uses as much memory in a larger load: %s', (name) => {
     const { small, large } = figures[name];
     expect(small.peakMegabytes).toBeGreaterThan(0);
     expect(large.peakMegabytes / small.peakMegabytes).toBeLessThan(MEMORY_FACTOR);
   });
 
-  it('writes each gate once, where the naive design writes it for each finding', () => {
+  it('writes each gate once, while the naive design writes it for each finding', () => {
     const writes = ({ calls }: Load['burst']['large']) =>
       LOADS[cloud].writes.reduce((sum, name) => sum + (calls[name] ?? 0), 0);
     const { large, naive } = figures.burst;
@@ -65,7 +70,7 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
     expect(writes(figures.sweep.next)).toBe(0);
   });
 
-  it('costs what its meters have counted, at prices that somebody has noted', () => {
+  it('has a price for each unit that its meters count', () => {
     const { prices } = LOADS[cloud];
     const { large, naive } = figures.burst;
     for (const { billed } of [large, naive, figures.sweep.large, figures.sweep.next]) {
@@ -75,7 +80,7 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
     for (const { dollars, source } of Object.values(prices)) expect(dollars > 0).toBe(source !== undefined);
   });
 
-  it('has a cell for every column, and a figure in each', () => {
+  it('has a figure in every column', () => {
     for (const { head, rows } of tablesOf(figures, LOADS[cloud])) {
       expect(rows.filter((row) => row.length !== head.length)).toEqual([]);
       expect(rows.flat().filter((cell) => /NaN|Infinity|undefined/.test(cell))).toEqual([]);
@@ -83,20 +88,20 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
   });
 });
 
-describe('what it costs', () => {
-  it('is the sum of what is counted, each at its price', () => {
+describe('the cost', () => {
+  it('is the sum of the metered units at their prices', () => {
     const billed = { 'Lambda requests': 2_000_000, 'log, MB': 1_000 };
     expect(dollarsOf(billed, AWS_PRICES)).toBeCloseTo(0.4 + 0.5);
   });
 
-  it('is not said where something has no price', () => {
+  it('is an error if a unit has no price', () => {
     expect(() => dollarsOf({ rockets: 1 }, AWS_PRICES)).toThrow(
-      '"rockets" is counted and has no price in bench/prices.ts',
+      '"rockets" is metered but has no price in bench/prices.ts',
     );
   });
 });
 
-describe('what is lost', () => {
+describe('a loss', () => {
   const CLOSED: Ledger = {
     closed: new Set(['a']),
     notifiedClosed: new Set(['a']),
@@ -105,24 +110,19 @@ describe('what is lost', () => {
     dead: 0,
   };
   it.each<[name: string, change: Partial<Ledger>, wanted: Expected, problems: readonly string[]]>([
-    ['a gate that waits, where it may', {}, 'closed or waiting', []],
-    ['a gate that waits for ever', {}, 'closed', ['1 gates are open: b']],
+    ['no loss if a gate may wait', {}, 'closed or waiting', []],
+    ['a gate that never closes', {}, 'closed', ['1 open gate: b']],
+    ['a gate that waits without a notice', { notifiedWaiting: new Set() }, 'closed or waiting', ['1 open gate: b']],
     [
-      'a gate that waits, and no notice was sent',
-      { notifiedWaiting: new Set() },
-      'closed or waiting',
-      ['1 gates are open: b'],
-    ],
-    [
-      'a gate that was closed, and no notice was sent',
+      'a gate that was closed without a notice',
       { notifiedClosed: new Set() },
       'closed or waiting',
-      ['1 gates were closed and no notice was sent: a'],
+      ['1 gate closed without a notice: a'],
     ],
-    ['a gate that the naive design left open', { notifiedClosed: new Set() }, 'naive', ['1 gates are open: b']],
-    ['a message in the queue', { queued: 2 }, 'closed or waiting', ['2 messages are still in the queue']],
-    ['a message that was given up', { dead: 1 }, 'closed or waiting', ['1 messages were given up']],
-  ])('is found: %s', (_name, change, wanted, problems) => {
+    ['a gate that the naive design left open', { notifiedClosed: new Set() }, 'naive', ['1 open gate: b']],
+    ['a message in the queue', { queued: 2 }, 'closed or waiting', ['2 messages still in the queue']],
+    ['a dead-letter message', { dead: 1 }, 'closed or waiting', ['1 dead-letter message']],
+  ])('is detected: %s', (_name, change, wanted, problems) => {
     expect(lost({ ...CLOSED, ...change }, ['a', 'b'], wanted)).toEqual(problems);
   });
 });

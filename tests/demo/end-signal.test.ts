@@ -1,4 +1,4 @@
-// Proves that the demo and all its processes end with npm, even if only the npm process gets the signal.
+// The demo and all its processes end with npm, even if only the npm process receives the signal.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { commandsIn, expectNoneLeft, killGroup, startNpm, startProgramOf, waitFo
 
 const PROGRAM = 'local/graph-program.ts';
 const FUNCTIONS = ['local/aws/lambda-child.ts', 'local/azure/functions-child.ts'];
-/** In the middle of the story, when all kinds of child processes run. */
+/** In the middle of the story, when every kind of child process runs. */
 const STORY = {
   words: [],
   output: 'The scanner reports a finding',
@@ -16,9 +16,9 @@ const STORY = {
 } as const;
 const WATCH = {
   words: ['--watch'],
-  output: 'Press Ctrl-C to end everything.',
+  output: 'Press Ctrl-C to stop.',
   children: [PROGRAM],
-  end: 'Ended.',
+  end: 'Stopped.',
 } as const;
 
 describe('the end of npm', () => {
@@ -27,7 +27,7 @@ describe('the end of npm', () => {
     { command: 'npm start -- --watch', signal: 'SIGTERM', ...WATCH },
     { command: 'npm start -- --watch', signal: 'SIGINT', ...WATCH },
     { command: 'npm start -- --watch', signal: 'SIGKILL', ...WATCH },
-  ] as const)('$command: $signal to the npm process alone leaves no process and no file behind', async (row) => {
+  ] as const)('$command leaves no process and no file behind after $signal to the npm process alone', async (row) => {
     const { words, output, children, signal, end } = row;
     const folder = mkdtempSync(join(tmpdir(), 'pullgate-end-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -46,10 +46,10 @@ describe('the end of npm', () => {
   });
 });
 
-test('the demo ends when the reader of its output ends', async () => {
+test('the demo ends when the reader of its output exits', async () => {
   const started = startProgramOf('demo/start.ts', ['aws']);
   onTestFinished(() => killGroup(started));
-  await waitForOutput(started, 'pullgate closes the gate');
+  await waitForOutput(started, 'pullgate blocks pulls');
   started.child.stdout?.destroy();
   await started.ended;
   await expectNoneLeft(started);

@@ -1,10 +1,9 @@
-// `npm start`, as a person runs it: it tells every step, ends well, fails loudly where a step does not go as told, and
-// leaves no process behind.
+// Runs `npm start` as a user does: it plays every step, reports a failed step, and leaves no process behind.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import type { Cloud } from '../../config/config.ts';
 import { layOut, wrap } from '../../demo/layout.ts';
-import { type Step, tellStory } from '../../demo/story/story.ts';
+import { playStory, type Step } from '../../demo/story/story.ts';
 import { expectNoneLeft, interrupt, isRunning, startProgramOf } from '../process-group.ts';
 import { blocksOf as blocksOfPage } from '../repository/doc-blocks.ts';
 import { firstLineNotPrinted } from '../repository/doc-outputs.ts';
@@ -14,32 +13,32 @@ const HEADLINES = [
   'CI pushes shop/checkout:1.0, and production pulls it',
   'The scanner reports a finding, and the gate closes',
   'The same pull is refused',
-  'What makes it safe again stays possible: CI pushes the fix',
+  'CI can still push the fix',
   'The finding disappears without proof, and the gate stays closed',
-  'The danger is really gone, and the gate opens',
-  'Another image has the same vulnerability, and this time it is excepted',
+  'There is proof that the vulnerability is gone, and the gate opens',
+  'Another image has the same vulnerability, and an exception opens its gate',
 ];
-/** What every cloud's function says of its decisions, in order; the gates have names of their own. */
+/** The function's decisions on every cloud, in order. Only the names of the gates differ by cloud. */
 const REASONS = [
   / is closed now: sha256:\w{12} violates the policy with CVE-2026-1001 in openssl/,
-  / stays closed: sha256:\w{12} still holds it, proof is missing/,
-  / is open now: sha256:\w{12} holds it no longer, /,
-  / is open now: .* its findings do not violate any more/,
+  / stays closed: sha256:\w{12} is still a blocker, since proof is missing/,
+  / is open now: sha256:\w{12} is no longer a blocker: /,
+  / is open now: .* its findings no longer violate the policy/,
 ];
 const GATES = { AWS: 'shop/checkout', Azure: 'shop/checkout@sha256:' } as const;
 
 const start = (words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
   startProgramOf('demo/start.ts', words, environment);
 
-/** What a story says of one cloud, step by step: the text of its blocks, each on one line. */
+/** What a story prints for one cloud, step by step: the text of each block, joined into one line. */
 function blocksOf(text: string, cloud: keyof typeof GATES): readonly string[] {
   const blocks = text.matchAll(new RegExp(`^ {4}${cloud.padEnd(7)}(.*(?:\\n {11}.*)*)`, 'gm'));
   return [...blocks].map(([, block = '']) => block.replaceAll(/\n +/g, ' '));
 }
 
 /**
- * What closes is shown: on AWS a statement beside the team's own, on Azure an attribute; and how a pull is refused by
- * it.
+ * Checks the lock that the story shows (on AWS a statement next to the team's own, on Azure an attribute), and the
+ * refused pull.
  */
 function expectShown(cloud: keyof typeof GATES, text: string): void {
   const [, , , pull] = blocksOf(text, cloud);
@@ -66,7 +65,7 @@ describe('npm start', () => {
     ['on AWS', ['aws'], ['AWS']],
     ['on Azure', ['azure'], ['Azure']],
   ] as const)(
-    'tells every step %s, with what happened, why, and how long it took, and exits with 0',
+    'plays every step %s, prints what happened, why, and how long it took, and exits with 0',
     async (_where, words, clouds) => {
       const started = start(words);
       const { said, ended } = started;
@@ -78,13 +77,13 @@ describe('npm start', () => {
       );
       for (const cloud of ['AWS', 'Azure'] as const) {
         const blocks = blocksOf(text, cloud);
-        // In the last step a cloud speaks twice.
+        // In the last step, each cloud has two blocks.
         expect(blocks).toHaveLength((clouds as readonly string[]).includes(cloud) ? HEADLINES.length + 1 : 0);
         const why = blocks.flatMap((block) => [...block.matchAll(/Why: (.+?)[.](?: |$)/g)].map(([, reason]) => reason));
         expect(why).toEqual(blocks.length === 0 ? [] : REASONS.map((reason) => expect.stringMatching(reason)));
         expect(why.filter((reason) => !reason?.startsWith(GATES[cloud]))).toEqual([]);
       }
-      expect(text).toMatch(/\nAll 8 steps went as told, in [\d.]+ s[.]/);
+      expect(text).toMatch(/\nAll 8 steps passed in [\d.]+ s[.]/);
       expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
       for (const cloud of clouds) expectShown(cloud, text);
       if (words.length === 0) expectReadmeTrue(text);
@@ -92,7 +91,7 @@ describe('npm start', () => {
     },
   );
 
-  test('--help: prints the usage, each argument and option, what it does and the exit codes, and exits with 0', async () => {
+  test('prints the usage, the arguments, the options and the exit codes for --help, and exits with 0', async () => {
     const { said, ended } = start(['--help']);
     expect(await ended).toBe(0);
     expect(said()).toMatch(/^Usage: npm start -- \[options\] \[clouds[.]{3}\]\n\nShows what pullgate does /);
@@ -116,14 +115,14 @@ describe('npm start', () => {
       ['--watch', '--port', '65536'],
       "error: option '--port <number>' argument '65536' is invalid. A port is a whole number from 0 to 65535.",
     ],
-    [['--port', '80'], 'error: --port is the port of the page; it needs --watch'],
-  ])('%j: says what is wrong and where to find what is allowed, and exits with 2', async (words, message) => {
+    [['--port', '80'], 'error: --port requires --watch'],
+  ])('prints the error and how to get help for %j, and exits with 2', async (words, message) => {
     const { said, ended } = start(words);
     expect(await ended).toBe(2);
-    expect(said()).toBe(`${message}\nRun \`npm start -- --help\` to see what is allowed.\n`);
+    expect(said()).toBe(`${message}\nRun \`npm start -- --help\` for usage.\n`);
   });
 
-  test('a step that cannot be done is named, and the exit code is 1', async () => {
+  test('names the step that failed, and exits with 1', async () => {
     const started = start([], { TMPDIR: '/nonexistent' });
     const { said, ended } = started;
     expect(await ended).toBe(1);
@@ -135,9 +134,9 @@ describe('npm start', () => {
   });
 
   test.each([
-    ['while the program runs', 'pullgate closes the gate'],
+    ['while the program runs', 'pullgate blocks pulls'],
     ['while the functions run', '`pulumi up` deploys the stack'],
-  ])('Ctrl-C %s: it ends at once and leaves no process behind', async (_when, sign) => {
+  ])('ends at once on Ctrl-C %s, and leaves no process behind', async (_when, sign) => {
     const started = start();
     const { said, ended } = started;
     await vi.waitFor(() => expect(said()).toContain(sign), { timeout: 20_000, interval: 20 });
@@ -150,46 +149,52 @@ describe('npm start', () => {
 });
 
 describe('the story', () => {
-  const tell = async (clouds: readonly Cloud[], config: Readonly<Record<string, unknown>>) => {
-    const told: Step[] = [];
-    const teller = { title: () => {}, note: () => {}, step: (step: Step) => void told.push(step) };
-    const error = await tellStory(teller, { clouds, config }).catch((reason: unknown) => reason);
-    return { told: told.map(({ headline }) => headline), error };
+  const play = async (clouds: readonly Cloud[], config: Readonly<Record<string, unknown>>) => {
+    const steps: Step[] = [];
+    const printer = { title: () => {}, note: () => {}, step: (step: Step) => void steps.push(step) };
+    const error = await playStory(printer, { clouds, config }).catch((reason: unknown) => reason);
+    return { headlines: steps.map(({ headline }) => headline), error };
   };
 
   test.each<[string, readonly Cloud[], Readonly<Record<string, unknown>>, number, string | undefined]>([
     [
-      'closes nothing on AWS: audit',
+      'fails at the third step on AWS if the stack is in audit mode',
       ['aws'],
       { 'pullgate:mode': 'audit' },
       2,
-      'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false. The function’s last word: shop/checkout is open, waiting: the stack is in audit mode, which closes nothing: ',
+      'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false. The function’s last decision: shop/checkout is open, waiting: the stack is in audit mode, which closes nothing: ',
     ],
     [
-      'closes nothing on Azure: audit',
+      'fails at the third step on Azure if the stack is in audit mode',
       ['azure'],
       { 'pullgate:mode': 'audit' },
       2,
-      'Step 3 (The scanner reports a finding, and the gate closes): Azure: the manifest’s readEnabled: expected false, got true. The function’s last word: shop/checkout@sha256:',
+      'Step 3 (The scanner reports a finding, and the gate closes): Azure: the manifest’s readEnabled: expected false, got true. The function’s last decision: shop/checkout@sha256:',
     ],
-    ['does not exempt CI: a push needs no pull', ['aws'], { 'pullgate:aws': {} }, 8, undefined],
     [
-      'leaves the repository out',
+      'plays to the end if CI is not exempt, because a push needs no pull',
+      ['aws'],
+      { 'pullgate:aws': {} },
+      8,
+      undefined,
+    ],
+    [
+      'fails at the third step if the config excludes the repository',
       ['aws'],
       { 'pullgate:aws': { repositories: { exclude: ['shop/**'] } } },
       2,
       'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false',
     ],
     [
-      'is wrong',
+      'fails at the first step if the config is invalid',
       ['aws', 'azure'],
       { 'pullgate:severityThreshold': 'worst' },
       0,
       'Step 1 (`pulumi up` deploys the stack): The config of this stack is invalid:\n',
     ],
-  ])('of a stack whose config %s', async (_name, clouds, config, steps, message) => {
-    const { told, error } = await tell(clouds, config);
-    expect(told).toEqual(HEADLINES.slice(0, steps));
+  ])('%s', async (_name, clouds, config, steps, message) => {
+    const { headlines, error } = await play(clouds, config);
+    expect(headlines).toEqual(HEADLINES.slice(0, steps));
     if (message === undefined) expect(error).toBeUndefined();
     else expect((error as Error).message.slice(0, message.length)).toBe(message);
   });

@@ -1,11 +1,11 @@
-// The order in which a local cloud runs what is due.
+// The order in which a local cloud runs due work.
 import { describe, expect, it } from 'vitest';
 import { START, virtualClock } from '../../local/clock.ts';
 import { advanceClock, type DueWork, runUntilIdle } from '../../local/due-work.ts';
 
 const SECOND = 1_000;
 
-/** Work whose messages and timers fall due so many seconds after the start; each is invoked by its name and time. */
+/** Work whose messages and timers are due at the given seconds. Each invocation is recorded with its name and time. */
 function workDue(messages: readonly number[], timers: readonly number[] = []): DueWork<string> {
   const clock = virtualClock();
   const seconds = () => (clock.now().getTime() - START.getTime()) / SECOND;
@@ -27,13 +27,13 @@ function workDue(messages: readonly number[], timers: readonly number[] = []): D
 }
 
 describe('running until idle', () => {
-  it('hands over what is visible now, and leaves the clock alone', async () => {
+  it('delivers visible messages without moving the clock', async () => {
     const work = workDue([0, 0, 5]);
     expect(await runUntilIdle(work)).toEqual(['message at 0', 'message at 0']);
     expect(work.clock.now()).toEqual(START);
   });
 
-  it('goes on with the clock until no message is left, and fires no timer', async () => {
+  it('moves the clock until no message is left, and fires no timers', async () => {
     expect(await runUntilIdle(workDue([0, 5, 7], [6]), { advance: true })).toEqual([
       'message at 0',
       'message at 5',
@@ -43,13 +43,13 @@ describe('running until idle', () => {
 });
 
 describe('advancing the clock', () => {
-  it('fires timers and hands over messages, each at its time, and ends where it was to', async () => {
+  it('fires timers and delivers messages, each at its time, and ends at the requested time', async () => {
     const work = workDue([0, 5, 20], [3, 5, 11]);
     expect(await advanceClock(work, 10 * SECOND)).toEqual(['message at 0', 'timer at 3', 'timer at 5', 'message at 5']);
     expect(work.clock.now()).toEqual(new Date(START.getTime() + 10 * SECOND));
   });
 
-  it('includes what is due at its end', async () => {
+  it('includes work that is due at the end', async () => {
     expect(await advanceClock(workDue([10], [10]), 10 * SECOND)).toEqual(['timer at 10', 'message at 10']);
   });
 });

@@ -1,4 +1,4 @@
-// Refusals and misbehaviour, as the real SDK clients see them.
+// Refusals and injected faults as the real SDK clients see them.
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { ECRClient, GetRepositoryPolicyCommand, SetRepositoryPolicyCommand } from '@aws-sdk/client-ecr';
 import { Inspector2Client, ListFindingsCommand } from '@aws-sdk/client-inspector2';
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 
 describe('a caller', () => {
-  it('is refused with an access key that was never issued', async () => {
+  it('is rejected with an access key that was never issued', async () => {
     const stranger = { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'x', sessionToken: 'x' };
     await expect(
       new ECRClient(config(stranger)).send(new GetRepositoryPolicyCommand({ repositoryName: 'x' })),
@@ -33,7 +33,7 @@ describe('a caller', () => {
     ).rejects.toMatchObject({ name: 'InvalidClientTokenId' });
   });
 
-  it('is refused what its policies do not allow, in each service', async () => {
+  it('is refused actions that its policies do not allow, in each service', async () => {
     const unauthorised = config(only('s3:GetObject'));
     const refused = { name: 'AccessDeniedException' };
     await expect(
@@ -60,14 +60,14 @@ describe('misbehaviour', () => {
     ['throttling', { kind: 'throttle' }, 'ThrottlingException'],
     ['a server error', { kind: 'serverError' }, 'InternalServerException'],
     ['an error of choice', { kind: 'error', code: 'ServerException', message: 'x', status: 503 }, 'ServerException'],
-  ] as const)('%s is met once, at the call that it is set for', async (_what, fault, name) => {
+  ] as const)('%s affects once the call for which it is set', async (_what, fault, name) => {
     cloud.faults.add({ ...fault, service: 'ecr', operation: 'GetRepositoryPolicy', nth: 2 });
     await expect(get()).resolves.toMatchObject({ policyText: '{}' });
     await expect(get()).rejects.toMatchObject({ name });
     await expect(get()).resolves.toMatchObject({ policyText: '{}' });
   });
 
-  it('the SDK retries what was throttled', async () => {
+  it('the SDK retries a throttled call', async () => {
     cloud.faults.add({ kind: 'throttle', times: 2 });
     await expect(get({ maxAttempts: 3 })).resolves.toMatchObject({ policyText: '{}' });
     expect(cloud.calls.count(ADMIN)).toEqual({ 'ecr:GetRepositoryPolicy': 3 });
@@ -83,7 +83,7 @@ describe('misbehaviour', () => {
     expect(repository.policyText).toBe(policyText);
   });
 
-  it('a reset comes before the work, and a client gives up on silence', async () => {
+  it('a reset comes before the work, and a client times out on silence', async () => {
     cloud.faults.add({ kind: 'reset' });
     await expect(get()).rejects.toThrow();
     cloud.faults.add({ kind: 'timeout' });
@@ -92,7 +92,7 @@ describe('misbehaviour', () => {
     });
   });
 
-  it('a hook holds a call back before its work', async () => {
+  it('a hook holds a call before its work', async () => {
     const order: string[] = [];
     const remove = cloud.calls.before(async ({ operation }) => {
       order.push(`before ${operation}`);

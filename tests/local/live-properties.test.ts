@@ -1,8 +1,8 @@
-// Properties that are read anew at each use.
+// Properties that are read again on each use.
 import { expect, it } from 'vitest';
 import { addLiveProperties } from '../../local/live-properties.ts';
 
-it('are read when they are used, and not when they are added', () => {
+it('are read when they are used, not when they are added', () => {
   const reads: number[] = [];
   const both = addLiveProperties(
     { name: 'cloud' },

@@ -1,5 +1,5 @@
-// A process that a large one starts says what it has taken itself: else a cloud with many findings would be measured in
-// the function's place.
+// A process reports its own peak memory even if a large process started it. Otherwise, the peak of a cloud with many
+// findings would count as the function's.
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { peakMemoryBytes } from '../../local/peak-memory.ts';
@@ -10,7 +10,7 @@ const SAY = `import { peakMemoryBytes } from ${JSON.stringify(new URL('../../loc
   const held = Buffer.alloc(Number(process.argv[1]), 1);
   console.log(JSON.stringify([held.length, peakMemoryBytes()]));`;
 
-/** The peak of a process that holds so much. */
+/** The peak of a process that allocates this much memory. */
 function peakHolding(bytes: number): number {
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', SAY, String(bytes)], { encoding: 'utf8' });
   const [held, peak] = JSON.parse(said) as readonly [number, number];
@@ -19,7 +19,7 @@ function peakHolding(bytes: number): number {
 }
 
 describe('the peak of a process', () => {
-  it('is what it has held itself, though a larger one has started it', () => {
+  it('is its own memory, even if a larger process started it', () => {
     const held = Buffer.alloc(HELD, 1);
     const small = peakHolding(0);
     expect(peakMemoryBytes()).toBeGreaterThan(held.length);

@@ -1,9 +1,9 @@
-// The stacks of a local cloud by their names: a second deployment is over the first, and each is stopped once.
+// The stacks of a local cloud, by name: a second deployment updates a stack, and each stack is stopped once.
 import { expect, it } from 'vitest';
 import type { Graph } from '../../local/graph.ts';
 import { createStacksOf } from '../../local/stacks.ts';
 
-/** Stacks that are the names of the graphs that were deployed, one over the other. */
+/** Stacks that record the names of the deployed graphs. */
 function stage() {
   const stopped: string[] = [];
   const stacks = createStacksOf<string>(
@@ -16,7 +16,7 @@ function stage() {
   return { stacks, stopped };
 }
 
-/** A graph of so many resources. */
+/** A graph with this many resources. */
 const graphOf = (resources: number) => ({ resources: Array(resources).fill({}), outputs: {} }) as unknown as Graph;
 
 it('finds each stack by its name, and lists them in the order of their first deployments', async () => {
@@ -27,7 +27,7 @@ it('finds each stack by its name, and lists them in the order of their first dep
   expect(stacks.all()).toEqual(['main+1', 'other+2']);
 });
 
-it('deploys over what the stack of that name has been, and over no other', async () => {
+it('updates only the stack with that name', async () => {
   const { stacks } = stage();
   await stacks.deploy('main', graphOf(1));
   await stacks.deploy('other', graphOf(1));
@@ -35,7 +35,7 @@ it('deploys over what the stack of that name has been, and over no other', async
   expect(stacks.all()).toEqual(['main+1+3', 'other+1']);
 });
 
-it('keeps what a stack has been if its next deployment fails, and has no stack if the first one fails', async () => {
+it('keeps a stack if its next deployment fails, and has no stack if the first one fails', async () => {
   const { stacks } = stage();
   await stacks.deploy('main', graphOf(1));
   await expect(stacks.deploy('main', graphOf(0))).rejects.toThrow('main has no resources');
@@ -43,14 +43,14 @@ it('keeps what a stack has been if its next deployment fails, and has no stack i
   expect(stacks.all()).toEqual(['main+1']);
 });
 
-it('names the stacks that there are if one is not there', async () => {
+it('names the existing stacks if one does not exist', async () => {
   const { stacks } = stage();
   await stacks.deploy('main', graphOf(1));
   await stacks.deploy('other', graphOf(1));
-  expect(() => stacks.find('third')).toThrow('no stack third was deployed; there is main, other');
+  expect(() => stacks.find('third')).toThrow('no stack "third" was deployed; there are main, other');
 });
 
-it('stops what each stack is now, once', async () => {
+it('stops the current deployment of each stack once', async () => {
   const { stacks, stopped } = stage();
   await stacks.deploy('main', graphOf(1));
   await stacks.deploy('main', graphOf(2));

@@ -1,4 +1,4 @@
-// AWS in the neutral words of the parity tests: Amazon Inspector's findings, and repositories that close.
+// AWS as a world of the parity tests: Amazon Inspector's findings and repository gates.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../../aws/function/records.ts';
 import { startAws } from '../../local/aws/cloud.ts';
@@ -57,7 +57,7 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
     },
     async setPause(paused) {
       const { version } = await pause.load();
-      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
+      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'operator' }, version);
     },
     deploy: (next) => cloud.deploy(next),
     runUntilIdle: async () => void (await cloud.runUntilIdle()),
@@ -92,7 +92,7 @@ function linesOf(logs: readonly { readonly json: Line | undefined }[], kind: str
   return logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
 }
 
-/** One advisory, as Inspector reports it: of all packages at once. */
+/** One advisory as Inspector reports it: one finding for all packages. */
 function advisoryOf(vulnerabilities: readonly Vulnerability[]): Advisory {
   const [first] = vulnerabilities;
   if (first === undefined) throw new Error('an advisory is of one package at least');

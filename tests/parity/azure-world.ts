@@ -1,5 +1,4 @@
-// Azure in the neutral words of the parity tests: Defender's assessments, one a package, and repositories or images
-// that close.
+// Azure as a world of the parity tests: Defender's assessments, one per package, and repository or image gates.
 import { TableClient } from '@azure/data-tables';
 import { createTable } from '../../azure/function/records.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
@@ -13,7 +12,7 @@ export const REGISTRY =
 
 export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph: Graph): Promise<World> {
   const cloud = await startAzure(graph);
-  // That rows lag events is Azure's own, and a row of its own tests.
+  // Only Azure's rows arrive later than events, and Azure's own tests cover that.
   cloud.workspace.ingestionDelayMilliseconds = 0;
   const registry = cloud.acr.registry(REGISTRY);
   const puller = cloud.oci(cloud.principals.add('deployment', [{ role: 'AcrPull', scope: REGISTRY }]));
@@ -63,7 +62,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
     },
     async setPause(paused) {
       const { version } = await pause.load();
-      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
+      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'operator' }, version);
     },
     deploy: (next) => cloud.deploy(next),
     runUntilIdle: async () => void (await cloud.runUntilIdle()),
@@ -100,16 +99,19 @@ function linesOf(logs: readonly { readonly json: Line | undefined }[], kind: str
 }
 
 /**
- * The vulnerabilities of one package, as Defender reports them: in one assessment, which is exempt as a whole or not.
+ * The vulnerabilities of one package as Defender reports them: one assessment, which is exempt as a whole or not at
+ * all.
  */
 function assessmentOf(vulnerabilities: readonly Vulnerability[]) {
   const [first] = vulnerabilities;
-  if (first === undefined) throw new Error('an assessment is of one vulnerability at least');
+  if (first === undefined) throw new Error('an assessment needs at least one vulnerability');
   const suppressed = vulnerabilities.filter((one) => one.suppressed === true).length;
   if (suppressed > 0 && suppressed < vulnerabilities.length)
-    throw new Error(`Defender exempts all that it knows of a package, or nothing; given ${suppressed} of several`);
+    throw new Error(
+      `Defender exempts all vulnerabilities of a package or none; given ${suppressed} of ${vulnerabilities.length}`,
+    );
   const status = suppressed > 0 ? ('NotApplicable' as const) : ('Unhealthy' as const);
-  // Inspector knows no severity of a report: what is unknown stays so on both clouds.
+  // Inspector's reports have no severity, so an unknown severity stays unknown on both clouds.
   return {
     package: first.package,
     cves: vulnerabilities.map(cveOf),

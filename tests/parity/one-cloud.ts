@@ -1,13 +1,12 @@
-// The rows of the policy's tables that one cloud cannot express: by name, with the reason, and where the other cloud
-// has them.
+// The policy's cases that only one cloud can express: the name, the reason, and the test on the other cloud.
 
 export interface OneCloud {
   readonly row: string;
-  /** Where it is a row. */
+  /** The cloud that has the case. */
   readonly only: 'AWS' | 'Azure';
-  /** Why the other one cannot express it. */
+  /** Why the other cloud cannot express it. */
   readonly why: string;
-  /** A test of it: the file, and a part of its name. */
+  /** Its test: the file and a part of the name. */
   readonly test: readonly [file: string, name: string];
 }
 
@@ -23,79 +22,79 @@ export const ONE_CLOUD: readonly OneCloud[] = [
   ),
   aws(
     'a fix for some packages of an advisory, without saying which',
-    'Defender says of each CVE in each package whether there is a fix',
+    'Defender reports for each CVE in each package whether a fix exists',
     'tests/aws/function/findings.test.ts',
     'PARTIAL, and no package names a version',
   ),
   aws(
-    'a finding of the image itself, of code or network, with no package',
-    'every assessment of an image is of a package',
+    'a finding in the image itself, in code or network, without a package',
+    'every assessment of an image is about a package',
     'tests/aws/function/findings.test.ts',
     'a code finding, by its title',
   ),
   aws(
     'one of two vulnerabilities in a package is suppressed',
-    'Defender exempts an assessment, which is all that it knows of a package, as a whole',
+    'Defender exempts whole assessments, with all vulnerabilities of a package',
     'tests/shared/policy/verdict.test.ts',
     "'SUPPRESSED'",
   ),
   aws(
     'a newer scan shows nothing that violates: opens',
-    'Defender does not say when it scanned an image, only what has become of each assessment',
+    'Defender does not report when it scanned an image, only the status of each assessment',
     'tests/e2e/aws/proof.test.ts',
     'scanned after the closing, nothing violates: opens',
   ),
   aws(
-    'the last scan is older than the closing, or has only just finished: stays closed',
-    'the same: no scan has a time',
+    'the last scan is older than the closing, or finished only minutes ago: stays closed',
+    'Defender does not report when it scanned an image',
     'tests/e2e/aws/proof.test.ts',
     'the last scan is older than the closing: stays closed',
   ),
   aws(
-    'a repository that the config leaves out: opens',
-    'the config names registries on Azure, and no repositories',
+    'a repository that the config excludes: opens',
+    'on Azure, the config selects registries, not repositories',
     'tests/e2e/aws/blockers.test.ts',
     'a repository that the config leaves out from now on: opens',
   ),
   aws(
-    'a repository that serves Lambda functions: announced, not closed',
-    'no service of Azure fails because of a policy of the registry alone',
+    'a repository that serves Lambda functions: notified, not closed',
+    'no Azure service fails because of a registry policy alone',
     'tests/e2e/aws/policies.test.ts',
     'a repository that grants lambda.amazonaws.com',
   ),
   aws(
     'exempt principals still pull from a closed repository',
-    'an attribute of ACR is the same for everybody',
+    'an attribute in ACR applies to everyone',
     'tests/e2e/aws/policies.test.ts',
     'Inspector and the exempt roles still pull from a closed repository',
   ),
   aws(
     'foreign statements are kept, and a policy that ECR refuses is not changed',
-    'a gate of ACR is one attribute, which has no text',
+    'the lock in ACR is one attribute without text',
     'tests/e2e/aws/policies.test.ts',
     'foreign deny and allow statements',
   ),
   azure(
     'every closing assessment is Healthy now: opens',
-    'Inspector closes a finding for other reasons too, so that its word is no proof',
+    'Inspector also closes findings for other reasons, so that a closed finding is no proof',
     'tests/e2e/azure/proof.test.ts',
     'every closing assessment now',
   ),
   azure(
     'an assessment without its CVEs: its own severity counts',
-    'every finding of Inspector names its vulnerability',
+    'every finding in Inspector names its vulnerability',
     'tests/azure/function/assessments.test.ts',
     'with no CVE in them',
   ),
   azure(
-    'a manifest that somebody else has locked: left alone, and reported once',
-    'a statement of ECR names the stack that wrote it',
+    'a manifest that someone else locked: left alone and notified once',
+    'a statement in an ECR policy names the stack that wrote it',
     'tests/e2e/azure/policies.test.ts',
     'a manifest locked by someone else (no record)',
   ),
   azure(
-    'azure.granularity: image closes one image, and the good ones beside it stay pullable',
-    'ECR has no policy of a single image',
+    'azure.granularity: image closes one image, and the clean ones stay pullable',
+    'ECR has no policies for single images',
     'tests/e2e/azure/closing.test.ts',
     'an individual assessment, Critical, fixable: manifest closed',
   ),

@@ -1,43 +1,42 @@
-// What came of a row on one cloud, stage by stage, in a form that is the same wherever the policy's answer is.
-// Everything that is not compared is named here.
+// The outcome of a row on one cloud, stage by stage, in a neutral form: if the policy decides the same, outcomes are
+// equal. This file names everything that is not compared.
 import type { Line, Mail, World } from './world.ts';
 
-/** What came of one stage. */
+/** The outcome of one stage. */
 export interface Outcome {
   /** The decisions that changed something, in order. */
   readonly changes: readonly Line[];
-  /** Where each gate stands after the stage's tick. Those that have nothing to say are left out. */
+  /** The state of each gate after the stage's tick, without gates whose images are plainly allowed. */
   readonly last: readonly Line[];
   readonly mails: readonly Mail[];
-  /** What a deployment would see, by tag. */
+  /** The results of a deployment's pulls, by tag. */
   readonly pulls: Readonly<Record<string, string>>;
 }
 
 /**
- * Keys of a log line that are the cloud's own. Of plainly allowed images each counts those that its scanner's answer
- * had: Inspector leaves out what cannot matter, Log Analytics answers with its row. What was changed is a policy on
- * AWS, and on Azure an attribute, which goes with its image.
+ * Fields of a log line that depend on the cloud. Each cloud counts the plainly allowed images that its scanner returns:
+ * Inspector omits images that cannot matter, Log Analytics returns their rows. `change` is a policy on AWS, and an
+ * attribute of the image on Azure.
  */
 const OWN_KEYS = ['cloud', 'registry', 'durationMilliseconds', 'secondsSinceFinding', 'allowedImages', 'change'];
-/** What a scanner says where it knows no severity: Inspector's word and Defender's. */
+/** The labels for an unknown severity, in Inspector and in Defender. */
 const NOT_KNOWN = ['UNTRIAGED', 'Unknown'];
-/** What proof is missing is what the cloud's scanner could have said. */
+/** The reasons for missing proof, which depend on the cloud's scanner. */
 const MISSING_PROOFS = [
   'its coverage is INACTIVE, SCAN_ELIGIBILITY_EXPIRED',
   'Defender for Cloud does not report every finding that closed the gate as healthy or exempted, and a finding that is no longer reported proves nothing',
 ];
+/** The effects of a closing. Only AWS has exempt principals. */
+const EFFECTS = ['Pulls are blocked for everyone except exempt principals.', 'Pulls are blocked for everyone.'];
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
 
-/**
- * Triggers that only ask for an observation: AWS has events of pushes and deletes, on Azure the sweep finds what they
- * did.
- */
+/** Triggers that only request an observation: AWS has events for pushes and deletes; on Azure, the sweep finds them. */
 const OBSERVING_TRIGGERS = ['push', 'delete', 'sweep', 'tick'];
 const OBSERVATION = 'an observation';
 
-/** The line without what is the cloud's own. */
+/** The line without the parts that depend on the cloud. */
 export function neutralLine(line: Line, world: Surroundings): Line {
   const kept = Object.entries(line).filter(([key]) => !OWN_KEYS.includes(key));
   const { triggers, ...rest } = Object.fromEntries(kept);
@@ -47,15 +46,15 @@ export function neutralLine(line: Line, world: Surroundings): Line {
   return neutral({ ...rest, triggers: [...new Set(woken)] }, world) as Line;
 }
 
-/** What a gate's last line says of where it stands. What was done, why, and what it was before is in the changes. */
+/** The state of a gate from its last line. The action, its reason and the previous state are in the changes. */
 export function standing(line: Line): Line {
   const { action: _action, from: _from, message: _message, triggers: _triggers, digest: _digest, ...rest } = line;
   return { ...rest, images: (line['images'] as readonly Line[]).filter(({ outcome }) => outcome !== 'cleared') };
 }
 
 /**
- * A gate whose images are plainly allowed: AWS says so at each push, and Azure of each repository that has rows, or not
- * at all.
+ * Does a line report any image? AWS also logs a line for each push of a plainly allowed image, and Azure for each
+ * repository that has rows.
  */
 export function hasSomethingToSay({ images }: Line): boolean {
   return (images as readonly unknown[]).length > 0;
@@ -72,12 +71,13 @@ function neutral(value: unknown, world: Surroundings): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, neutral(one, world)]));
 }
 
-/** A moment while the row ran is the cloud's own; when an exception or a grace ends is the policy's, and stays. */
+/** Replaces the parts of a text that depend on the cloud. Times of the run do; the ends of exemptions do not. */
 function neutralText(text: string, { registry, startedAt, now }: Surroundings): string {
   const isOfRow = (instant: string) => instant >= startedAt.toISOString() && instant <= now().toISOString();
   let known = text.replaceAll(registry, '(registry)');
   known = known.replaceAll(INSTANT, (instant) => (isOfRow(instant) ? '(a moment of the run)' : instant));
   for (const proof of MISSING_PROOFS) known = known.replaceAll(proof, '(what the scanner does not say)');
+  for (const effect of EFFECTS) known = known.replaceAll(effect, '(the effect of a closing)');
   for (const word of NOT_KNOWN) {
     known = known.replaceAll(`severity "${word}"`, 'severity "(not known)"');
     if (known === word) known = '(not known)';
@@ -85,7 +85,7 @@ function neutralText(text: string, { registry, startedAt, now }: Surroundings): 
   return known;
 }
 
-/** In a few words: the worst verdict and the state of the gates, and the notices. */
+/** The outcome as short text: the worst verdict and state of each gate, and the notices. */
 export function inShort({ last, mails }: Outcome): string {
   const states = last.map(({ verdict, to }) => `${verdict}, ${to}`);
   const notified = mails.map(({ subject }) => /^\[pullgate\] (.+): \S+$/.exec(subject)?.[1]);
@@ -95,7 +95,7 @@ export function inShort({ last, mails }: Outcome): string {
   ].join(', ');
 }
 
-/** The outcome where each image is a gate, as if the repository were: without the digest in the gate's name. */
+/** Converts an outcome with image gates to one with a repository gate: removes the digest from the gate's name. */
 export function asOfRepository(outcome: Outcome, repository: string): Outcome {
   const rename = (text: string) => text.replaceAll(new RegExp(`${repository}@sha256:[0-9a-f]{12,64}`, 'g'), repository);
   const renamed = (value: unknown): unknown => {
@@ -107,7 +107,7 @@ export function asOfRepository(outcome: Outcome, repository: string): Outcome {
   return renamed(outcome) as Outcome;
 }
 
-/** What was found of each image, whichever gate it belongs to, by digest. */
+/** The findings of each image of any gate, sorted by digest. */
 export function imagesOf({ last }: Outcome): readonly unknown[] {
   const images = last.flatMap(({ images }) => images as readonly { readonly digest: string }[]);
   return images.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));

@@ -1,5 +1,5 @@
-// The policy's case table on both clouds, end to end: the same vulnerability, policy and image state give the same
-// verdict, gate, log line and notification.
+// The policy's cases on both clouds, end to end: the same vulnerability, policy and image state give the same verdict,
+// gate, log line and notice.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -30,7 +30,7 @@ describe.each(GROUPS)('$name', (group) => {
       const wanted = aws[stage];
       if (wanted === undefined) throw new Error(`stage ${stage} did not run on AWS`);
       if (row.images === undefined) expect(asOfRepository(outcome, repositoryOf(group, row))).toEqual(wanted);
-      // Each image is a gate of its own: what is found of each is the same, and the good ones stay pullable.
+      // With image gates, the findings of each image are the same, and clean images stay pullable.
       else {
         expect(imagesOf(outcome)).toEqual(imagesOf(wanted));
         expect(outcome.pulls).toEqual(row.images[stage]);
@@ -38,13 +38,13 @@ describe.each(GROUPS)('$name', (group) => {
     }
   });
 
-  test('on no cloud anything failed, was refused or put aside', () => {
+  test('nothing failed, was refused or dead-lettered on any cloud', () => {
     expect(ran.troubles).toEqual({ AWS: [], 'Azure, repositories': [], 'Azure, images': [] });
   });
 });
 
 describe('rows that one cloud cannot express', () => {
-  test('are so many, and no row of both', () => {
+  test('have the expected count, and are not rows of both clouds', () => {
     const count = (cloud: 'AWS' | 'Azure') => ONE_CLOUD.filter(({ only }) => only === cloud).length;
     expect({ AWS: count('AWS'), Azure: count('Azure') }).toEqual({ AWS: 10, Azure: 4 });
     const names = new Set(GROUPS.flatMap(({ rows }) => rows.map(({ name }) => name)));
@@ -74,7 +74,7 @@ describe('what is not compared', () => {
     images: [{ digest: 'sha256:1', outcome: 'holds', reasons: [{ vulnerability: 'CVE-2026-1001' }] }],
   };
 
-  test('of a log line: cloud, registry, durations, change, count of plainly allowed images, and which observation it was', () => {
+  test('of a log line: cloud, registry, durations, change, count of plainly allowed images, and observing trigger', () => {
     const ofAws = {
       ...line,
       cloud: 'aws',
@@ -91,7 +91,7 @@ describe('what is not compared', () => {
     expect(neutralLine({ ...ofAws, triggers: ['finding'] }, aws)).toEqual({ ...line, triggers: ['finding'] });
   });
 
-  test('of where a gate stands: how it came there, which the changes tell', () => {
+  test('of a gate’s state: the action and its reason, which the changes have', () => {
     const { kind, repository, verdict, to, images } = line;
     const cleared = { digest: 'sha256:2', outcome: 'cleared', how: 'gone' };
     const last = { ...line, triggers: ['sweep'], digest: 'sha256:1', images: [...images, cleared] };
@@ -100,8 +100,14 @@ describe('what is not compared', () => {
 
   test.each([
     ['the registry', 'in (registry)', `in ${aws.registry}`, `in ${azure.registry}`],
-    ['moments of the run', 'at (a moment of the run)', 'at 2026-03-02T09:00:00.000Z', 'at 2026-03-02T10:59:00.001Z'],
-    ['the word for no severity', '(severity "(not known)")', '(severity "UNTRIAGED")', '(severity "Unknown")'],
+    ['times of the run', 'at (a moment of the run)', 'at 2026-03-02T09:00:00.000Z', 'at 2026-03-02T10:59:00.001Z'],
+    ['the label of an unknown severity', '(severity "(not known)")', '(severity "UNTRIAGED")', '(severity "Unknown")'],
+    [
+      'the effect of a closing',
+      'closed. (the effect of a closing)',
+      'closed. Pulls are blocked for everyone except exempt principals.',
+      'closed. Pulls are blocked for everyone.',
+    ],
     ['and nothing else', 'UNTRIAGED until 2026-03-02T11:00:00.001Z', undefined, undefined],
   ])('of a text: %s', (_what, wanted, ofAws = wanted, ofAzure = wanted) => {
     expect(neutralMail({ subject: '', text: ofAws }, aws).text).toBe(wanted);

@@ -1,16 +1,15 @@
-// A row of the parity table: what happens, stage by stage, in a repository of its own, and what every cloud makes of
-// it.
+// A row of the parity table: what happens to a repository, stage by stage, and the outcome on every cloud.
 import type { Vulnerability, World } from './world.ts';
 
-/** Where a row happens on one cloud. What is done is handed over at once. */
+/** The repository of a row on one cloud. Each action is delivered at once. */
 export interface Site {
   readonly repository: string;
   readonly world: World;
-  /** Pushes an image, and answers its digest; the tag decides its content, which is the same on every cloud. */
+  /** Pushes an image and returns its digest. The tag determines the content, which is the same on every cloud. */
   push(tag: string, options?: { readonly untagged?: boolean; readonly content?: string }): Promise<string>;
   pushIndex(tag: string | undefined, ...children: readonly string[]): Promise<string>;
   report(digest: string, ...vulnerabilities: readonly Vulnerability[]): Promise<void>;
-  /** Any other thing that happens to the repository. */
+  /** Any other action on the repository. */
   happen(what: (world: World, repository: string) => Promise<void>): Promise<void>;
 }
 
@@ -19,26 +18,23 @@ export type Act = (site: Site) => Promise<void>;
 
 export interface Row {
   readonly name: string;
-  /** Default: one of its own. */
+  /** Default: a repository for this row only. */
   readonly repository?: string;
-  /** One for each stage. */
+  /** One act for each stage. */
   readonly acts: readonly Act[];
-  /**
-   * One for each stage: the verdict and state of the gate after the tick, and the notices meanwhile, as `inShort` says
-   * it.
-   */
+  /** For each stage, the verdict and state of the gate after the tick, and its notices, as `inShort` returns them. */
   readonly wanted: readonly string[];
   /**
-   * Of a row with several images: what can be pulled after each stage where each image is a gate of its own, by tag.
-   * Default: as everywhere else.
+   * For a row with several images: which tags can be pulled after each stage if each image is a gate. Default: the same
+   * as with a repository gate.
    */
   readonly images?: readonly Readonly<Record<string, 'pulled' | 'refused'>>[];
 }
 
-/** Rows that share a stack: its config at each stage; the last one stays. */
+/** Rows that share a stack, with its config at each stage. The last config also applies to later stages. */
 export interface Group {
   readonly name: string;
-  /** Keys of the config, without their namespace and what the clouds themselves need. */
+  /** Keys of the config, without their namespace and without the keys that the clouds require. */
   readonly configs: readonly Readonly<Record<string, unknown>>[];
   readonly rows: readonly Row[];
 }
@@ -58,12 +54,12 @@ export function found(...vulnerabilities: readonly Vulnerability[]): Act {
   };
 }
 
-/** A row of one stage. */
+/** A row with one stage. */
 export function verdict(name: string, vulnerabilities: readonly Vulnerability[], wanted: string): Row {
   return { name, acts: [found(...vulnerabilities)], wanted: [wanted] };
 }
 
-/** Takes a row's place on one cloud. */
+/** Creates the site of a row on one cloud. */
 export function siteOf(world: World, repository: string): Site {
   return {
     repository,

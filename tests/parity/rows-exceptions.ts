@@ -1,4 +1,4 @@
-// Rows about exceptions: what they match, for how long, and which of several counts.
+// Rows about exceptions: what they match, for how long, and which of several applies.
 import { START } from '../../local/clock.ts';
 import { imageOf } from '../../local/manifest.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
@@ -18,8 +18,7 @@ interface Excepted {
 let rows = 0;
 
 /**
- * A row whose vulnerability has an id of its own, so that its exceptions are about nothing else. They get that id
- * unless they have one.
+ * A row whose vulnerability has a unique id, so that its exceptions match nothing else. They get that id by default.
  */
 function excepted(
   name: string,
@@ -51,7 +50,7 @@ function excepted(
   };
 }
 
-/** So many hours after the rows begin; their first tick comes after two. */
+/** This many hours after the rows begin. Their first tick is after two hours. */
 function hoursLater(hours: number): string {
   return new Date(START.getTime() + hours * HOUR_MILLISECONDS).toISOString().replace('.000', '');
 }
@@ -66,7 +65,7 @@ const MATCHES: readonly Excepted[] = [
   excepted('by alias', [{ of: 'GHSA-alias-N' }], EXEMPTED),
   excepted('by alias in upper case', [{ of: 'GHSA-ALIAS-N' }], EXEMPTED),
   excepted('by its repository', [{ repository: 'OWN' }], EXEMPTED),
-  excepted('by a glob over its repository', [{ repository: 'team/*' }], EXEMPTED),
+  excepted('by a glob for its repository', [{ repository: 'team/*' }], EXEMPTED),
   excepted('by another repository', [{ repository: 'other/*' }], CLOSED),
   excepted('by its digest', [{ digest: 'OWN' }], EXEMPTED),
   excepted('by another digest', [{ digest: OTHER_DIGEST }], CLOSED),
@@ -78,21 +77,21 @@ const MATCHES: readonly Excepted[] = [
     EXEMPTED,
   ),
   excepted('by all but the package', [{ repository: 'team/*', digest: 'OWN', package: 'libssl' }], CLOSED),
-  excepted('expired: inert, and every decision names it', [{ expires: '2026-03-01' }], CLOSED),
-  excepted('it ends while the finding is there', [{ expires: hoursLater(3) }], [EXEMPTED, CLOSED], {}, [NOTHING]),
+  excepted('expired: no effect, and every decision names it', [{ expires: '2026-03-01' }], CLOSED),
+  excepted('it ends while the finding is reported', [{ expires: hoursLater(3) }], [EXEMPTED, CLOSED], {}, [NOTHING]),
   excepted('until fixed, and there is no fix', [{ untilFixed: true }], EXEMPTED, { fix: 'none' }),
-  excepted('until fixed, and a fix is not known', [{ untilFixed: true }], EXEMPTED, { fix: 'unknown' }),
+  excepted('until fixed, and it is unknown whether a fix exists', [{ untilFixed: true }], EXEMPTED, { fix: 'unknown' }),
   excepted('until fixed, and there is a fix', [{ untilFixed: true }], CLOSED),
   excepted('a known exploit', [{}], EXEMPTED, { exploited: true }),
-  excepted('of what is undetermined', [{}], EXEMPTED, { severity: 'unknown' }),
-  excepted('of what is suppressed at the provider', [{}], EXEMPTED, { suppressed: true }),
-  excepted('of what is below the threshold', [{}], 'nothing to say', { severity: 'low' }),
+  excepted('for an undetermined finding', [{}], EXEMPTED, { severity: 'unknown' }),
+  excepted('for a suppressed finding', [{}], EXEMPTED, { suppressed: true }),
+  excepted('for a finding below the threshold', [{}], 'nothing to say', { severity: 'low' }),
   excepted('two, one expired', [{ expires: '2026-03-01', reason: 'expired' }, { reason: 'live' }], EXEMPTED),
-  excepted('two live ones: the one that lasts longest counts', [{ expires: '2026-06-30' }, {}], EXEMPTED),
+  excepted('two unexpired ones: the one that lasts longer applies', [{ expires: '2026-06-30' }, {}], EXEMPTED),
   excepted('one by alias that lasts longer', [{ expires: '2026-06-30' }, { of: 'GHSA-alias-N' }], EXEMPTED),
 ];
 
-/** Until fixed, and a fix appears: the finding is reported anew. */
+/** Until fixed, and a fix appears: the finding is reported again. */
 const FIX_APPEARS = excepted(
   'until fixed, and then a fix appears',
   [{ untilFixed: true }],
@@ -135,13 +134,13 @@ export const EXCEPTIONS: readonly Group[] = [
     ],
     rows: [
       {
-        name: 'an exception is added: opens; it is taken away, and the threshold is higher; then it is not',
+        name: 'an exception is added: opens; it is removed and the threshold is raised; the threshold is lowered: closes',
         repository: 'team/added',
         acts: [found(HIGH), NOTHING, NOTHING, NOTHING],
         wanted: [CLOSED, 'nothing to say, notified "opened"', 'nothing to say', CLOSED],
       },
       {
-        name: 'an exception is added for a finding that has gone: opens, on the recorded finding',
+        name: 'an exception is added for a finding that disappeared: opens, based on the recorded finding',
         repository: 'team/forgotten',
         acts: [
           async (site) => {
@@ -154,7 +153,7 @@ export const EXCEPTIONS: readonly Group[] = [
         wanted: ['allow, closed, notified "closed"', 'nothing to say, notified "opened"'],
       },
       {
-        name: 'an exception is added beside a finding of no severity: releases nothing',
+        name: 'an exception is added, and another finding has no severity: stays closed',
         repository: 'team/undetermined',
         acts: [found(HIGH, UNKNOWN), NOTHING],
         wanted: [CLOSED, 'undetermined, closed'],

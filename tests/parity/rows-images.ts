@@ -1,5 +1,5 @@
-// Rows about images: which count, which hold a gate, and what opens it when they go. And about findings that go without
-// a word.
+// Rows about images: which are in scope, which are blockers, and what opens the gate. Also about findings that
+// disappear without an event.
 import type { Act, Row, Site } from './row.ts';
 import { CRITICAL, HIGH, MEDIUM, UNKNOWN } from './vulnerabilities.ts';
 import type { Vulnerability } from './world.ts';
@@ -9,7 +9,7 @@ const STAYS = 'block, closed';
 const OPEN = 'nothing to say';
 const OPENED = 'nothing to say, notified "opened"';
 
-/** A row that keeps what it has pushed, by name, for the stages that follow: on each cloud for itself. */
+/** A row that keeps the digests of pushed images by name for later stages, separately for each cloud. */
 function withImages(make: (digests: Map<string, string>) => readonly Act[], row: Omit<Row, 'acts'>): Row {
   const known = new WeakMap<Site['world'], readonly Act[]>();
   const actsOf = ({ world }: Site) => {
@@ -76,7 +76,7 @@ const TAGGED: readonly Row[] = [
     },
   ),
   withImages((all) => [inTurn(pushed(all, 'bad', CRITICAL), pushed(all, 'good', MEDIUM))], {
-    name: 'a good image beside a bad one',
+    name: 'a clean image and a violating one',
     wanted: [CLOSED],
     images: [{ bad: 'refused', good: 'pulled' }],
   }),
@@ -87,7 +87,7 @@ const TAGGED: readonly Row[] = [
       (site) => site.happen((world, repository) => world.tag(repository, 'latest', needed(all, 'latest'))),
     ],
     {
-      name: 'its tag goes to a clean image, and back: opens, and closes again',
+      name: 'its tag moves to a clean image and back: opens, and closes again',
       wanted: [CLOSED, OPENED, CLOSED],
       images: [{ latest: 'refused' }, { latest: 'pulled' }, { latest: 'refused' }],
     },
@@ -97,7 +97,7 @@ const TAGGED: readonly Row[] = [
       inTurn(untagged(all), reported(all, 'child', CRITICAL)),
       (site) => site.happen((world, repository) => world.tag(repository, 'v1', needed(all, 'child'))),
     ],
-    { name: 'an untagged image that nothing leads to: holds nothing, until it is tagged', wanted: [OPEN, CLOSED] },
+    { name: 'an untagged image: not a blocker until it is tagged', wanted: [OPEN, CLOSED] },
   ),
   withImages(
     (all) => [
@@ -109,7 +109,7 @@ const TAGGED: readonly Row[] = [
       (site) => site.happen((world, repository) => world.untag(repository, 'v1')),
     ],
     {
-      name: 'a child of a tagged index: closes; the tag is taken from the index: opens',
+      name: 'a child of a tagged index: closes; the index loses its tag: opens',
       wanted: [CLOSED, OPENED],
     },
   ),
@@ -143,7 +143,7 @@ const TAGGED: readonly Row[] = [
       ),
       deleted(all, 'v1'),
     ],
-    { name: 'signatures beside it hold nothing', wanted: [CLOSED, OPENED] },
+    { name: 'its signatures are no blockers', wanted: [CLOSED, OPENED] },
   ),
   withImages(
     (all) => [
@@ -160,7 +160,7 @@ const FINDINGS: readonly Row[] = [
       pushed(all, 'v1', CRITICAL),
       (site) => site.happen((world, repository) => world.forget(repository, needed(all, 'v1'))),
     ],
-    { name: 'the finding goes without proof: stays closed', wanted: [CLOSED, 'allow, closed'] },
+    { name: 'the finding disappears without proof: stays closed', wanted: [CLOSED, 'allow, closed'] },
   ),
   withImages(
     (all) => [
@@ -171,23 +171,23 @@ const FINDINGS: readonly Row[] = [
       ),
     ],
     {
-      name: 'the finding goes, and one of no severity comes: releases nothing',
+      name: 'the finding disappears and one without a severity appears: stays closed',
       wanted: [CLOSED, 'undetermined, closed'],
     },
   ),
   withImages((all) => [pushed(all, 'v1', CRITICAL), reported(all, 'v1', CRITICAL)], {
-    name: 'the finding is reported again: nothing new',
+    name: 'the finding is reported again: no change',
     wanted: [CLOSED, STAYS],
   }),
   withImages(
     (all) => [pushed(all, 'v1', HIGH), reported(all, 'v1', { ...HIGH, suppressed: true }), reported(all, 'v1', HIGH)],
     {
-      name: 'closed, then suppressed at the provider, then not: opens, and closes again',
+      name: 'closed, then suppressed, then not: opens, and closes again',
       wanted: [CLOSED, 'allow, open, notified "opened"', CLOSED],
     },
   ),
   withImages((all) => [pushed(all, 'v1', { ...HIGH, suppressed: true }), reported(all, 'v1', HIGH)], {
-    name: 'suppressed at the provider, then active: closes',
+    name: 'suppressed, then active: closes',
     wanted: ['allow, open', CLOSED],
   }),
   withImages(
@@ -218,7 +218,7 @@ export const UNTAGGED_ROWS: readonly Row[] = [
       async (site) => void (await site.push('latest', { content: `${site.repository}: fixed` })),
     ],
     {
-      name: 'its tag goes to a clean image: stays closed',
+      name: 'its tag moves to a clean image: stays closed',
       wanted: [CLOSED, STAYS],
       images: [{ latest: 'refused' }, { latest: 'pulled' }],
     },

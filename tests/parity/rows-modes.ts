@@ -1,4 +1,4 @@
-// Rows about what keeps a gate from closing: audit, a pause, and the brake.
+// Rows about what keeps a gate from closing: audit mode, a pause, and the brake.
 import { found, type Group, NOTHING } from './row.ts';
 import { CRITICAL } from './vulnerabilities.ts';
 
@@ -10,17 +10,17 @@ export const MODES: readonly Group[] = [
     configs: [{}, { mode: 'audit' }, {}],
     rows: [
       {
-        name: 'closed before: opens in audit mode, and closes after it',
+        name: 'closed before: opens in audit mode, and closes afterwards',
         acts: [found(CRITICAL), NOTHING, NOTHING],
         wanted: [CLOSED, 'block, waiting: audit, notified "opened"', CLOSED],
       },
       {
-        name: 'found in audit mode: closes after it',
+        name: 'found in audit mode: closes afterwards',
         acts: [NOTHING, found(CRITICAL), NOTHING],
         wanted: ['nothing to say', 'block, waiting: audit, notified "NOT closed"', CLOSED],
       },
       {
-        name: 'closed before: opens in the pause, and closes after it',
+        name: 'closed before: opens in the pause, and closes afterwards',
         acts: [
           NOTHING,
           NOTHING,
@@ -36,15 +36,19 @@ export const MODES: readonly Group[] = [
     name: 'maxClosesPerHour: 1',
     configs: [{ maxClosesPerHour: 1 }],
     rows: [
-      { name: 'the first closes', acts: [found(CRITICAL)], wanted: [CLOSED] },
+      { name: 'the first gate closes', acts: [found(CRITICAL)], wanted: [CLOSED] },
       {
-        name: 'the second waits, and has its turn in the next hour',
+        name: 'the second gate waits, and closes in the next hour',
         acts: [found(CRITICAL)],
         wanted: ['block, closed, notified "NOT closed", notified "closed"'],
       },
-      { name: 'a known exploit is not braked', acts: [found({ ...CRITICAL, exploited: true })], wanted: [CLOSED] },
       {
-        name: 'one that waits, and whose image is deleted meanwhile, is cleared',
+        name: 'a known exploit closes without the brake',
+        acts: [found({ ...CRITICAL, exploited: true })],
+        wanted: [CLOSED],
+      },
+      {
+        name: 'a waiting gate is cleared if its image is deleted',
         acts: [
           async (site) => {
             const digest = await site.push('v1');

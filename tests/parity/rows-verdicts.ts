@@ -1,11 +1,11 @@
-// Rows about what violates: thresholds, fixes, unknown severities, exploits and grace.
+// Rows about violations: thresholds, fixes, unknown severities, exploits and grace periods.
 import { found, type Group, NOTHING, verdict } from './row.ts';
 import { IMAGE_ROWS, UNTAGGED_ROWS } from './rows-images.ts';
 import { CRITICAL, daysAgo, HIGH, LOW, MEDIUM, UNKNOWN } from './vulnerabilities.ts';
 
 const CLOSED = 'block, closed, notified "closed"';
 const EXEMPTED = 'allow, open';
-/** Plainly allowed. */
+/** The outcome of a plainly allowed image. */
 const OPEN = 'nothing to say';
 const UNDETERMINED = 'undetermined, open';
 
@@ -13,7 +13,7 @@ const inPackage = (name: string) => ({ package: { name, version: '1.2' } });
 
 export const VERDICTS: readonly Group[] = [
   {
-    name: 'severityThreshold: high, and no more',
+    name: 'severityThreshold: high',
     configs: [{}],
     rows: [
       ...IMAGE_ROWS,
@@ -21,22 +21,22 @@ export const VERDICTS: readonly Group[] = [
       verdict('a critical finding with a fix', [CRITICAL], CLOSED),
       verdict('severity equals the threshold', [HIGH], CLOSED),
       verdict('severity below the threshold', [MEDIUM], OPEN),
-      verdict('several that violate, and one that does not', [HIGH, MEDIUM, CRITICAL], CLOSED),
-      verdict('no fix, no threshold of its own', [{ ...HIGH, fix: 'none' }], CLOSED),
-      verdict('whether there is a fix is not known', [{ ...HIGH, fix: 'unknown' }], CLOSED),
+      verdict('several findings that violate, and one that does not', [HIGH, MEDIUM, CRITICAL], CLOSED),
+      verdict('no fix, and `unfixable` not set', [{ ...HIGH, fix: 'none' }], CLOSED),
+      verdict('unknown whether a fix exists', [{ ...HIGH, fix: 'unknown' }], CLOSED),
       verdict('severity not known, base score 9.8', [{ ...UNKNOWN, score: 9.8 }], CLOSED),
       verdict('severity not known, a score below the threshold', [{ ...UNKNOWN, score: 6.9 }], OPEN),
       verdict('severity not known, no score', [UNKNOWN], UNDETERMINED),
-      verdict('severity not known, no score, beside one that violates', [UNKNOWN, HIGH], CLOSED),
-      verdict('a severity word never seen', [{ ...HIGH, severity: 'CATASTROPHIC' }], UNDETERMINED),
+      verdict('severity not known, no score, together with one that violates', [UNKNOWN, HIGH], CLOSED),
+      verdict('a severity label that is not on the scale', [{ ...HIGH, severity: 'CATASTROPHIC' }], UNDETERMINED),
       verdict(
-        'a severity word never seen, base score 9.1',
+        'a severity label that is not on the scale, base score 9.1',
         [{ ...HIGH, severity: 'CATASTROPHIC', score: 9.1 }],
         CLOSED,
       ),
       verdict('a known exploit below the threshold, exploited: never', [{ ...MEDIUM, exploited: true }], OPEN),
-      verdict('suppressed at the provider', [{ ...HIGH, suppressed: true }], EXEMPTED),
-      verdict('suppressed, and below the threshold anyway', [{ ...LOW, suppressed: true }], OPEN),
+      verdict('suppressed', [{ ...HIGH, suppressed: true }], EXEMPTED),
+      verdict('suppressed and below the threshold', [{ ...LOW, suppressed: true }], OPEN),
       verdict('suppressed, severity not known, no score', [{ ...UNKNOWN, suppressed: true }], EXEMPTED),
       verdict(
         'suppressed in one package, active in another',
@@ -64,12 +64,12 @@ export const VERDICTS: readonly Group[] = [
     rows: [
       verdict('with a fix, below the threshold', [HIGH], OPEN),
       verdict('with a fix, at the threshold', [CRITICAL], CLOSED),
-      verdict('without a fix, by a threshold of its own', [{ ...HIGH, fix: 'none' }], CLOSED),
-      verdict('without a fix, at its threshold', [{ ...MEDIUM, fix: 'none' }], CLOSED),
-      verdict('without a fix, below its threshold', [{ ...LOW, fix: 'none' }], OPEN),
+      verdict('without a fix, above the threshold `unfixable`', [{ ...HIGH, fix: 'none' }], CLOSED),
+      verdict('without a fix, at the threshold `unfixable`', [{ ...MEDIUM, fix: 'none' }], CLOSED),
+      verdict('without a fix, below the threshold `unfixable`', [{ ...LOW, fix: 'none' }], OPEN),
       verdict('severity not known, a low score', [{ ...UNKNOWN, score: 1 }], CLOSED),
       verdict('severity not known, no score', [UNKNOWN], CLOSED),
-      verdict('a severity word never seen', [{ ...LOW, severity: 'CATASTROPHIC' }], CLOSED),
+      verdict('a severity label that is not on the scale', [{ ...LOW, severity: 'CATASTROPHIC' }], CLOSED),
     ],
   },
   {
@@ -79,11 +79,11 @@ export const VERDICTS: readonly Group[] = [
     ],
     rows: [
       ...UNTAGGED_ROWS,
-      verdict('with a fix, the mildest that counts', [LOW], CLOSED),
-      verdict('without a fix, below its threshold', [{ ...HIGH, fix: 'none' }], OPEN),
-      verdict('without a fix, at its threshold', [{ ...CRITICAL, fix: 'none' }], CLOSED),
+      verdict('with a fix, the lowest severity that violates', [LOW], CLOSED),
+      verdict('without a fix, below the threshold `unfixable`', [{ ...HIGH, fix: 'none' }], OPEN),
+      verdict('without a fix, at the threshold `unfixable`', [{ ...CRITICAL, fix: 'none' }], CLOSED),
       verdict('severity not known, a high score', [{ ...UNKNOWN, score: 9.8 }], EXEMPTED),
-      verdict('a severity word never seen', [{ ...HIGH, severity: 'CATASTROPHIC' }], EXEMPTED),
+      verdict('a severity label that is not on the scale', [{ ...HIGH, severity: 'CATASTROPHIC' }], EXEMPTED),
       verdict(
         'a fix for one of two packages, told apart: each by its own threshold',
         [HIGH, { ...HIGH, ...inPackage('zlib'), fix: 'none' }],
@@ -96,19 +96,23 @@ export const VERDICTS: readonly Group[] = [
     configs: [{ policy: { unfixable: 'never', exploited: 'medium', graceDays: { high: 7 } } }],
     rows: [
       verdict('without a fix', [{ ...CRITICAL, fix: 'none' }], OPEN),
-      verdict('a known exploit at its severity', [{ ...MEDIUM, exploited: true }], CLOSED),
-      verdict('a known exploit below its severity', [{ ...LOW, exploited: true }], OPEN),
+      verdict('a known exploit at the threshold `exploited`', [{ ...MEDIUM, exploited: true }], CLOSED),
+      verdict('a known exploit below the threshold `exploited`', [{ ...LOW, exploited: true }], OPEN),
       verdict('a known exploit without a fix', [{ ...CRITICAL, exploited: true, fix: 'none' }], CLOSED),
-      verdict('a known exploit of a derived severity', [{ ...UNKNOWN, exploited: true, score: 5 }], CLOSED),
-      verdict('a known exploit of no severity', [{ ...UNKNOWN, exploited: true }], UNDETERMINED),
+      verdict('a known exploit with a derived severity', [{ ...UNKNOWN, exploited: true, score: 5 }], CLOSED),
+      verdict('a known exploit without a severity', [{ ...UNKNOWN, exploited: true }], UNDETERMINED),
       verdict('disclosed 3 days ago, 7 days of grace', [{ ...HIGH, disclosedAt: daysAgo(3) }], EXEMPTED),
       verdict('disclosed 8 days ago, 7 days of grace', [{ ...HIGH, disclosedAt: daysAgo(8) }], CLOSED),
-      verdict('no date, no grace', [HIGH], CLOSED),
-      verdict('no days for this severity, no grace', [{ ...CRITICAL, disclosedAt: daysAgo(1) }], CLOSED),
-      verdict('a known exploit in grace', [{ ...HIGH, disclosedAt: daysAgo(3), exploited: true }], CLOSED),
-      verdict('the grace of a derived severity', [{ ...UNKNOWN, score: 7.5, disclosedAt: daysAgo(3) }], EXEMPTED),
+      verdict('no disclosure date', [HIGH], CLOSED),
+      verdict('no grace days for this severity', [{ ...CRITICAL, disclosedAt: daysAgo(1) }], CLOSED),
+      verdict('a known exploit in its grace period', [{ ...HIGH, disclosedAt: daysAgo(3), exploited: true }], CLOSED),
+      verdict(
+        'the grace period of a derived severity',
+        [{ ...UNKNOWN, score: 7.5, disclosedAt: daysAgo(3) }],
+        EXEMPTED,
+      ),
       {
-        name: 'the grace ends, and nothing else happens',
+        name: 'the grace period ends, and nothing else happens',
         acts: [found({ ...HIGH, disclosedAt: new Date(daysAgo(7).getTime() + 3 * 3_600_000) }), NOTHING],
         wanted: [EXEMPTED, CLOSED],
       },

@@ -1,4 +1,4 @@
-// Takes the rows of a group through the clouds, each with the group's stack deployed.
+// Runs the rows of a group on the clouds, each with the group's stack deployed.
 import { type Graph, graphOf } from '../../local/graph.ts';
 import { startAwsWorld } from './aws-world.ts';
 import { REGISTRY, startAzureWorld } from './azure-world.ts';
@@ -6,12 +6,12 @@ import { hasSomethingToSay, neutralLine, neutralMail, type Outcome, standing } f
 import { type Group, type Row, repositoryOf, type Site, siteOf } from './row.ts';
 import { type Line, TICK_HOURS, type World } from './world.ts';
 
-/** What came of a row: an outcome for each stage, on each cloud. */
+/** The outcomes of a row: one for each stage on each cloud. */
 export type Outcomes = Readonly<Record<World['name'], readonly Outcome[]>>;
 
 export interface Ran {
   readonly outcomes: ReadonlyMap<Row, Outcomes>;
-  /** By cloud: what no row asked for. */
+  /** Unexpected failures, by cloud. */
   readonly troubles: Readonly<Record<World['name'], readonly string[]>>;
 }
 
@@ -28,7 +28,7 @@ function graphsFor(config: Readonly<Record<string, unknown>>): Promise<Graphs> {
   return made;
 }
 
-/** The graphs of a config: of both clouds with images as gates, and of Azure with repositories as gates. */
+/** The graphs of a config: one for both clouds with image gates on Azure, and one for Azure with repository gates. */
 async function graphsOf(config: Readonly<Record<string, unknown>>): Promise<Graphs> {
   const keys = (clouds: readonly string[], azure: object) => {
     const all = {
@@ -47,7 +47,7 @@ async function graphsOf(config: Readonly<Record<string, unknown>>): Promise<Grap
   return { AWS: both, 'Azure, repositories': repositories, 'Azure, images': both };
 }
 
-/** Runs a group, on one cloud after the other. */
+/** Runs a group on one cloud after the other. */
 export async function run(group: Group): Promise<Ran> {
   const deployed = await Promise.all(group.configs.map(graphsFor));
   const [first] = deployed;
@@ -58,8 +58,7 @@ export async function run(group: Group): Promise<Ran> {
     startAzureWorld('Azure, images', first['Azure, images']),
   ]);
   try {
-    // One after the other: while one cloud computes for long in this process, as a query's first check does, the calls
-    // to another would time out.
+    // Not concurrently: while one cloud computes for a long time in this process, calls to another would time out.
     const ran: (readonly (readonly Outcome[])[])[] = [];
     for (const world of started) ran.push(await runOn(world, group, deployed));
     const outcomes = new Map(
@@ -75,7 +74,7 @@ export async function run(group: Group): Promise<Ran> {
   }
 }
 
-/** The outcomes of the rows on one cloud, in their order. */
+/** The outcomes of the rows on one cloud, in order. */
 async function runOn(
   world: World,
   group: Group,
@@ -99,7 +98,7 @@ async function runOn(
 function placeOf(world: World, row: Row, repository: string) {
   const outcomes: Outcome[] = [];
   const tags = new Set<string>();
-  /** Of an index. */
+  /** The children of each index, by tag and digest. */
   const children = new Map<string, readonly string[]>();
   const site = siteOf(world, repository);
   const watched: Site = {
@@ -115,7 +114,7 @@ function placeOf(world: World, row: Row, repository: string) {
       return digest;
     },
   };
-  /** As a deployment pulls: of an index, what it leads to. */
+  /** Pulls like a deployment: an index together with its children. */
   const pull = async (reference: string): ReturnType<World['pull']> => {
     const pulled = await world.pull(repository, reference);
     for (const child of pulled === 'pulled' ? (children.get(reference) ?? []) : []) {

@@ -1,4 +1,4 @@
-// The vulnerabilities of the parity table, in neutral words.
+// The vulnerabilities of the parity table, in neutral types.
 import { START } from '../../local/clock.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Vulnerability } from './world.ts';
@@ -16,7 +16,7 @@ export const MEDIUM = vulnerability('CVE-2026-1003', 'medium');
 export const LOW = vulnerability('CVE-2026-1004', 'low');
 export const UNKNOWN = vulnerability('CVE-2026-1005', 'unknown');
 
-/** The moment so many days before the rows begin. */
+/** The time this many days before the rows begin. */
 export function daysAgo(days: number): Date {
   return new Date(START.getTime() - days * DAY_HOURS * HOUR_MILLISECONDS);
 }

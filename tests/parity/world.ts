@@ -1,18 +1,17 @@
-// The neutral words of the parity tests: a vulnerability, and a cloud with one deployed stack, as a row of the table
-// moves it.
+// The neutral types of the parity tests: a vulnerability, and a cloud with one deployed stack, which the rows control.
 import type { Graph } from '../../local/graph.ts';
 import type { Severity } from '../../shared/policy/severity.ts';
 
-/** What the scanner knows of a vulnerability in a package. */
+/** A vulnerability in a package, as the scanner knows it. */
 export interface Vulnerability {
-  /** CVE-... Several with the same one are one advisory of several packages. */
+  /** The CVE. Vulnerabilities with the same id are one advisory for several packages. */
   readonly id: string;
-  /** Of the scale, `unknown` where the scanner says that it does not know, or a word that is new. */
+  /** A severity of the scale, `unknown` if the scanner reports it as unknown, or a new label. */
   readonly severity: Severity | 'unknown' | (string & {});
-  /** The base score of CVSS 3.1. */
+  /** The CVSS 3.1 base score. */
   readonly score?: number;
   readonly package: { readonly name: string; readonly version: string };
-  /** The version with the fix, that there is none, or that it is not known. */
+  /** The version with the fix, `none`, or `unknown`. */
   readonly fix: { readonly version: string } | 'none' | 'unknown';
   readonly exploited?: boolean;
   readonly disclosedAt?: Date;
@@ -30,13 +29,10 @@ export interface Mail {
   readonly text: string;
 }
 
-/**
- * A cloud with a stack: the deployed bundle, and what happens around it. Whatever is done here is handed over by
- * `runUntilIdle` or `tick` only.
- */
+/** A cloud with a stack: the deployed bundle and its environment. Only `runUntilIdle` and `tick` deliver events. */
 export interface World {
   readonly name: 'AWS' | 'Azure, repositories' | 'Azure, images';
-  /** The registry's id, as log lines and mails name it. */
+  /** The registry's id in log lines and mails. */
   readonly registry: string;
   push(repository: string, options: { readonly tag?: string; readonly content: string }): Promise<string>;
   pushIndex(
@@ -48,38 +44,38 @@ export interface World {
   untag(repository: string, tag: string): Promise<void>;
   deleteImage(repository: string, digest: string): Promise<void>;
   deleteRepository(repository: string): Promise<void>;
-  /** The scanner reports what it knows of an image, or knows better than before. */
+  /** The scanner reports an image, or updates its report. */
   report(repository: string, digest: string, vulnerabilities: readonly Vulnerability[]): Promise<void>;
-  /** The scanner has no word of the image any more, and nothing proves that the danger is gone. */
+  /** The scanner stops reporting the image, without proof that it is clean. */
   forget(repository: string, digest: string): Promise<void>;
-  /** The lock is removed from outside, whatever it is there. */
+  /** Removes the lock from outside. */
   removeLock(repository: string): Promise<void>;
-  /** `pullgate pause` begins it, `pullgate resume` ends it. */
+  /** Starts a pause (`pullgate pause`) or ends it (`pullgate resume`). */
   setPause(paused: boolean): Promise<void>;
-  /** `pulumi up` with the graph of another config. */
+  /** Deploys the graph of another config (`pulumi up`). */
   deploy(graph: Graph): Promise<void>;
-  /** Hands over what is on its way, without waiting for what is retried later. */
+  /** Delivers pending events, without waiting for later retries. */
   runUntilIdle(): Promise<void>;
-  /** Two hours after the last one: everything is observed, and what waits gets its turn. */
+  /** Runs the tick two hours after the last one: everything is observed, and the brake admits waiting gates. */
   tick(): Promise<void>;
-  /** What is not there is refused too: ECR refuses before it checks whether there is such an image. */
+  /** Pulls an image. A missing image is refused too, because ECR refuses before it checks whether the image exists. */
   pull(repository: string, reference: string): Promise<'pulled' | 'refused'>;
   /** The function's decisions so far, in order. */
   decisions(): readonly Line[];
   mails(): readonly Mail[];
   readonly startedAt: Date;
   now(): Date;
-  /** What went wrong in the cloud itself, or was put aside: nothing, in a sound row. */
+  /** Failures in the cloud, and dead-lettered messages. There must be none. */
   troubles(): readonly string[];
   stop(): Promise<void>;
 }
 
-/** How far apart two ticks are: more than `sweepHours`, and than the brake's hour. */
+/** The hours between two ticks: more than `sweepHours` and than the brake's hour. */
 export const TICK_HOURS = 2;
-/** The clocks stand still, and a scanner says nothing twice at the same moment. */
+/** How far the stopped clock moves between reports, because a scanner never reports twice at the same time. */
 export const SECOND_MILLISECONDS = 1_000;
 
-/** Groups items by a key, in the order in which the keys come. */
+/** Groups items by a key, in the order of the first item with each key. */
 export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
   return [...Map.groupBy(items, keyOf).values()];
 }

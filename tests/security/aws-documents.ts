@@ -1,10 +1,10 @@
-// The policy documents of a resource graph: all of them, wherever they are, and what each one grants.
+// The policy documents of a resource graph, wherever they are, and the permissions that they grant.
 import ts from 'typescript';
 import type { PolicyDocument } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
 import type { Need } from './aws-calls.ts';
 
-/** One statement, as far as the tests look at it. */
+/** The parts of a statement that the tests read. */
 export interface Statement {
   readonly Sid?: string;
   readonly Effect: string;
@@ -13,14 +13,14 @@ export interface Statement {
   readonly Resource?: string | readonly string[];
 }
 
-/** A statement of a resource of the graph. */
+/** A statement of a resource in the graph. */
 export interface Found {
   /** `aws:sqs/queuePolicy:QueuePolicy` */
   readonly type: string;
   readonly statement: Statement;
 }
 
-/** Every statement of every document of the graph: any input, at any depth, that is a document or the text of one. */
+/** Every statement of every policy document in the graph: any input at any depth that is a document or its text. */
 export function statementsOf({ resources }: Graph): readonly Found[] {
   return resources.flatMap(({ type, inputs }) => statementsIn(inputs).map((statement) => ({ type, statement })));
 }
@@ -32,34 +32,37 @@ function statementsIn(value: unknown): readonly Statement[] {
   return Object.values(value).flatMap(statementsIn);
 }
 
-/** What a role's documents allow, an action and a resource at a time. */
+/** The grants in a role's documents, one per action and resource. */
 export function grantsOf(documents: readonly PolicyDocument[]): readonly Need[] {
   const statements = documents.flatMap(({ Statement }) => [Statement].flat() as Statement[]);
   return statements.flatMap(({ Effect, Action, Resource }) => {
     if (Effect !== 'Allow' || Action === undefined || Resource === undefined)
       throw new Error(
-        `a role's statement has to name what it allows, and on what; it is ${JSON.stringify({ Effect, Action, Resource })}`,
+        `a role's statement needs Effect, Action and Resource; got ${JSON.stringify({ Effect, Action, Resource })}`,
       );
     return [Action].flat().flatMap((action) => [Resource].flat().map((resource) => ({ action, resource })));
   });
 }
 
-/** Does one of the needs use this grant? An action with a wildcard is used by none: it grants what nobody asked for. */
+/**
+ * Whether a need uses this grant. A grant with an action wildcard counts as unused, because it grants more than is
+ * needed.
+ */
 export function isUsedBy({ action, resource }: Need, needs: readonly Need[]): boolean {
   const pattern = new RegExp(`^${resource.split('*').map(RegExp.escape).join('.*')}$`);
   return needs.some((need) => need.action === action && (need.resource === resource || pattern.test(need.resource)));
 }
 
-/** A resource of a statement, as the source writes it. */
+/** A resource of a statement in the source. */
 export interface Written {
   readonly sid: string;
   /** The expression's text. */
   readonly resource: string;
-  /** Is there a comment directly before the resource or before the whole statement? */
+  /** Whether a comment directly precedes the resource or the whole statement. */
   readonly isExplained: boolean;
 }
 
-/** The statements in a source: calls `allow(sid, actions, resource)`, and objects that have a Sid and a Resource. */
+/** The statements in a source file: calls of `allow(sid, actions, resource)`, and objects with a Sid and a Resource. */
 export function resourcesInSource(source: string): readonly Written[] {
   const file = ts.createSourceFile('source.ts', source, ts.ScriptTarget.Latest, true);
   const found: Written[] = [];

@@ -1,5 +1,5 @@
-// Who asks for an image of a closed repository: the few who may, and everybody who is somebody else or looks like one
-// of them.
+// The principals that try to pull from a closed repository: the few exempt ones, unrelated ones, and ones that look
+// like an exempt one.
 import { ACCOUNT, type Asker, anonymous, OTHER_ACCOUNT, service, sessionOf } from './aws-simulator.ts';
 
 /** The role that the stack's config exempts. */
@@ -13,7 +13,7 @@ type Named = readonly [who: string, asker: Asker];
 const role = (path: string, account = ACCOUNT, partition = 'aws') => `arn:${partition}:iam::${account}:role/${path}`;
 const user = (path: string, account = ACCOUNT) => `arn:aws:iam::${account}:user/${path}`;
 
-/** Who may still pull, with pullgate's own role. */
+/** The principals that may still pull, including pullgate's own role. */
 export function exempt(ownRole: string): readonly Named[] {
   return [
     ['a session of Inspector’s service-linked role', sessionOf(`${SERVICE_ROLES}/${INSPECTOR}`)],
@@ -23,7 +23,7 @@ export function exempt(ownRole: string): readonly Named[] {
   ];
 }
 
-/** Principals that are plainly somebody else. */
+/** Unrelated principals. */
 export const OTHERS: readonly Named[] = [
   ['anonymous', anonymous],
   ['a service as itself: Lambda', service('lambda.amazonaws.com')],
@@ -53,15 +53,15 @@ export function impostors(ownRole: string): readonly Named[] {
     ['a role of the same name under a longer path', role('x/ci/publisher')],
     ['a role of the same name between two paths', role('ci/x/publisher')],
     ['a role below the exempt role’s name', role('ci/publisher/x')],
-    ['a role whose name goes on', role('ci/publisher2')],
-    ['a role whose name begins earlier', role('ci/a-publisher')],
-    ['a role whose name stops short', role('ci/publishe')],
-    ['a role in other capitals', role('ci/Publisher')],
-    ['a path in other capitals', role('CI/publisher')],
-    ['a principal that has a wildcard for a name', role('ci/*')],
-    ['a principal that has wildcards for characters', role('ci/????????e')],
-    ['a role that is named like Inspector’s, without its path', role(INSPECTOR.split('/')[1] ?? '')],
-    ['a role under a path like Inspector’s', role(`x/aws-service-role/${INSPECTOR}`)],
+    ['a role with a longer name', role('ci/publisher2')],
+    ['a role with a prefix before the name', role('ci/a-publisher')],
+    ['a role with a shorter name', role('ci/publishe')],
+    ['a role in another case', role('ci/Publisher')],
+    ['a path in another case', role('CI/publisher')],
+    ['a principal with a wildcard as its name', role('ci/*')],
+    ['a principal with wildcards in its name', role('ci/????????e')],
+    ['a role with the name of Inspector’s, without its path', role(INSPECTOR.split('/')[1] ?? '')],
+    ['a role under a path similar to Inspector’s', role(`x/aws-service-role/${INSPECTOR}`)],
     ['another account’s Inspector', role(`aws-service-role/${INSPECTOR}`, OTHER_ACCOUNT)],
     ['another account’s pull-through cache', role(`aws-service-role/${PULL_THROUGH}`, OTHER_ACCOUNT)],
     [
@@ -74,17 +74,17 @@ export function impostors(ownRole: string): readonly Named[] {
   const publisherSession = `arn:aws:sts::${ACCOUNT}:assumed-role/publisher/session`;
   return [
     ...roles.map(([who, arn]): Named => [who, sessionOf(arn)]),
-    ['a session that is named like the exempt role', sessionOf(role('production'), 'publisher')],
+    ['a session with the name of the exempt role', sessionOf(role('production'), 'publisher')],
+    ['a session with the name of Inspector’s role', sessionOf(role('production'), 'AWSServiceRoleForAmazonInspector2')],
+    ['a user with the exempt role’s path and name', { arn: user('ci/publisher') }],
+    ['a federated user with the exempt role’s name', { arn: `arn:aws:sts::${ACCOUNT}:federated-user/publisher` }],
     [
-      'a session that is named like Inspector’s role',
-      sessionOf(role('production'), 'AWSServiceRoleForAmazonInspector2'),
-    ],
-    ['a user of the exempt role’s path and name', { arn: user('ci/publisher') }],
-    ['a federated user of the exempt role’s name', { arn: `arn:aws:sts::${ACCOUNT}:federated-user/publisher` }],
-    [
-      'a session whose ARN, not its role’s, is in the request',
+      'a session whose request contains its own ARN instead of its role’s',
       { arn: publisherSession, context: { 'aws:PrincipalArn': publisherSession } },
     ],
-    ['a session of the exempt role whose request does not say so', { arn: publisherSession, context: {} }],
+    [
+      'a session of the exempt role whose request does not contain the role’s ARN',
+      { arn: publisherSession, context: {} },
+    ],
   ];
 }

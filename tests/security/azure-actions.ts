@@ -1,4 +1,4 @@
-// Takes one action out of a role that is the own of a stack.
+// Removes one action from a custom role of a stack.
 import { isDeepStrictEqual } from 'node:util';
 import type { Graph } from '../../local/graph.ts';
 
@@ -9,7 +9,7 @@ interface Permission {
   readonly dataActions: readonly string[];
 }
 
-/** The graph with one action, or data action, less in a role definition. */
+/** The graph without one action or data action of a role definition. */
 export function withoutAction(definition: string, action: string): (graph: Graph) => Graph {
   const others = (actions: readonly string[]) => actions.filter((one) => one !== action);
   return (graph) => ({

@@ -1,5 +1,4 @@
-// What a stranger can do with a leaked address of the Logic App, with a message on the queue, or with a row of the
-// workspace that is not true.
+// The limits of an attacker with a leaked Logic App address, access to the queue, or false rows in the workspace.
 import { expect, test } from 'vitest';
 import { all, list } from '../../local/azure/resources-fields.ts';
 import type { Json, Row } from '../../local/azure/tables.ts';
@@ -8,16 +7,16 @@ import { DAY, type Image, MINUTE, REGISTRY, registryId, type Stage, stage, type 
 
 const SECOND = registryId('acmeimages2');
 const FOREIGN = registryId('foreignimages');
-/** Registries of the same name elsewhere: names are unique within the scope of a domain name label only. */
+/** Registries with the same name elsewhere: names are unique only within a domain name label scope. */
 const NEIGHBOUR = REGISTRY.replace('/resourceGroups/images/', '/resourceGroups/others/');
 const TWIN = REGISTRY.replace('00000000-1111-2222-3333-444444444444', '99999999-1111-2222-3333-444444444444');
 
-/** What is there to be attacked: an image that is closed for a reason, and good ones. */
+/** The targets of the attacks: an image that is rightly closed, and good images. */
 interface Scene {
   readonly s: Stage;
   readonly closed: Image & { readonly ids: readonly string[] };
   readonly good: Image;
-  /** A true row about the good image: as it is, it would close it. */
+  /** A true row, but with the good image: unchanged, it would close that image. */
   readonly row: Row;
   readonly before: World;
 }
@@ -45,14 +44,14 @@ async function scene(): Promise<Scene> {
 }
 const GOOD_ASSESSMENT = '/providers/Microsoft.Security/assessments/11111111-2222-4333-8444-555555555555';
 
-/** A value with one text in the place of another, wherever it stands. */
+/** A value with one text replaced by another at any depth. */
 function replaced(value: Json, from: string, to: string): Json {
   return JSON.parse(
     JSON.stringify(value).replaceAll(JSON.stringify(from).slice(1, -1), JSON.stringify(to).slice(1, -1)),
   );
 }
 
-/** Whoever may write to the workspace adds rows, and both images are observed. */
+/** Adds rows, as anyone with write access to the workspace can, and observes both images. */
 async function plant({ s, closed, good }: Scene, rows: readonly Row[]): Promise<void> {
   s.cloud.clock.advance(MINUTE);
   const workspace = s.cloud.workspace as RunningWorkspace;
@@ -63,12 +62,12 @@ async function plant({ s, closed, good }: Scene, rows: readonly Row[]): Promise<
   await s.runUntilIdle();
 }
 
-/** Everything that pullgate has done, but for what went to the poison queue. */
+/** Everything that pullgate has done, except for the messages in the poison queue. */
 async function done({ s }: Scene): Promise<World> {
   return { ...(await s.world()), poison: [] };
 }
 
-/** Names that a path, a line of a log or a query would make something of. */
+/** Names that a path, a log line or a query might interpret. */
 const NAMES = [
   '../team/app',
   'team/app/../../other',
@@ -83,7 +82,7 @@ const NAMES = [
   'team/app\u0000',
 ];
 
-/** The row with another name of the repository, in each place that has it. */
+/** The row with another repository name, in each field that contains it. */
 function named(row: Row, name: string): Row {
   const { Properties } = row as { readonly Properties: { readonly [key: string]: Json } };
   const details = Properties['resourceDetails'] as { readonly [key: string]: Json };
@@ -96,17 +95,14 @@ function named(row: Row, name: string): Row {
   };
 }
 
-/** The row's package and CVE with other details. */
+/** The row's package and CVE with changed details. */
 function detailed(row: Row, changes: { readonly [key: string]: Json }, cve: { readonly [key: string]: Json }): Row {
   const details = row['RecommendationAdditionalData'] as { readonly [key: string]: Json };
   const [first] = details['CvesDetails'] as readonly { readonly [key: string]: Json }[];
   return { ...row, RecommendationAdditionalData: { ...details, CvesDetails: [{ ...first, ...cve }], ...changes } };
 }
 
-/**
- * Rows that are not true, each one change away from one that is: none of them closes the good image, or opens the
- * closed one.
- */
+/** False rows, each one change away from a true one. None of them closes the good image or opens the closed one. */
 const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
   'of a registry that the stack does not have': ({ row }) => [replaced(row, REGISTRY, FOREIGN) as Row],
   'of a registry of the same name elsewhere': ({ row }) =>
@@ -115,8 +111,8 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
     const [digest = ''] = s.registry.repositories.get('team/other')?.manifests.keys() ?? [];
     return [replaced(row, good.digest, digest) as Row];
   },
-  'of a repository whose name is a path, a line or a query': ({ row }) => NAMES.map((name) => named(row, name)),
-  'of a severity that is none': ({ row }) =>
+  'of a repository whose name is a path, a log line or a query': ({ row }) => NAMES.map((name) => named(row, name)),
+  'of an invalid severity': ({ row }) =>
     ['Critical!', '', ' critical ', '\u0000', null, 10, ['Critical'], { Critical: 'Critical' }].map((Severity) =>
       detailed(
         {
@@ -128,11 +124,11 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
         { Severity, Cvss: [] },
       ),
     ),
-  'of a digest that is none': ({ row, good }) =>
+  'of an invalid digest': ({ row, good }) =>
     [good.digest.slice(0, -1), good.digest.replace(':', ''), `md5:${good.digest.slice(7)}`, ''].map(
       (digest) => replaced(row, good.digest, digest) as Row,
     ),
-  'that names no registry and says that all is well': ({ s, closed }) => {
+  'that names no registry and says healthy': ({ s, closed }) => {
     const well = replaced(healthy(s, closed), REGISTRY, '/subscriptions/00000000-1111-2222-3333-444444444444') as Row;
     return [well, { ...well, RecommendationState: 'NotApplicable' }];
   },
@@ -142,11 +138,11 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
     const Properties: Json = { resourceDetails: details, resourceAdditionalData: additional };
     return [{ ...row, RecommendationId: 'aws', AssessedResourceId: '/aws/ecr', Properties }];
   },
-  'that says that all is well with an image of another registry': ({ s, closed }) => {
+  'that says healthy about an image of another registry': ({ s, closed }) => {
     const well = healthy(s, closed);
     return [FOREIGN, SECOND, TWIN, NEIGHBOUR].map((other) => replaced(well, REGISTRY, other) as Row);
   },
-  'that says that all is well with another image, or by another assessment': ({ s, closed, good }) => {
+  'that says healthy about another image, or in another assessment': ({ s, closed, good }) => {
     const well = healthy(s, closed);
     return [
       replaced(well, closed.digest, good.digest) as Row,
@@ -154,7 +150,7 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
       { ...well, RecommendationId: `${REGISTRY}${GOOD_ASSESSMENT}` },
     ];
   },
-  'that says that all was well before it closed': ({ s, closed }) => [
+  'that says healthy, from before the closing': ({ s, closed }) => [
     { ...healthy(s, closed), TimeGenerated: s.cloud.clock.now().getTime() - DAY },
   ],
   ...Object.fromEntries(
@@ -176,7 +172,7 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
   },
 };
 
-/** The last row of the closed image, saying that it is healthy. */
+/** The last row of the closed image, changed to healthy. */
 function healthy(s: Stage, { ids: [id] }: Scene['closed']): Row {
   const rows = s.cloud.workspace.rows('SecurityRecommendation');
   const last = rows.findLast((row) => String(id).endsWith(`/${row['RecommendationId']}`));
@@ -189,11 +185,11 @@ function healthy(s: Stage, { ids: [id] }: Scene['closed']): Row {
 const SLOW_MACHINE_MILLISECONDS = 120_000;
 
 test(
-  'rows that are not true close nothing and open nothing; the true one closes',
+  'false rows close and open nothing, and the true row closes',
   async () => {
     const at = await scene();
     let assessments = 0;
-    // The newest row of an assessment is the one that counts: of the good image, each row is an assessment of its own.
+    // Only the newest row of an assessment counts, so each row about the good image belongs to a separate assessment.
     const alone = (row: Row) => replaced(row, GOOD_ASSESSMENT, `${GOOD_ASSESSMENT}-${++assessments}`) as Row;
     for (const [what, rowsOf] of Object.entries(ROWS)) {
       await plant(at, rowsOf(at).map(alone));
@@ -213,7 +209,7 @@ function addressOf({ s }: Scene): string {
   return String(actions.find(({ actionType }) => actionType === 'LogicApp')?.['uri']);
 }
 
-/** An event as Defender would send it, of any image. */
+/** An event about any image, in Defender's format. */
 function eventOf(registry: string, repository: unknown, digest: unknown) {
   const resource = `${registry}/repositories/${repository}/images/${digest}`;
   return {
@@ -226,7 +222,7 @@ function eventOf(registry: string, repository: unknown, digest: unknown) {
   };
 }
 
-/** What services other than the queue and the table were asked for on the function's behalf. */
+/** The calls of the function to services other than the queue and the table. */
 function asked({ s }: Scene): readonly string[] {
   return Object.keys(s.cloud.calls.count(s.cloud.identity.id)).filter((call) => /^(arm|acr|logs|mail):/.test(call));
 }
@@ -234,7 +230,7 @@ function asked({ s }: Scene): readonly string[] {
 const KQL = 'team/app"; union (print RecommendationState = "Healthy") //';
 const FLOOD = 500;
 
-test('who has the address of the Logic App can only make it look, and at nothing of others', async () => {
+test('a caller of the Logic App can only cause observations in the stack’s own registries', async () => {
   const at = await scene();
   const { s, good, closed, before } = at;
   const url = addressOf(at);
@@ -254,21 +250,21 @@ test('who has the address of the Logic App can only make it look, and at nothing
   expect(await done(at)).toEqual(before);
   expect(asked(at)).toEqual([]);
 
-  // What is well-formed makes it look, as often as a message is retried, and see that nothing is so.
+  // Well-formed events make the function observe, as often as a message is retried, and find that they are false.
   for (const image of [good, closed]) await post(eventOf(REGISTRY, image.repository, image.digest));
   await post({ ...eventOf(REGISTRY, 'team/app', closed.digest), assessmentEventDataEnrichment: { action: 'Delete' } });
   await s.runUntilIdle();
   await s.sweep();
   expect(await done(at)).toEqual(before);
   expect(s.calls('logs:Query')).toBeGreaterThan(0);
-  // Two hours later they are where the alarm is, and what could not be read is there as well.
+  // After two hours, these messages and the unreadable ones are in the poison queue, which has an alarm.
   const tired = (await s.world()).poison.filter((message) => Object(message).tries === 0);
   const digestOf = (message: unknown) => JSON.parse(Object(message).resourceAdditionalData).digest;
   expect(new Set(tired.map(digestOf))).toEqual(new Set([good.digest, closed.digest]));
   expect(tired).toHaveLength(2);
 });
 
-test('who may write to the queue can only make the function look', async () => {
+test('a sender to the queue can only cause observations', async () => {
   const at = await scene();
   const { s, good, closed, before } = at;
   s.cloud.calls.reset();
@@ -300,7 +296,7 @@ test('who may write to the queue can only make the function look', async () => {
   expect(new Set((await s.world()).poison)).toEqual(new Set(refused));
   expect(asked(at)).toEqual([]);
 
-  // Ours in every word, and of what is not so.
+  // Valid messages about false facts.
   for (const trigger of ['finding', 'scan', 'push', 'delete', 'sweep', 'tick', 'release']) {
     for (const { digest } of [good, closed]) s.send({ ...request, digest, trigger });
     s.send({ ...request, registry: SECOND, trigger });

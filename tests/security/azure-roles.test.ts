@@ -1,4 +1,5 @@
-// Each role of the Azure side is needed: without any one of them the same story ends early, and says where.
+// Every role assignment and action of the Azure stack is necessary: without any one of them, the same story fails and
+// reports why.
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { MAIL_ACTIONS } from '../../azure/component/mail.ts';
@@ -12,11 +13,11 @@ const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions'
 
 interface Step {
   readonly act: (s: Stage) => Promise<void>;
-  /** What the world is then. */
+  /** The expected state after the step. */
   readonly wanted: World;
 }
 
-/** Uses everything that a stack does. */
+/** A story that uses every permission of a stack. */
 function story(): Readonly<Record<string, Step>> {
   let ids: readonly string[] = [];
   const poison = [{ pullgate: 'nothing' }];
@@ -32,7 +33,7 @@ function story(): Readonly<Record<string, Step>> {
         poison: [],
       },
     },
-    'proof opens, and what can never succeed goes to the poison queue': {
+    'proof opens, and an impossible message goes to the poison queue': {
       async act(s) {
         s.send({ pullgate: 'nothing' });
         await s.setStatus(ids, 'Healthy');
@@ -44,7 +45,7 @@ function story(): Readonly<Record<string, Step>> {
         poison,
       },
     },
-    'a sweep closes what an event had lost': {
+    'a sweep closes after a lost event': {
       async act(s) {
         const found = s.cloud.faults.addToBus({ kind: 'lose' });
         await s.report(s.push('v2'));
@@ -61,9 +62,7 @@ function story(): Readonly<Record<string, Step>> {
   };
 }
 
-/**
- * Where the story ends in a changed graph, `the end` where it does not, and everything that was said of what failed.
- */
+/** The step at which the story fails with a changed graph, or `the end`, and all reported errors. */
 async function notified(
   change: (graph: Graph) => Graph,
   config: Config = {},
@@ -86,7 +85,7 @@ async function notified(
 const endOf = ({ name }: GraphResource) => name.replace(/^pullgate-(.+)-role$/, '$1');
 const withoutRole = (end: string) => without((one) => one.type === ASSIGNMENT && endOf(one) === end);
 
-/** Each assignment of a stack, where the story ends without it, and what is said then. */
+/** Each assignment of a stack, the step at which the story fails without it, and the reported error. */
 const ROLES: readonly (readonly [end: string, endsAt: string, said: RegExp])[] = [
   ['events', 'an event closes', /^Put_message: POST \S+\/messages answered 403/],
   ['findings', 'an event closes', /^RestError: .+\(api\.loganalytics\.io answers 403/],
@@ -100,14 +99,14 @@ const ROLES: readonly (readonly [end: string, endsAt: string, said: RegExp])[] =
 ];
 
 describe('role assignments', () => {
-  test.each(['rbac', 'abac'] as const)('with all of them the story comes to its end (%s)', async (registryRoles) => {
+  test.each(['rbac', 'abac'] as const)('let the story reach its end (%s)', async (registryRoles) => {
     const options = registryRoles === 'abac' ? ABAC : {};
     expect(await notified((graph) => graph, { azure: { registryRoles } }, options)).toMatchObject({
       endsAt: 'the end',
     });
   });
 
-  test('are these in both role modes, and none is of a role that may do more in a registry', async () => {
+  test('are the listed ones in both role modes, and only the gatekeeper role is assigned on a registry', async () => {
     for (const registryRoles of ['rbac', 'abac'] as const) {
       const { resources } = await graphFor({ azure: { registryRoles } });
       const assignments = resources.filter(({ type }) => type === ASSIGNMENT);
@@ -118,23 +117,23 @@ describe('role assignments', () => {
     }
   });
 
-  test.each(ROLES)('without %s the story ends at: %s', async (end, endsAt, said) => {
+  test.each(ROLES)('are necessary: without %s, the story fails at: %s', async (end, endsAt, said) => {
     const ends = await notified(withoutRole(end));
     expect(ends.endsAt).toBe(endsAt);
     expect(ends.said).toMatch(said);
   });
 });
 
-describe('actions of the roles that are the own of the stack', () => {
-  test.each(MAIL_ACTIONS)('without %s nobody is notified', async (action) => {
+describe('actions of the custom roles', () => {
+  test.each(MAIL_ACTIONS)('are necessary: without %s, no notice is sent', async (action) => {
     expect(await notified(withoutAction('pullgate-mail-sender', action))).toMatchObject({ endsAt: 'an event closes' });
   });
 
-  /** Each action of the gatekeeper, where the story ends without it, and what is said then. */
+  /** Each action of the gatekeeper role, the step at which the story fails without it, and the reported error. */
   const ACTIONS: readonly (readonly ['rbac' | 'abac', string, string, RegExp])[] = [
     ['rbac', 'read', 'an event closes', /'Microsoft\.ContainerRegistry\/registries\/read' over scope/],
     ['rbac', 'pull/read', 'an event closes', /acmeimages\.azurecr\.io answers 401: .+ lacks a role there/],
-    // Who may pull is documented to read metadata too.
+    // A principal that may pull may also read metadata, as documented.
     ['rbac', 'metadata/read', 'the end', /^\npullgate is "nothing": [^\n]+$/],
     ['rbac', 'metadata/write', 'an event closes', /the function's identity needs its role 'pullgate gatekeeper'/],
     ['abac', 'read', 'an event closes', /'Microsoft\.ContainerRegistry\/registries\/read' over scope/],
@@ -152,7 +151,7 @@ describe('actions of the roles that are the own of the stack', () => {
     ],
   ];
 
-  test('of the gatekeeper are these', () => {
+  test('of the gatekeeper are the listed ones', () => {
     const all = (['rbac', 'abac'] as const).flatMap((mode) => {
       const { actions, dataActions } = GATEKEEPER[mode];
       return [...actions, ...dataActions].map((action) => [mode, action]);
@@ -160,10 +159,13 @@ describe('actions of the roles that are the own of the stack', () => {
     expect(all).toEqual(ACTIONS.map(([mode, end]) => [mode, `Microsoft.ContainerRegistry/registries/${end}`]));
   });
 
-  test.each(ACTIONS)('%s: without registries/%s the story ends at: %s', async (registryRoles, end, endsAt, said) => {
-    const change = withoutAction('pullgate-gatekeeper', `Microsoft.ContainerRegistry/registries/${end}`);
-    const ends = await notified(change, { azure: { registryRoles } }, registryRoles === 'abac' ? ABAC : {});
-    expect(ends.endsAt).toBe(endsAt);
-    expect(ends.said).toMatch(said);
-  });
+  test.each(ACTIONS)(
+    'are necessary: in the mode %s, without registries/%s, the story fails at: %s',
+    async (registryRoles, end, endsAt, said) => {
+      const change = withoutAction('pullgate-gatekeeper', `Microsoft.ContainerRegistry/registries/${end}`);
+      const ends = await notified(change, { azure: { registryRoles } }, registryRoles === 'abac' ? ABAC : {});
+      expect(ends.endsAt).toBe(endsAt);
+      expect(ends.said).toMatch(said);
+    },
+  );
 });

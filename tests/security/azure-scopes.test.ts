@@ -1,5 +1,4 @@
-// Whoever holds the function's identity, or the Logic App's, reaches this stack's own resources and no others of the
-// same kind.
+// The identities of the function and the Logic App reach only their own stack's resources.
 
 import { expect, test } from 'vitest';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
@@ -15,7 +14,7 @@ import { graphFor, REGISTRY, registryId, stage } from '../e2e/azure/stage.ts';
 const ASSIGNMENT = 'azure-native:authorization:RoleAssignment';
 const OTHER_REGISTRY = registryId('otherimages');
 
-/** The one resource that each role is on. */
+/** The one resource on which each role is assigned. */
 const ON: Readonly<Record<string, string>> = {
   'registry-acmeimages': REGISTRY,
   findings: 'azure-native:operationalinsights:Workspace pullgate-workspace',
@@ -28,7 +27,7 @@ const ON: Readonly<Record<string, string>> = {
   events: 'azure-native:storage:Queue pullgate-queue',
 };
 
-test('each role is on the one resource that it is for, and not on what that is in', async () => {
+test('each role is assigned only on its one resource, not on a parent', async () => {
   const { resources } = await graphFor();
   const idOf = new Map(resources.map(({ type, name, id }) => [`${type} ${name}`, id]));
   const scopes = resources
@@ -38,7 +37,7 @@ test('each role is on the one resource that it is for, and not on what that is i
   expect(Object.fromEntries(scopes)).toEqual(Object.fromEntries(wanted));
 });
 
-/** Where a stack's resources answer. */
+/** The endpoints of a stack's resources. */
 interface Target {
   readonly stack: Stack;
   readonly graph: Graph;
@@ -46,7 +45,7 @@ interface Target {
   readonly loginServer: string;
 }
 
-/** Where a stack's mails are sent, and by whom. */
+/** The endpoint and the sender of a stack's mails. */
 function mailOf({ graph }: Target) {
   const service = named(graph, 'azure-native:communication:CommunicationService');
   const domain = named(graph, 'azure-native:communication:Domain');
@@ -65,7 +64,7 @@ function credentialOf(cloud: LocalAzure, who: Principal) {
   };
 }
 
-/** The function's own clients, as somebody, for the resources of a stack. */
+/** The function's own clients for the resources of a stack, with the credential of any principal. */
 function clientsOf(cloud: LocalAzure, who: Principal, target: Target): Clients {
   const { table } = target.stack;
   const where = { tableUrl: table.url, tableName: table.name, mail: mailOf(target) };
@@ -74,13 +73,16 @@ function clientsOf(cloud: LocalAzure, who: Principal, target: Target): Clients {
 
 const MESSAGE = '<QueueMessage><MessageText>e30=</MessageText></QueueMessage>';
 
-/** Tries everything that the function and the Logic App do, on the resources of a stack, and more: what came of it. */
+/**
+ * Tries every operation of the function and the Logic App on the resources of a stack, and some more. Returns the
+ * result of each.
+ */
 async function tried(cloud: LocalAzure, who: Principal, target: Target): Promise<Readonly<Record<string, string>>> {
   const clients = clientsOf(cloud, who, target);
   const images = cloud.oci(credentialOf(cloud, who));
   const { stack, registry, loginServer } = target;
   const id = registryIn(registry);
-  if (id === undefined) throw new Error(`${registry} is no registry`);
+  if (id === undefined) throw new Error(`${registry} is not a registry`);
   const repository = clients.registry(loginServer).getRepository('team/app');
   const mail = {
     senderAddress: mailOf(target).sender,
@@ -109,7 +111,7 @@ async function tried(cloud: LocalAzure, who: Principal, target: Target): Promise
 
 const QUERY = 'SecurityRecommendation | project TimeGenerated';
 
-/** Fails where the registry lets it not be done. */
+/** Throws if the registry refuses. */
 async function done(image: Promise<Pulled>): Promise<void> {
   const { status } = await image;
   if (status !== 200) throw new Error(`the registry answers ${status} `);
@@ -122,7 +124,7 @@ function refusalOf(error: unknown): string {
   throw error;
 }
 
-test('the identities reach their own stack, and of a stack beside it nothing at all', async () => {
+test('the identities reach their own stack, and nothing of another stack', async () => {
   const s = await stage({}, { registries: { [OTHER_REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } });
   const others = await graphOf(
     {
@@ -148,7 +150,7 @@ test('the identities reach their own stack, and of a stack beside it nothing at 
   expect(reached).toEqual({ ...all, ...atImages });
   expect(await tried(s.cloud, s.cloud.identity, other)).toEqual(refused);
 
-  // In the mode abac the right to read attributes is not one to pull.
+  // In ABAC mode, the permission to read attributes does not include pulls.
   const { identity } = other.stack;
   expect(await tried(s.cloud, identity, other)).toEqual({ ...all, ...atImages, 'pull an image': 'refused' });
   expect(await tried(s.cloud, identity, own)).toEqual(refused);
@@ -158,7 +160,7 @@ test('the identities reach their own stack, and of a stack beside it nothing at 
   expect(await tried(s.cloud, sender, other)).toEqual(refused);
 });
 
-/** Who the Logic App is. */
+/** The Logic App's principal. */
 function logicAppOf(graph: Graph): Principal {
   const { principalId } = fieldsOf(named(graph, 'azure-native:logic:Workflow')['identity']);
   return { id: String(principalId), name: 'the Logic App' };

@@ -1,14 +1,14 @@
-// Looks for secrets where they must not be: as they are, and in the forms that a program gives them on the way.
+// Searches for secrets where they must not appear, both as they are and in the encodings that programs produce.
 import type { Graph } from '../../local/graph.ts';
 import type { Secret } from '../../local/secrets.ts';
 
-/** Where to look: a name for people, and the text. */
+/** A place to search: its name for the report, and its text. */
 export type Places = Readonly<Record<string, string>>;
 
-/** The ways in which a secret may stand in a text. */
+/** The encodings in which a secret may appear in text. */
 function formsOf(value: string): readonly string[] {
   const bytes = Buffer.from(value);
-  // Inside of longer base64 a text stands in one of three ways, and its ends mix with what is around it.
+  // Inside longer base64, text appears in one of three alignments, and its ends mix with the neighboring bytes.
   const within = [0, 1, 2].map((shift) => {
     const text = Buffer.concat([Buffer.alloc(shift), bytes])
       .toString('base64')
@@ -25,10 +25,10 @@ function formsOf(value: string): readonly string[] {
   ];
 }
 
-/** What was found where. */
+/** The secrets that were found, and where. */
 export function leaksOf(secrets: readonly Secret[], places: Places): readonly string[] {
   const short = secrets.find(({ value }) => value.length < 16);
-  if (short !== undefined) throw new Error(`${short.what} is too short to be looked for`);
+  if (short !== undefined) throw new Error(`${short.what} is too short to search for`);
   const wanted = new Map(secrets.map(({ what, value }) => [value, what]));
   return Object.entries(places).flatMap(([place, text]) =>
     [...wanted].flatMap(([value, what]) =>
@@ -37,7 +37,7 @@ export function leaksOf(secrets: readonly Secret[], places: Places): readonly st
   );
 }
 
-/** A value without what stands in it as `{ secret: ... }`. */
+/** A value without the secrets in it, `{ secret: ... }`. */
 export function unmarked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unmarked);
   if (typeof value !== 'object' || value === null) return value;
@@ -46,7 +46,7 @@ export function unmarked(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unmarked(inner)]));
 }
 
-/** What anybody sees who may see a stack: its resources, its outputs, what it warns of, and its code. */
+/** Everything that a reader of the stack can see: its resources, outputs, warnings and code. */
 export function placesIn({ resources, outputs, archives, warnings }: Graph): Places {
   return {
     ...Object.fromEntries(

@@ -1,15 +1,15 @@
-// No secret that the local AWS gives out is in the graph, the outputs, the log, the queues, the records, the messages
-// to people, or the bundle.
+// No secret that the local AWS issues is in the graph, the outputs, the log, the queues, the records, the notices, or
+// the bundle.
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
 import { allowing } from '../../local/aws/principals.ts';
 import { CRITICAL, stage } from '../e2e/aws/stage.ts';
 import { leaksOf, placesIn } from './leaks.ts';
 
-test('after a run with every kind of ending, nobody can read a secret of AWS', async () => {
+test('no secret of AWS is readable after runs with every kind of result', async () => {
   const s = await stage({ maxClosesPerHour: 2 });
   const { cloud } = s;
-  // Closed, and opened; one that waits for the brake; one that AWS refuses; messages that cannot be read.
+  // A closed and an opened gate, one that waits for the brake, one that AWS refuses, and invalid messages.
   const { digest } = await s.pushVulnerable('team/app', 'v1', CRITICAL);
   await s.runUntilIdle();
   await cloud.ecr.deleteImage('team/app', digest);
@@ -37,7 +37,7 @@ test('after a run with every kind of ending, nobody can read a secret of AWS', a
   const places = {
     ...placesIn(s.graph),
     'the log': cloud.logs.map(({ text }) => text).join('\n'),
-    'what people were told': JSON.stringify(cloud.notices),
+    'the notices': JSON.stringify(cloud.notices),
     'the queues': JSON.stringify([cloud.queue.messages(), cloud.deadLetters.messages()]),
     'the records': JSON.stringify(records),
   };

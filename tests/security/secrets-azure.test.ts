@@ -1,5 +1,5 @@
-// No secret that the local Azure gives out is in the graph, the outputs, the log, the queues, the records, the mails,
-// or the bundle.
+// No secret that the local Azure issues is in the graph, the outputs, the log, the queues, the records, the mails, or
+// the bundle.
 import { expect, test } from 'vitest';
 import { named } from '../../local/azure/resources-fields.ts';
 import type { Graph } from '../../local/graph.ts';
@@ -7,7 +7,7 @@ import type { Secret } from '../../local/secrets.ts';
 import { DAY, stage } from '../e2e/azure/stage.ts';
 import { leaksOf, placesIn } from './leaks.ts';
 
-/** What the provider answered to the program, and whoever has it may use: the signatures of two addresses. */
+/** The provider's secret answers to the program: the signatures of two addresses, which anyone who has them may use. */
 function secretsOf(graph: Graph): readonly Secret[] {
   const everything = JSON.stringify(graph.resources);
   const signatures = [...everything.matchAll(/[?&]sig=([^"&\\]+)/g)].map(([, value = '']) => value);
@@ -17,12 +17,12 @@ function secretsOf(graph: Graph): readonly Secret[] {
   }));
 }
 
-test('after a run with every kind of ending, nobody can read a secret of Azure', async () => {
+test('no secret of Azure is readable after runs with every kind of result', async () => {
   const s = await stage({ maxClosesPerHour: 2 });
   const { cloud } = s;
   const { ids } = await s.close('v1');
   await s.setStatus(ids, 'Healthy');
-  // A day later every token is asked for anew. A message meets one of these at each of its reconciliations.
+  // A day later, every token is requested again. A message meets one of these faults at each of its reconciliations.
   cloud.clock.advance(DAY);
   for (const [service, operation, status] of [
     ['arm', 'GetRegistry', 403],
@@ -42,7 +42,7 @@ test('after a run with every kind of ending, nobody can read a secret of Azure',
   expect(endings).toEqual(expect.arrayContaining(['closed', 'opened', 'waiting', 'failed', 'refused', 'scanner']));
 
   const secrets = [...cloud.secrets, ...secretsOf(s.graph)];
-  // Of the function, of the Logic App, of the two registries' kinds of tokens, and of the deployment.
+  // The secrets of the function, the Logic App, the tokens of both registries, and the deployment.
   expect(
     new Set(secrets.map(({ what }) => what.replace(/pullgate-(\w+?)[0-9a-f]{8} for (https:..|).*$/, '$1 $2'))),
   ).toEqual(
@@ -67,7 +67,7 @@ test('after a run with every kind of ending, nobody can read a secret of Azure',
     'the records': JSON.stringify(records),
   };
   expect(leaksOf(secrets, places)).toEqual([]);
-  // The component's key only names it, since it takes nothing without a token: it stands in the graph, and nowhere
+  // The component's key only identifies it, because it accepts nothing without a token. It is in the graph, and nowhere
   // else.
   const component = named(s.graph, 'azure-native:applicationinsights:Component');
   expect(component['disableLocalAuth']).toBe(true);

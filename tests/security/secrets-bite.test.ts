@@ -1,4 +1,4 @@
-// The search for secrets finds what is planted: as it is, and in the forms that a program gives it.
+// The search for secrets finds planted ones, both as they are and in the encodings that programs produce.
 import { describe, expect, test } from 'vitest';
 import type { Graph } from '../../local/graph.ts';
 import { leaksOf, placesIn, unmarked } from './leaks.ts';
@@ -26,7 +26,7 @@ describe('a secret is found', () => {
     ]);
   });
 
-  test('in a plain part of a graph, and not where it is marked', () => {
+  test('in an unmarked value of a graph, but not in a marked one', () => {
     const graph: Graph = {
       resources: [
         {
@@ -53,7 +53,7 @@ describe('a secret is found', () => {
     expect(unmarked(graph.resources[0]?.inputs)).toEqual({ marked: 'secret', list: ['secret'] });
   });
 
-  test('and what is too short to be told from other text is refused', () => {
-    expect(() => leaksOf([{ what: 'a code', value: '1234' }], {})).toThrow('a code is too short to be looked for');
+  test('and rejects a secret that is too short to distinguish from other text', () => {
+    expect(() => leaksOf([{ what: 'a code', value: '1234' }], {})).toThrow('a code is too short to search for');
   });
 });

@@ -1,4 +1,4 @@
-// What holds for every policy, every finding and every order of events, and not only for the rows of a table.
+// Properties that hold for every policy, every finding and every order of events.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findingPattern } from '../../aws/component/finding-pattern.ts';
@@ -19,7 +19,7 @@ import { blocker, daysLater, digest, GATE, hoursLater, NOW, present, record, rul
 
 const IMAGE = { repository: 'team/app', digest: digest(1) };
 const IDS = ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3', 'GHSA-aaaa', 'GHSA-bbbb'] as const;
-/** Words as Inspector writes them, and words that nobody has seen. */
+/** Labels as Inspector writes them, and unknown labels. */
 const LABELS = [...SEVERITIES.map((severity) => severity.toUpperCase()), 'UNTRIAGED', 'CATASTROPHIC'] as const;
 
 const REPORTS = ['first', 'second', 'third'] as const;
@@ -28,7 +28,7 @@ const days = fc.integer({ min: -20, max: 20 }).map(daysLater);
 const score = fc.integer({ min: 0, max: 100 }).map((tenths) => tenths / 10);
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 
-/** A finding, and the word that its scanner used for its severity. */
+/** A finding, and the scanner's label for its severity. */
 const reported = fc
   .record({
     label: fc.constantFrom(...LABELS),
@@ -127,7 +127,7 @@ describe('a verdict', () => {
         expect(new Set(explained).size).toBe(explained.length);
         expect(verdict.kind === 'block').toBe(reasons.length > 0);
         expect(verdict.kind === 'undetermined').toBe(reasons.length === 0 && undetermined.length > 0);
-        // What is in none of the lists is below every threshold: alone, it is allowed without a word.
+        // A finding in none of the lists is below every threshold: alone, it is plainly allowed.
         for (const one of all.filter((finding) => !explained.includes(finding))) {
           expect(judgeBy(policy)(IMAGE, [one], NOW)).toEqual({ kind: 'allow', exempted: [] });
         }
@@ -141,7 +141,7 @@ describe('a blocker', () => {
     fc.integer({ min: -120, max: 60 }).map((minutes): Scan => ({ kind: 'finished', at: hoursLater(minutes / 60) })),
     fc.constant<Scan>({ kind: 'unproven', detail: 'not scanned' }),
   );
-  /** One that holds the gate, or one that went away or was exempted before. */
+  /** An active or inactive blocker. */
   const anyKnown: fc.Arbitrary<Blocker> = fc
     .record({
       findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
@@ -175,10 +175,10 @@ describe('a blocker', () => {
     });
   const holds = (...args: Parameters<typeof evaluateChanges>) => evaluateChanges(...args).kind === 'holds';
 
-  it('adding a finding never opens, also where the record speaks', () => {
+  it('adding a finding never opens, whatever the record contains', () => {
     fc.assert(
       fc.property(anyPolicy, anyKnown, findings, anyFinding, scan, (policy, known, image, added, lastScan) => {
-        // A recorded finding that is reported anew says what it is now; any other one is a new danger.
+        // A recorded finding that is reported again has its current data. Any other finding is new.
         fc.pre(known.findings.every((one) => findingKey(one) !== findingKey(added)));
         fc.pre(holds(policy, known, image, lastScan));
         expect(holds(policy, known, [...image, added], lastScan)).toBe(true);
@@ -186,7 +186,7 @@ describe('a blocker', () => {
     );
   });
 
-  it('adding an exception never closes, also where the record speaks', () => {
+  it('adding an exception never closes, whatever the record contains', () => {
     fc.assert(
       fc.property(anyPolicy, anyKnown, findings, anyException, scan, (policy, known, image, added, lastScan) => {
         fc.pre(!holds(policy, known, image, lastScan));
@@ -213,7 +213,7 @@ describe('a blocker', () => {
     );
   });
 
-  it('a word about a report that is not given any more never opens', () => {
+  it('removing the status of a report never opens', () => {
     fc.assert(
       fc.property(
         anyPolicy,
@@ -231,7 +231,7 @@ describe('a blocker', () => {
     );
   });
 
-  it('words about reports release it only where nothing violates or is undetermined, and each recorded finding is resolved and not shown', () => {
+  it('is released by report statuses only if nothing violates or is undetermined, and each recorded finding is resolved and not listed', () => {
     const reportedOnly = anyKnown.map((known): Blocker => {
       const [first, ...others] = known.findings;
       const named = (one: Finding): Finding => ({ ...one, report: one.report ?? 'first' });
@@ -255,7 +255,7 @@ describe('a blocker', () => {
     expect(released).toBeGreaterThan(10);
   });
 
-  it('is forgotten only by a scan that proves it clean: while it is there, its absent findings stay recorded', () => {
+  it('keeps its absent findings while the image exists, until a scan proves it clean', () => {
     fc.assert(
       fc.property(anyPolicy, anyKnown, findings, scan, (policy, known, image, lastScan) => {
         const evaluation = evaluateChanges(policy, known, image, lastScan);
@@ -275,8 +275,8 @@ describe('a blocker', () => {
   });
 });
 
-describe('a filter compiled outward', () => {
-  /** EventBridge's `anything-but` and `exists`, on a text that is there. */
+describe('a compiled filter', () => {
+  /** EventBridge's `anything-but` and `exists`, applied to a text. */
   const passesPattern = (policy: Policy, label: string) => {
     const { detail } = findingPattern(policy) as {
       detail: { severity?: readonly { 'anything-but'?: readonly string[] }[] };
@@ -299,7 +299,7 @@ describe('a filter compiled outward', () => {
     );
   });
 
-  it('drops what no finding of that severity can make violate: a known severity passes only where some finding of it would', () => {
+  it('drops every severity that cannot matter: a known severity passes only if some finding of it would violate', () => {
     const disclosedAt = daysLater(-4000);
     fc.assert(
       fc.property(anyPolicy, fc.constantFrom(...SEVERITIES), (policy, severity) => {
@@ -326,7 +326,7 @@ describe('a filter compiled outward', () => {
     );
   });
 
-  it('lets a word pass that nobody has seen', () => {
+  it('passes an unknown label', () => {
     fc.assert(
       fc.property(anyPolicy, fc.string(), (policy, label) => {
         fc.pre(severityFrom(label).kind === 'unknown');
@@ -350,7 +350,7 @@ describe('a packed record', () => {
     .record({ blockers: fc.array(anyBlocker, { maxLength: 5 }), omittedBlockers: fc.nat(), closedSince: maybe(days) })
     .map((changes) => record(changes));
 
-  it('is unpacked as it was', () => {
+  it('is the same after unpacking', () => {
     fc.assert(
       fc.property(anyRecord, (stored) => {
         expect(unpackRecord(packRecord(stored))).toEqual(stored);
@@ -366,7 +366,7 @@ describe('events', () => {
     maxLength: 12,
   });
 
-  it('order, repetition and loss do not matter: after a sweep the gate is where the world and the policy say', async () => {
+  it('may be reordered, repeated and lost: after a sweep the gate is in its desired state', async () => {
     await fc.assert(
       fc.asyncProperty(anyPolicy, images, hints, async (policy, repository, woken) => {
         const world = newWorld();

@@ -1,5 +1,5 @@
-// The plain things that the core's tests are about: findings, images, policies and moments, each with one word to
-// change it by.
+// Sample data for the core's tests: findings, images, policies and times, each created by a function that accepts
+// changes.
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Override, OverrideDelivery, RecordedOverride } from '../../shared/gate/override.ts';
@@ -16,14 +16,14 @@ import type { Decision } from '../../shared/report/decision.ts';
 export const NOW = '2026-06-15T12:00:00.000Z';
 export const GATE: Gate = { registry: '123456789012', repository: 'team/app' };
 
-/** A moment so many hours after `NOW`; before it where negative. */
+/** The time this many hours after `NOW`, or before it if negative. */
 export function hoursLater(hours: number): string {
   return new Date(Date.parse(NOW) + hours * 3_600_000).toISOString();
 }
 
-/** A reconciliation of the gate that found nothing and did nothing. */
+/** The decision of a reconciliation that changed nothing. */
 export function decision(changes: Partial<Decision> = {}): Decision {
-  // The cast says what the spread of a union does not: what belongs to an action is given with it.
+  // TypeScript cannot check a spread of a union: callers give an action together with its fields.
   return {
     gate: GATE,
     triggers: ['finding'],
@@ -43,7 +43,7 @@ export function daysLater(days: number): string {
   return hoursLater(days * 24);
 }
 
-/** A digest that is told apart by its number. */
+/** A digest with a number at its end. */
 export function digest(number: number): string {
   return `sha256:${number.toString(16).padStart(64, '0')}`;
 }
@@ -52,7 +52,7 @@ export function known(severity: Severity): ReportedSeverity {
   return { kind: 'known', severity };
 }
 
-/** Names that a repository may have, some of which no registry takes today. */
+/** Names that a repository may have, including some that no registry accepts today. */
 export const REPOSITORY_NAMES = [
   'a',
   'ab',
@@ -67,7 +67,7 @@ export const REPOSITORY_NAMES = [
   'a..b',
 ] as const;
 
-/** An active critical finding that has a fix. The severity may be given as a scanner's word. */
+/** An active critical finding that has a fix. The severity may be a scanner's label. */
 export function finding({
   severity = 'critical',
   ...changes
@@ -84,7 +84,7 @@ export function finding({
   };
 }
 
-/** The policy of a stack that configures nothing. */
+/** The default policy. */
 export function policy(changes: Partial<Policy> = {}): Policy {
   const severityThreshold = changes.severityThreshold ?? 'high';
   return {
@@ -99,12 +99,12 @@ export function policy(changes: Partial<Policy> = {}): Policy {
   };
 }
 
-/** An exception for `finding()`, everywhere, until tomorrow. */
+/** An exception for `finding()` in all repositories, until tomorrow. */
 export function exception(changes: Partial<Exception> = {}): Exception {
   return { id: 'CVE-2024-6119', expiresAt: daysLater(1), reason: 'not reachable', untilFixed: false, ...changes };
 }
 
-/** The rules of a stack that configures nothing but what is given. */
+/** The default rules with these changes. */
 export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } = {}): Rules {
   const { mode = 'enforce', ...settings } = changes;
   const defaults: RuleSettings = {
@@ -118,7 +118,7 @@ export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } 
 
 type Present = Extract<ImageObservation, { presence: 'present' }>;
 
-/** The first image, tagged `1.0`, as it is observed: each finding in a report of its own, and other reports. */
+/** The observation of the first image, tagged `1.0`: each finding has its own report, plus other reports. */
 export function present({
   findings = [],
   reports = [],
@@ -135,7 +135,7 @@ export function present({
   };
 }
 
-/** The first image as a blocker that was seen to violate an hour ago, by one critical finding. */
+/** The first image as a blocker with one critical finding, last seen violating an hour ago. */
 export function blocker(changes: Partial<Blocker> = {}): Blocker {
   return {
     digest: digest(1),
@@ -162,7 +162,7 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
   };
 }
 
-/** The notice of a closing that names no image, or of another change. */
+/** The notice of a closing without images, or of another change. */
 export function notice(changes: Partial<Notice> = {}): Notice {
   const common = { at: NOW, images: [], moreImages: 0, omittedImages: 0 };
   const ofKind: Readonly<Record<Notice['kind'], Partial<Notice>>> = {
@@ -177,7 +177,7 @@ export function notice(changes: Partial<Notice> = {}): Notice {
   return { ...common, kind, ...ofKind[kind], ...changes } as Notice;
 }
 
-/** An override that was ordered an hour ago for four hours, with the notice of its beginning delivered. */
+/** An override that was ordered an hour ago for four hours, and whose beginning was notified. */
 export function anOverride({
   notified = 'begin',
   logged = true,

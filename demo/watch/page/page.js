@@ -1,4 +1,4 @@
-// The page of `npm start -- --watch`: shows what the server sends, and asks it for what a person wants done.
+// The page of `npm start -- --watch`: shows what the server sends, and sends it the user's actions.
 import { createPolicyForm, fillSeverities } from './policy.js';
 import { entryOf, h, imageOf, timeOf } from './view.js';
 
@@ -10,10 +10,10 @@ const byId = (id) => document.getElementById(id);
 const token = document.querySelector('meta[name="pullgate-token"]').content;
 /** The last state that the server sent. */
 let now = { clouds: [], images: [] };
-/** What is shown of each image, by its key: it stays as it is for as long as nothing changes. */
+/** The elements on the page, by image. An element is kept until its image changes. */
 const shown = new Map();
 
-/** Asks for something to be done; answers whether it was. */
+/** Sends an action to the server. Returns whether it succeeded. */
 async function ask(action) {
   byId('problem').hidden = true;
   try {
@@ -32,7 +32,7 @@ function complain(problem) {
   byId('problem').hidden = false;
 }
 
-/** Which buttons wait for what they asked for: none is pressed twice meanwhile, also where it is made anew. */
+/** The buttons whose actions are running. They stay disabled, even if their element is rebuilt. */
 const pending = new Set();
 
 function keyOf({ id, dataset }) {
@@ -61,7 +61,7 @@ byId('push-form').addEventListener('submit', (event) => {
   const [repository, tag] = [elements.repository.value.trim(), elements.tag.value.trim()];
   withButton(event.submitter, async () => {
     if (!(await ask({ do: 'push', repository, tag }))) return;
-    // The next one has the next number.
+    // Suggest the next number for the next tag.
     elements.tag.value = tag.replace(/\d+$/, (number) => String(Number(number) + 1));
   });
 });
@@ -89,7 +89,7 @@ byId('images').addEventListener('click', ({ target }) => {
 byId('add-exception').addEventListener('click', () => openException('', ''));
 byId('all-lines').addEventListener('change', ({ target }) => byId('entries').classList.toggle('all', target.checked));
 
-/** Opens a dialog, and calls `done` with its form's elements and the button that ended it, unless that was Cancel. */
+/** Opens a dialog. Calls `done` with the form's elements and the pressed button, unless that is Cancel. */
 function open(dialog, done) {
   dialog.returnValue = 'cancel';
   dialog.onclose = () => {
@@ -132,7 +132,7 @@ function showClocks() {
     ...now.clouds.map(({ name, aheadSeconds, deadLetters }) => {
       const minutes = Math.round(aheadSeconds / 60);
       const ahead = minutes > 0 ? ` (+${minutes} min)` : '';
-      const dead = deadLetters > 0 ? `, ${deadLetters} dead letters` : '';
+      const dead = deadLetters > 0 ? `, ${deadLetters} dead-letter ${deadLetters === 1 ? 'message' : 'messages'}` : '';
       return h('li', {}, h('b', {}, name), ` ${timeOf(Date.now() + aheadSeconds * 1_000)}${ahead}${dead}`);
     }),
   );
@@ -145,7 +145,7 @@ function showStatus(kind, words) {
   status.textContent = words;
 }
 
-/** The image's element, made anew only where there is something new; what is open or has the focus stays so. */
+/** The image's element, rebuilt only if the image changed. Open details stay open, and the focus stays. */
 function elementOf(image) {
   const key = `${image.repository}@${image.digest}`;
   const text = JSON.stringify(image);
@@ -177,7 +177,7 @@ function showImages() {
 
 const events = new EventSource('/events');
 events.addEventListener('run', ({ data }) => {
-  // The server was started anew: so is the page.
+  // The server was restarted, so reload the page.
   if (JSON.parse(data) !== token) location.reload();
 });
 events.addEventListener('state', ({ data }) => {
@@ -192,5 +192,5 @@ events.addEventListener('entry', ({ data }) => {
   entries.prepend(entryOf(JSON.parse(data)));
   while (entries.childElementCount > MOST_ENTRIES) entries.lastElementChild.remove();
 });
-events.addEventListener('error', () => showStatus('lost', 'no connection: is npm start -- --watch still running?'));
+events.addEventListener('error', () => showStatus('lost', 'Disconnected. Is npm start -- --watch still running?'));
 setInterval(showClocks, 1_000);

@@ -1,8 +1,8 @@
-// The stack's config as the page of `npm start -- --watch` lets people change it: a draft, which `pulumi up` deploys.
+// The form for the stack's config on the page of `npm start -- --watch`: edits a draft, which `pulumi up` deploys.
 import { h } from './view.js';
 
 const SEVERITIES = ['critical', 'high', 'medium', 'low', 'informational'];
-const AS_THRESHOLD = 'as the threshold';
+const AS_THRESHOLD = 'as severityThreshold';
 
 export function fillWith(select, values, chosen) {
   select.replaceChildren(...values.map((value) => h('option', { value, selected: value === chosen }, value)));
@@ -12,7 +12,7 @@ export function fillSeverities(select, chosen) {
   fillWith(select, SEVERITIES, chosen);
 }
 
-/** @param deploy asks for the draft to be deployed, and answers whether it was */
+/** @param deploy deploys the draft, and returns whether it succeeded */
 export function createPolicyForm(form, deploy) {
   const field = (name) => form.elements.namedItem(name);
   const [list, status, button] = ['exceptions', 'draft', 'deploy'].map((id) => document.getElementById(id));
@@ -44,17 +44,13 @@ export function createPolicyForm(form, deploy) {
             {},
             `${one.id}${one.repository ? ` in ${one.repository}` : ''}, until ${one.expires}: ${one.reason}`,
           ),
-          h(
-            'button',
-            { type: 'button', 'aria-label': `Take away the exception of ${one.id}`, 'data-place': index },
-            '✕',
-          ),
+          h('button', { type: 'button', 'aria-label': `Remove the exception for ${one.id}`, 'data-place': index }, '✕'),
         ),
       ),
     );
-    status.textContent = isChanged() ? 'Changed, and not deployed yet.' : 'This is what is deployed.';
+    status.textContent = isChanged() ? 'Changed, but not deployed yet.' : 'This config is deployed.';
   }
-  /** Without a value the key is left out: its default counts. */
+  /** Without a value, the key is omitted and its default applies. */
   function refine(key, value) {
     const { [key]: _before, ...policy } = draft.policy;
     draft = { ...draft, policy: value === undefined ? policy : { ...policy, [key]: value } };
@@ -76,7 +72,7 @@ export function createPolicyForm(form, deploy) {
     else if (name === 'maxClosesPerHour') draft = { ...draft, maxClosesPerHour: Number(value) };
     else if (name === 'json') {
       const policy = objectIn(value);
-      field('json').setCustomValidity(policy === undefined ? 'This is no JSON object.' : '');
+      field('json').setCustomValidity(policy === undefined ? 'Enter a JSON object.' : '');
       if (policy !== undefined) draft = { ...draft, policy };
     } else draft = { ...draft, [name]: value };
     show({ isTyping: name === 'json' });
@@ -95,7 +91,7 @@ export function createPolicyForm(form, deploy) {
     send();
   });
   return {
-    /** What is deployed now; a draft that a person edits stays. */
+    /** Takes over the deployed config. A draft with changes is kept. */
     take(config) {
       const isUntouched = draft === undefined || !isChanged();
       if (JSON.stringify(deployed) === JSON.stringify(config)) return;

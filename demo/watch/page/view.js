@@ -1,6 +1,7 @@
-// Makes what the page of `npm start -- --watch` shows of an image or a line of the log. Text is only ever set as text.
+// Builds the elements for images and log lines on the page of `npm start -- --watch`. Text is only ever set as text,
+// never as markup.
 
-/** An element; a property that begins with `data-` or `aria-` is an attribute. */
+/** Creates an element. A property whose name contains a hyphen is set as an attribute. */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -11,8 +12,8 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** The state of the gate for a pull. */
-function standing({ isClosed, state = '' }) {
+/** The state of the gate as it affects pulls. */
+function gateState({ isClosed, state = '' }) {
   if (isClosed) return { kind: 'closed', word: 'closed' };
   const [, why] = /^waiting: (.*)$/.exec(state) ?? [];
   return why === undefined ? { kind: 'open', word: 'open' } : { kind: 'waiting', word: `open, waiting (${why})` };
@@ -20,11 +21,12 @@ function standing({ isClosed, state = '' }) {
 
 const SETTINGS = { AWS: 'The repository’s policy', Azure: 'The manifest’s attributes' };
 
-/** What one cloud shows of an image; `before` is what it showed last. */
+/** One cloud's view of an image; `before` is the previous view. */
 function cloudOf(name, shown, before) {
-  if (shown === undefined) return h('div', { className: 'cloud' }, h('p', {}, h('b', {}, name), ' has it no more'));
-  const { kind, word } = standing(shown);
-  const isChanged = before !== undefined && standing(before).kind !== kind;
+  if (shown === undefined)
+    return h('div', { className: 'cloud' }, h('p', {}, h('b', {}, name), ': not in the registry'));
+  const { kind, word } = gateState(shown);
+  const isChanged = before !== undefined && gateState(before).kind !== kind;
   const { pull, isClosed } = shown;
   return h(
     'div',
@@ -36,7 +38,7 @@ function cloudOf(name, shown, before) {
   );
 }
 
-/** What came of a pull; pale where another one would end otherwise by now. */
+/** The result of the last pull; dimmed if a pull would have another result now. */
 function pulled({ at, status, isRefused }, isClosed) {
   const kind = isRefused ? 'refused' : 'allowed';
   const className = isRefused === isClosed ? kind : 'quiet';
@@ -50,7 +52,11 @@ function findingOf(image, { id, severity, package: found, fixedVersion, exploite
     {},
     h('span', { className: `severity ${severity}` }, severity),
     h('span', {}, `${id} in ${found.name} ${found.version}: ${fix}${exploited ? ', exploit known' : ''}`),
-    h('button', { type: 'button', 'data-do': 'except', 'data-id': id, 'data-repository': image.repository }, 'Except'),
+    h(
+      'button',
+      { type: 'button', 'data-do': 'except', 'data-id': id, 'data-repository': image.repository },
+      'Add an exception',
+    ),
   );
 }
 
@@ -58,14 +64,14 @@ const SCANS = {
   none: 'not scanned yet',
   found: '',
   clean: 'scanned clean',
-  forgotten: 'the scanner has no word of it any more',
+  forgotten: 'no longer scanned',
 };
 
 const BUTTONS = [
   ['pull', 'Pull'],
   ['report', 'Report a finding'],
-  ['scanClean', 'Scan it clean'],
-  ['forget', 'Finding disappears'],
+  ['scanClean', 'Report a clean scan'],
+  ['forget', 'Drop the findings'],
   ['remove', 'Delete'],
 ];
 
@@ -99,7 +105,7 @@ export function imageOf(image, clouds, before) {
   );
 }
 
-const KINDS = { act: '', decision: 'decides', line: 'says', mail: 'mail', problem: 'problem' };
+const KINDS = { act: '', decision: 'decision', line: 'log', mail: 'mail', problem: 'problem' };
 
 export function timeOf(instant) {
   return new Date(instant).toLocaleTimeString([], { hour12: false });

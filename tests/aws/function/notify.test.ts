@@ -29,7 +29,7 @@ describe('a state change', () => {
         TopicArn: 'arn:aws:sns:eu-west-1:123456789012:dev',
         Subject: '[pullgate] clear: team/app',
         Message:
-          'team/app (registry 123456789012) had to be closed and waited; nothing holds it any more, since 2026-06-15T12:00:00.000Z.\n',
+          'team/app (registry 123456789012) no longer needs to be closed. Its last blocker was cleared at 2026-06-15T12:00:00.000Z.\n',
         MessageAttributes: {
           cloud: { DataType: 'String', StringValue: 'aws' },
           change: { DataType: 'String', StringValue: 'cleared' },
@@ -38,6 +38,11 @@ describe('a state change', () => {
         },
       },
     ]);
+  });
+
+  it('that closes a gate says that exempt principals can still pull', async () => {
+    const [input] = await published(GATE, notice({ kind: 'closed' }));
+    expect(input?.Message).toContain('Pulls are blocked for everyone except exempt principals.\n');
   });
 
   it('throws if it cannot be published, so that it is retried', async () => {

@@ -50,6 +50,13 @@ describe('a notice', () => {
     expect(stage.calls.count()['mail:Send']).toBe(1);
   });
 
+  it('says that a closed gate blocks all pulls', async () => {
+    await createNotifier(mailer, TO, () => {})(GATE, notice({ kind: 'closed' }));
+    expect(stage.mails.sent).toMatchObject([
+      { plainText: expect.stringContaining('Pulls are blocked for everyone.\n') },
+    ]);
+  });
+
   it('is logged if there are no recipients', async () => {
     expect(await notifying(undefined)).toEqual([
       {

@@ -62,10 +62,10 @@ describe('check --policy FILE', () => {
     expect(lines).toEqual([
       'FILE is not a valid policy:',
       '  FILE:2:24  severityThreshold is "hihg": expected one of informational, low, medium, high, critical',
-      '  FILE:4:13  policy.exceptions[0].id is "*": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for everything is refused)',
-      '  FILE:4:29  policy.exceptions[0].expires is "2026-13-01": expected a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
-      '  FILE:4:5  policy.exceptions[0].reason is missing: expected why the finding does not count',
-      '  FILE:6:16  policy.unfixabel is "never": expected no such key (check its spelling)',
+      '  FILE:4:13  policy.exceptions[0].id is "*": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)',
+      '  FILE:4:29  policy.exceptions[0].expires is "2026-13-01": expected a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
+      '  FILE:4:5  policy.exceptions[0].reason is missing: expected the reason for the exception',
+      '  FILE:6:16  policy.unfixabel: unknown key; did you mean "unfixable"?',
       '',
     ]);
     expect([absent.code, absent.stdout]).toEqual([2, '']);
@@ -121,20 +121,25 @@ describe('the forms of a file', () => {
       'a misspelled key next to the policy',
       '{"policy":{},\n"severityTreshold":"critical"}',
       2,
-      'severityTreshold is "critical": expected no such key here (check its spelling and position)',
+      'severityTreshold: unknown key here (check its spelling and position)',
     ],
-    ['a key next to the policy that belongs inside it', '{"policy":{},\n"exceptions":[]}', 2, 'exceptions is []'],
+    [
+      'a key next to the policy that belongs inside it',
+      '{"policy":{},\n"exceptions":[]}',
+      2,
+      'exceptions: unknown key here',
+    ],
     [
       'an unknown key of the config',
       '{"pullgate:policy":{},"aws:region":"x",\n"pullgate:polciy":{}}',
       2,
-      'pullgate:polciy is {}: expected no such key here',
+      'pullgate:polciy: unknown key here',
     ],
     [
       'a key without a namespace next to keys of the config',
       '{"pullgate:policy":{},\n"unfixable":"never"}',
       2,
-      'unfixable is "never"',
+      'unfixable: unknown key here',
     ],
   ])('%s is rejected with its line', (_name, text, line, words) => {
     const checked = checkText(text);

@@ -46,7 +46,7 @@ test('override open, close and clear, and release, print, change and notify one 
         repository: REPOSITORY,
         digest: bad.digest,
         before: {
-          state: 'open, waiting: an override keeps it open for a while',
+          state: 'open, waiting: an override is in force',
           blockers: 1,
           override: expect.objectContaining({ kind: 'open', reason: 'the shop is down' }),
         },

@@ -152,7 +152,7 @@ test('override, release, pause and resume answer with data, and a dry run change
       {
         ...gate('team/app'),
         before: {
-          state: 'open, waiting: an override keeps it open for a while',
+          state: 'open, waiting: an override is in force',
           blockers: 1,
           override: { kind: 'open', at: expect.any(String), until: expect.any(String), ...WHY },
         },

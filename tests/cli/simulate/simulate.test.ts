@@ -29,7 +29,7 @@ describe('simulate', () => {
 4 images, 11 findings: 2 critical, 5 medium, 4 low.
 
   closes  docker.io/user-input
-            CVE-1999-0002 (critical, CVSS 8.5, known exploit) in package-2 2.2.2: whether there is a fix is not known.
+            CVE-1999-0002 (critical, CVSS 8.5, known exploit) in package-2 2.2.2: unknown whether a fix exists.
   open    ghcr.io/aquasecurity/trivy-test-images:debian-buster
   open    ghcr.io/aquasecurity/trivy-test-images:alpine-310
   open    ghcr.io/aquasecurity/trivy-test-images:centos-7
@@ -40,7 +40,7 @@ Exempted findings, which would otherwise violate the policy:
   CVE-2019-1549 in libssl1.1 1.1.1c-r0  in its grace period until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
   CVE-2019-1551 in libcrypto1.1 1.1.1c-r0  in its grace period until 2029-12-03T18:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
   CVE-2019-1551 in libssl1.1 1.1.1c-r0  in its grace period until 2029-12-03T18:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
-  CVE-2019-18224 in libidn2-0 2.0.5-1  excepted until 2099-02-01T00:00:00.000Z: not reachable  (ghcr.io/aquasecurity/trivy-test-images:debian-buster)
+  CVE-2019-18224 in libidn2-0 2.0.5-1  exempted by an exception until 2099-02-01T00:00:00.000Z: not reachable  (ghcr.io/aquasecurity/trivy-test-images:debian-buster)
 `);
     expect([code, stderr]).toEqual([
       1,

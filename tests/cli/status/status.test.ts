@@ -125,7 +125,7 @@ describe('status, on AWS', () => {
       '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n',
     );
     expect(lines).toMatch(
-      /\n {2}Not closed although they violate the policy: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the limit on closings an hour \(maxClosesPerHour\) is reached/,
+      /\n {2}Not closed although they violate the policy: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the limit on closings per hour \(maxClosesPerHour\) is reached/,
     );
     expect(lines).toContain(
       `\n  Undetermined, because the severity is unknown: 1\n    team/odd@${odd.digest}  v1  CVE-2026-5005\n`,
@@ -190,7 +190,7 @@ describe('status, on Azure and on both clouds', () => {
     );
     expect(lines).toMatch(
       new RegExp(
-        `\n {2}Closed by someone else: 1\n {4}team/app@${foreign.digest} {2}since 2026-03-02 09:0\\d UTC {2}locked, waiting: somebody else has locked it`,
+        `\n {2}Closed by someone else: 1\n {4}team/app@${foreign.digest} {2}since 2026-03-02 09:0\\d UTC {2}locked, waiting: someone else locked it`,
       ),
     );
 

@@ -80,7 +80,7 @@ describe('why, on AWS', () => {
       /This image violates the policy with 2 findings[.]\n {2}Findings that violate:\n {4}SEVERITY {2}ADVISORY {7}PACKAGE {2}INSTALLED {2}FIXED IN {2}RULE {15}LINK\n {4}critical {2}CVE-2026-1001 {2}openssl {2}3[.]0[.]13 {5}3[.]0[.]14 {4}severityThreshold {2}https:/,
     );
     expect(stdout).toMatch(
-      / {2}CVE-2026-3003 in openssl is excepted until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] Then the gate closes[.]\n/,
+      / {2}CVE-2026-3003 in openssl is exempted by an exception until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] Then the gate closes[.]\n/,
     );
     expect(stdout).toContain(
       '  The exception for CVE-2026-4004 expired at 2026-02-01 00:00 UTC and no longer exempts CVE-2026-4004.\n',

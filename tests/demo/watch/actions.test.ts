@@ -1,4 +1,4 @@
-// What the page of `npm start -- --watch` may ask for.
+// The requests that the page of `npm start -- --watch` may send.
 import { describe, expect, test } from 'vitest';
 import { parseAction } from '../../../demo/watch/actions.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
@@ -15,50 +15,42 @@ describe('a request of the page', () => {
     { do: 'pull', repository: 'a'.repeat(256), digest: DIGEST },
     { do: 'letPass', minutes: 1_500 },
     { do: 'burst', images: 60, severity: 'low' },
-  ])('is taken as it is: %j', (action) => {
+  ])('is accepted: %j', (action) => {
     expect(parseAction(JSON.stringify(action))).toEqual({ action });
   });
 
   test.each([
-    ['no JSON', 'push', 'The request needs JSON in its body.'],
-    ['no object', '[]', `The request is wrong: do needs ${ACTIONS}; given nothing.`],
-    ['a word that is no action', { do: 'exec' }, `The request is wrong: do needs ${ACTIONS}; given "exec".`],
+    ['text that is not JSON', 'push', 'The body of the request must be JSON.'],
+    ['an array in its body', '[]', `Invalid request: "do" must be ${ACTIONS}; got nothing.`],
+    ['an unknown action', { do: 'exec' }, `Invalid request: "do" must be ${ACTIONS}; got "exec".`],
     [
-      'no tag',
+      'an empty tag',
       { do: 'push', repository: 'a/b', tag: ' ' },
-      'The request is wrong: tag needs a tag, such as 1.0; given "".',
+      'Invalid request: "tag" must be a tag, such as 1.0; got "".',
     ],
     [
       'two mistakes',
       { do: 'burst', images: 61, severity: 'worst' },
-      'The request is wrong: severity needs one of informational, low, medium, high, critical; given "worst"; images needs a whole number from 1 to 60; given 61.',
+      'Invalid request: "severity" must be one of informational, low, medium, high, critical; got "worst"; "images" must be a whole number from 1 to 60; got 61.',
     ],
     [
-      'a repository in capitals',
+      'a repository in upper case',
       { do: 'push', repository: 'A/b', tag: '1' },
-      `The request is wrong: repository needs ${REPOSITORY_NAME}; given "A/b".`,
+      `Invalid request: "repository" must be ${REPOSITORY_NAME}; got "A/b".`,
     ],
     [
-      'a repository with a path out of it',
+      'a repository with a parent path',
       { do: 'push', repository: '../b', tag: '1' },
-      `The request is wrong: repository needs ${REPOSITORY_NAME}; given "../b".`,
+      `Invalid request: "repository" must be ${REPOSITORY_NAME}; got "../b".`,
     ],
-    [
-      'no repository',
-      { do: 'push', tag: '1' },
-      'The request is wrong: repository is not known there, or is missing; given nothing.',
-    ],
+    ['no repository', { do: 'push', tag: '1' }, 'Invalid request: "repository" is missing.'],
     [
       'half a digest',
       { do: 'pull', repository: 'a/b', digest: 'sha256:00' },
-      'The request is wrong: digest needs a digest: sha256: and 64 hexadecimal digits; given "sha256:00".',
+      'Invalid request: "digest" must be a digest: sha256: and 64 hexadecimal digits; got "sha256:00".',
     ],
-    [
-      'a field that nobody knows',
-      { do: 'letPass', minutes: 1, as: 'root' },
-      'The request is wrong: as is not known there, or is missing; given "as".',
-    ],
-  ])('is refused with %s', (_what, given, problem) => {
+    ['an unknown key', { do: 'letPass', minutes: 1, as: 'root' }, 'Invalid request: unknown key "as".'],
+  ])('is rejected for %s', (_what, given, problem) => {
     expect(parseAction(typeof given === 'string' ? given : JSON.stringify(given))).toEqual({ problem });
   });
 });

@@ -1,4 +1,4 @@
-// What the log of the page of `npm start -- --watch` makes of a function's lines and of the mails.
+// How the log of the page of `npm start -- --watch` shows a function's log lines and the mails.
 import { describe, expect, test } from 'vitest';
 import type { Acts, Mail } from '../../../demo/acts.ts';
 import { createJournal, type Entry } from '../../../demo/watch/journal.ts';
@@ -8,7 +8,7 @@ import { logLine } from '../../../local/log-line.ts';
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 
 describe('the log', () => {
-  /** What a cloud's function has written, and the mails, at so many seconds. */
+  /** A journal that has read the given log lines and mails; the times are in seconds. */
   function journalOf(lines: readonly (readonly [second: number, text: string])[], mails: readonly Mail[] = []) {
     const entries: Entry[] = [];
     let id = 0;
@@ -42,7 +42,7 @@ describe('the log', () => {
     ['cleared', 'open', 'opened'],
     ['waiting', 'waiting: brake', 'waiting'],
     ['nothing', 'closed', undefined],
-  ])('of a decision that did "%s": the gate is %s, and the line says %s', (done, to, tone) => {
+  ])('shows the decision "%s" with the gate’s state "%s" and the tone %s', (done, to, tone) => {
     const { journal, entries } = journalOf([[1, decision(done, to, DIGEST)]]);
     expect(entries[0]).toMatchObject({ kind: 'decision', cloud: 'AWS', text: `team/app@${DIGEST} ….` });
     expect(entries[0]?.tone).toBe(tone);
@@ -50,7 +50,7 @@ describe('the log', () => {
     expect(journal.saidOf('Azure', `team/app@${DIGEST}`)).toBeUndefined();
   });
 
-  test('has the function’s lines and the mails in the order of their times, and what the local cloud lacks', () => {
+  test('orders the function’s lines and the mails by time, and shows what the local cloud does not support', () => {
     const { entries } = journalOf(
       [
         [1, '{"kind":"tick","waiting":2}'],
@@ -64,11 +64,11 @@ describe('the log', () => {
       [2, 'mail', '[pullgate] closed: team/app'],
       [3, 'problem', 'failed: error "throttled"'],
       [4, 'line', 'not JSON'],
-      [5, 'problem', 'The local cloud lacks something: no such operation'],
+      [5, 'problem', 'The local cloud does not support this: no such operation'],
     ]);
   });
 
-  test('keeps the last thousand lines, and of a long one the beginning', () => {
+  test('keeps the last 1,000 lines, and truncates a long line', () => {
     const { journal } = journalOf(
       Array.from({ length: 1_200 }, (_none, second) => [second, 'x'.repeat(7_000)] as const),
     );

@@ -1,4 +1,4 @@
-// What a page of `npm start -- --watch` hears and asks for, without a browser.
+// A client of the page's server that reads the events and sends actions without a browser.
 import { request } from 'node:http';
 import { expect, vi } from 'vitest';
 import type { Action } from '../../../demo/watch/actions.ts';
@@ -12,16 +12,14 @@ export interface Page {
   state(): State;
   /** All lines of the log that were sent, oldest first. */
   entries(): readonly Entry[];
-  /**
-   * Asks for something to be done; answers with the status and the problem when all that came of it has been received.
-   */
+  /** Sends an action. Returns the status and the problem once every resulting change has been received. */
   act(action: Action): Promise<{ readonly status: number; readonly problem?: string }>;
   /** The newest image of a repository. */
   image(repository: string): ImageState;
   close(): void;
 }
 
-/** Loads the page as a browser would, and listens; a page that has seen events says up to which. */
+/** Loads the page as a browser does, and reads the events; `lastEventId` is the last event of an earlier connection. */
 export async function openPage(url: string, lastEventId?: string): Promise<Page> {
   const html = await (await fetch(url)).text();
   const [, token = ''] = /name="pullgate-token" content="([^"]+)"/.exec(html) ?? [];
@@ -84,7 +82,7 @@ async function listen(
   }
 }
 
-/** Asks with any headers, which `fetch` would not let anybody set. */
+/** Sends a request with any headers; `fetch` does not allow setting some of them. */
 export function ask(
   url: string,
   options: {

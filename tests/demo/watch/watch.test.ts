@@ -1,5 +1,5 @@
-// `npm start -- --watch`, as a person runs it: one page on loopback that shows both registries live, only for itself,
-// and nothing left after Ctrl-C.
+// Runs `npm start -- --watch` as a user does: one page on loopback shows both registries live and accepts only its own
+// requests, and Ctrl-C leaves nothing behind.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { needsChromium, openTab, PHONE, widthsOf } from '../../browser.ts';
 import { expectNoneLeft, interrupt, killGroup, type Started, startProgramOf } from '../../process-group.ts';
@@ -16,7 +16,7 @@ const watch = (words: readonly string[] = []) => startProgramOf('demo/start.ts',
 
 beforeAll(async () => {
   started = watch();
-  await vi.waitFor(() => expect(started.said()).toContain('Press Ctrl-C to end everything.'), {
+  await vi.waitFor(() => expect(started.said()).toContain('Press Ctrl-C to stop.'), {
     timeout: SLOW,
     interval: 50,
   });
@@ -36,7 +36,7 @@ const said = (text: string) => page.entries().filter((entry) => entry.text.inclu
 const done = { status: 200 };
 
 describe('the page’s server', () => {
-  test('is on loopback, and says what the browser may load: nothing from elsewhere', async () => {
+  test('listens on loopback, and lets the browser load nothing from other origins', async () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const { status, headers, text } = await ask(url, { headers: { host: new URL(url).host } });
     expect(status).toBe(200);
@@ -49,11 +49,11 @@ describe('the page’s server', () => {
   });
 
   test.each<[string, Parameters<typeof ask>[1], number]>([
-    ['a name that leads here (DNS rebinding)', { headers: { host: 'evil.example' } }, 403],
-    ['another port’s name', { headers: { host: '127.0.0.1:1' } }, 403],
-    ['the events, under another name', { path: '/events', headers: { host: 'evil.example' } }, 403],
-    ['a file that is none of the page’s', { path: '/../start.ts' }, 404],
-    ['a method that changes things elsewhere', { method: 'DELETE' }, 405],
+    ['a foreign host name (DNS rebinding)', { headers: { host: 'evil.example' } }, 403],
+    ['a host with another port', { headers: { host: '127.0.0.1:1' } }, 403],
+    ['the events under a foreign host name', { path: '/events', headers: { host: 'evil.example' } }, 403],
+    ['a file outside the page', { path: '/../start.ts' }, 404],
+    ['the method DELETE', { method: 'DELETE' }, 405],
   ])('refuses %s', async (_what, options, status) => {
     const host = new URL(url).host;
     const answer = await ask(url, { ...options, headers: { host, ...options.headers } });
@@ -63,15 +63,15 @@ describe('the page’s server', () => {
   const push = '{"do":"push","repository":"evil/app","tag":"1.0"}';
   test.each<[string, Readonly<Record<string, string>>, string, number]>([
     ['another origin', { origin: 'https://evil.example' }, push, 403],
-    ['a page of another port', { origin: 'http://127.0.0.1:1' }, push, 403],
+    ['an origin with another port', { origin: 'http://127.0.0.1:1' }, push, 403],
     ['a sandboxed page', { origin: 'null' }, push, 403],
     ['a wrong token', { 'x-pullgate-token': 'guessed' }, push, 403],
-    ['a form, which needs no leave from the browser', { 'content-type': 'text/plain' }, push, 415],
-    ['what is not JSON', {}, '{', 400],
+    ['a form, which browsers send without a preflight request', { 'content-type': 'text/plain' }, push, 415],
+    ['a body that is not JSON', {}, '{', 400],
     ['an unknown action', {}, '{"do":"exec"}', 400],
-    ['a repository that is none', {}, '{"do":"push","repository":"../x","tag":"1.0"}', 400],
-    ['more than a request may have', {}, `"${'x'.repeat(70_000)}"`, 413],
-  ])('refuses a request of %s, and does nothing', async (_what, changed, body, status) => {
+    ['an invalid repository name', {}, '{"do":"push","repository":"../x","tag":"1.0"}', 400],
+    ['a body that is too large', {}, `"${'x'.repeat(70_000)}"`, 413],
+  ])('refuses a request with %s, and does nothing', async (_what, changed, body, status) => {
     const own = { origin: url, 'content-type': 'application/json', 'x-pullgate-token': page.token };
     const headers = { host: new URL(url).host, ...own, ...changed };
     expect((await ask(url, { method: 'POST', path: '/do', headers, body })).status).toBe(status);
@@ -88,8 +88,10 @@ describe('the page’s server', () => {
   });
 });
 
-describe('what a person does, on both clouds at once', () => {
-  test('a finding closes, only proof opens; the log has it all, in order', { timeout: SLOW }, async () => {
+describe('the actions, on both clouds at once', () => {
+  test('a finding closes the gate, only proof opens it, and the log shows everything in order', {
+    timeout: SLOW,
+  }, async () => {
     expect(await page.act({ do: 'push', repository: 'team/app', tag: '1.0' })).toEqual(done);
     const { digest } = page.image('team/app');
     const image = { repository: 'team/app', digest };
@@ -121,7 +123,7 @@ describe('what a person does, on both clouds at once', () => {
         expect.stringMatching(/^.+ finds CVE-2026-2001 \(critical\) in zlib of team\/app:1\.0\.$/),
         expect.stringMatching(/^team\/app.* is closed now: .+ violates the policy with CVE-2026-2001 in zlib/),
         expect.stringMatching(/^Production pulls team\/app:1\.0: 40[35], refused\. /),
-        expect.stringMatching(/^.+ looks at team\/app:1\.0 anew/),
+        expect.stringMatching(/^.+ rescans team\/app:1\.0 and finds nothing/),
         expect.stringMatching(/^team\/app.* is open now: /),
         'Production pulls team/app:1.0: 200, allowed.',
       ]);
@@ -133,7 +135,7 @@ describe('what a person does, on both clouds at once', () => {
     );
   });
 
-  test('the program runs with a new config: an exception and a brake; a wrong one changes nothing', {
+  test('a new config deploys an exception and a lower brake, and an invalid config changes nothing', {
     timeout: SLOW,
   }, async () => {
     const { config } = page.state();
@@ -149,7 +151,7 @@ describe('what a person does, on both clouds at once', () => {
     expect(page.state().config).toEqual(next);
     expect(closedOn('burst-1/app-1')).toEqual({ AWS: false, Azure: false });
 
-    // Two of the three closings of this hour were before: of three more, two wait for their turn.
+    // Two of this hour's three closings are used, so two of the next three images must wait.
     await page.act({ do: 'burst', images: 3, severity: 'high' });
     const waiting = () =>
       page.state().images.flatMap(({ on }) => Object.entries(on).filter(([, { state }]) => state === 'waiting: brake'));
@@ -164,23 +166,23 @@ describe('what a person does, on both clouds at once', () => {
     expect(closed.map(({ repository }) => repository)).toEqual(['burst-2/app-1', 'burst-2/app-2', 'burst-2/app-3']);
   });
 
-  test('an image that is deleted is gone, and its gate opens', async () => {
+  test('the gate of a deleted image opens', async () => {
     const { repository, digest } = page.image('burst-2/app-1');
     expect(await page.act({ do: 'remove', repository, digest })).toEqual(done);
     expect(() => page.image('burst-2/app-1')).toThrow('no image of burst-2/app-1 is shown');
     const again = await page.act({ do: 'pull', repository, digest });
     expect(again).toEqual({ status: 422, problem: expect.stringMatching(/^no registry has burst-2\/app-1@sha256:/) });
-    expect(said('burst-2/app-1').some(({ text }) => text.includes('it is gone from the registry'))).toBe(true);
+    expect(said('burst-2/app-1').some(({ text }) => text.includes('it is no longer in the registry'))).toBe(true);
   });
 
-  test('a page that lost the connection receives what came since, and no more', async () => {
+  test('a page that lost the connection receives only what it missed', async () => {
     const [missed, ...newer] = page
       .entries()
       .map(({ id }) => id)
       .slice(-3);
     const again = await openPage(url, String(missed));
     onTestFinished(again.close);
-    // A tick may have come meanwhile.
+    // A tick may have added entries in the meantime.
     expect(
       again
         .entries()
@@ -193,7 +195,7 @@ describe('what a person does, on both clouds at once', () => {
 });
 
 describe('in a browser', () => {
-  test('push, finding, closed, refused, clean, open: seen as it happens, at a desk and on a phone', {
+  test('shows a push, a finding, a refused pull and a clean scan as they happen, on a desktop and on a phone', {
     timeout: SLOW,
   }, async ({ skip }) => {
     needsChromium({ skip });
@@ -212,7 +214,7 @@ describe('in a browser', () => {
     await press('Report a finding');
     const report = tab.getByRole('dialog');
     await report.getByLabel('Package').fill(HOSTILE);
-    await report.getByRole('button', { name: 'Report it' }).click();
+    await report.getByRole('button', { name: 'Report', exact: true }).click();
     await isEach('closed');
     expect(await shop.locator('.findings').textContent()).toContain(`in ${HOSTILE} 3.0.13: fixed in 3.0.14`);
     await press('Pull');
@@ -228,17 +230,17 @@ describe('in a browser', () => {
     await press('Report a finding');
     expect(await widthsOf(tab)).toEqual([PHONE.width, PHONE.width]);
     await report.getByRole('button', { name: 'Cancel' }).click();
-    await press('Scan it clean');
+    await press('Report a clean scan');
     await isEach('open');
     await press('Pull');
     await vi.waitFor(async () => expect(await shop.locator('.allowed').count()).toBe(2));
-    expect(await tab.title()).toBe('pullgate, on this machine');
+    expect(await tab.title()).toBe('pullgate on local clouds');
     expect([problems, elsewhere]).toEqual([[], []]);
   });
 });
 
 describe('the command', () => {
-  test('a port that is in use: says so before anything is started, and the exit code is 1', async () => {
+  test('reports a port that is in use before it starts anything, and exits with 1', async () => {
     const second = watch(['--port', new URL(url).port]);
     expect(await second.ended).toBe(1);
     expect(second.said()).toMatch(
@@ -247,7 +249,7 @@ describe('the command', () => {
     await expectNoneLeft(second);
   });
 
-  test('Ctrl-C while the clouds are started: it ends at once and leaves no process behind', async () => {
+  test('ends at once on Ctrl-C while the clouds start, and leaves no process behind', async () => {
     const early = watch(['aws']);
     await vi.waitFor(() => expect(early.said()).toContain('deploying the stack'), { timeout: SLOW, interval: 20 });
     interrupt(early);
@@ -255,13 +257,13 @@ describe('the command', () => {
     await expectNoneLeft(early);
   });
 
-  test('Ctrl-C in the middle of a burst: everything ends, and no process is left', async () => {
-    const burst = page.act({ do: 'burst', images: 20, severity: 'critical' }).catch(() => 'no answer any more');
-    await vi.waitFor(() => expect(page.state().busy).toBe('Many findings at once'));
+  test('ends on Ctrl-C in the middle of a burst, and leaves no process behind', async () => {
+    const burst = page.act({ do: 'burst', images: 20, severity: 'critical' }).catch(() => 'no answer');
+    await vi.waitFor(() => expect(page.state().busy).toBe('A burst of findings'));
     interrupt(started);
     expect(await started.ended).toBe(0);
-    expect(await burst).toBe('no answer any more');
-    expect(started.said()).toMatch(/\nEnded\.\n$/);
+    expect(await burst).toBe('no answer');
+    expect(started.said()).toMatch(/\nStopped\.\n$/);
     await expectNoneLeft(started);
   });
 });

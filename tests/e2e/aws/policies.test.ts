@@ -123,7 +123,7 @@ describe('repository policies', () => {
     expect(isClosed()).toBe(false);
     expect(notified()).toEqual(['waiting']);
     expect(cloud.notices[0]?.message).toContain(
-      'is still open: it is in use by Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories',
+      'is still open: it is in use by Lambda functions, which would fail if it were closed; set aws.closeLambdaRepositories',
     );
     await redeploy({ aws: { closeLambdaRepositories: true } });
     expect(isClosed()).toBe(true);

@@ -77,7 +77,7 @@ describe('closing and proof', () => {
     await cloud.inspector.setStatus(arn, 'CLOSED');
     await cloud.runUntilIdle();
     expect(isClosed()).toBe(true);
-    expect(lines('decision').at(-1)?.['message']).toContain('its scan has only just finished');
+    expect(lines('decision').at(-1)?.['message']).toContain('its scan finished only minutes ago');
     await runUntilIdle();
     expect(isClosed()).toBe(false);
   });

@@ -33,7 +33,9 @@ describe('the brake', () => {
     expect(s.isClosed('team/app-400')).toBe(true);
     const kinds = Map.groupBy(s.cloud.notices, ({ attributes }) => attributes['change']);
     expect([kinds.get('closed')?.length, kinds.get('waiting')?.length]).toEqual([26, 375]);
-    expect(kinds.get('waiting')?.[0]?.message).toContain('the limit on closings an hour (maxClosesPerHour) is reached');
+    expect(kinds.get('waiting')?.[0]?.message).toContain(
+      'the limit on closings per hour (maxClosesPerHour) is reached',
+    );
     await s.cloud.advance(HOUR + FIVE_MINUTES);
     expect(closedOf(s, names)).toHaveLength(51);
     expect(s.cloud.deadLetters.messages()).toEqual([]);

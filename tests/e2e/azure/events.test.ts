@@ -41,7 +41,7 @@ describe('an event and its row', () => {
       true,
     ]);
     expect(s.lines('retried').at(-1)?.['why']).toBe(
-      `${REGISTRY}/team/app@${digest}: the scanner does not show ${id.split('/').at(-1)} yet`,
+      `${REGISTRY}/team/app@${digest}: the scanner does not list ${id.split('/').at(-1)} yet`,
     );
     expect(s.calls('acr:UpdateManifest')).toBe(0);
     await s.tick();

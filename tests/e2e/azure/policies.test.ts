@@ -28,7 +28,7 @@ describe('the policy', () => {
     await s.cloud.advance(5 * MINUTE);
     expect(await s.world()).toEqual(EXEMPTED);
     expect(await s.pull('v1')).toBe('pulled');
-    expect(s.cloud.mails.at(-1)?.plainText).toContain('its findings do not violate any more');
+    expect(s.cloud.mails.at(-1)?.plainText).toContain('its findings no longer violate the policy');
     s.cloud.clock.advance(2 * DAY);
     await s.tick();
     expect(await s.world()).toEqual({ ...CLOSED, notified: [...EXEMPTED.notified, 'closed team/app:v1'] });
@@ -77,7 +77,7 @@ describe('foreign locks', () => {
       poison: [],
     };
     expect(await s.world()).toEqual(locked);
-    expect(s.cloud.mails[0]?.plainText).toContain('somebody else has locked it, and pullgate leaves that lock alone');
+    expect(s.cloud.mails[0]?.plainText).toContain('someone else locked it, and pullgate does not touch that lock');
     await s.sweep();
     await s.sweep();
     expect(await s.world()).toEqual(locked);

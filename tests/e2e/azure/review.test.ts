@@ -41,7 +41,7 @@ describe('a row that is older than the event', () => {
     expect(await s.world()).toEqual(CLOSED);
     const returned = s.lines('retried').slice(before);
     expect(returned.map(({ minutes }) => minutes)).toEqual([1, 2]);
-    expect(returned[0]?.['why']).toMatch(/: the scanner shows [^ ]+ only as it was before the event$/);
+    expect(returned[0]?.['why']).toMatch(/: the scanner still shows [^ ]+ as it was before the event$/);
   });
 
   test('and no newer one within half an hour: the message is done, and needs no attention', async () => {

@@ -39,7 +39,7 @@ describe('the brake', () => {
     expect(poison).toEqual([]);
     expect(Object.values(records).filter((state) => state === 'waiting: brake')).toHaveLength(273);
     expect(s.cloud.mails.find(({ subject }) => subject.includes('NOT'))?.plainText).toContain(
-      'the limit on closings an hour (maxClosesPerHour) is reached',
+      'the limit on closings per hour (maxClosesPerHour) is reached',
     );
 
     await s.cloud.advance(HOUR + 5 * MINUTE);

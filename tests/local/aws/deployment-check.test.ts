@@ -1,17 +1,17 @@
-// What AWS refuses, or leaves without a log, when a function and its event source mapping are created.
+// A deployment is rejected if AWS would reject it, or if the function could not write its log.
 import { describe, expect, it } from 'vitest';
 import { startAws } from '../../../local/aws/cloud.ts';
 import { type FixtureOptions, fixtureGraph } from './fixture-graph.ts';
 
-describe('a deployment is refused', () => {
+describe('a deployment is rejected', () => {
   it.each<[string, FixtureOptions, RegExp]>([
     [
-      'where messages become visible again before the function times out',
+      'if messages become visible again before the function times out',
       { visibilityTimeoutSeconds: 3 },
       /less than Function timeout/,
     ],
     [
-      'where the role may not write its log',
+      'if the role may not write the log',
       { statements: [{ Effect: 'Deny', Action: 'logs:PutLogEvents', Resource: '*' }] },
       /logs:PutLogEvents/,
     ],

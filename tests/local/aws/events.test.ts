@@ -1,4 +1,4 @@
-// The event bus of the local cloud: rules, targets, schedules, and the shape of Inspector's events.
+// The event bus of the local cloud: rules, targets, schedules, and the format of Inspector's events.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
@@ -9,7 +9,7 @@ const seen = (cloud: LocalAws) => cloud.logs.flatMap(({ json }) => (json?.['kind
 const minute = 60_000;
 
 describe('the event bus', () => {
-  it('brings what a rule matches to the queue, and nothing else', async () => {
+  it('delivers only the events that a rule matches to the queue', async () => {
     const cloud = await start({ eventPattern: { source: ['aws.ecr'], detail: { 'action-type': ['DELETE'] } } });
     cloud.ecr.createRepository('team/app');
     const digest = await cloud.ecr.pushImage('team/app', { tag: 'v1' });
@@ -34,7 +34,7 @@ describe('the event bus', () => {
     ]);
   });
 
-  it('keeps a message from a queue whose policy does not let the rule send, and says so', async () => {
+  it('reports a message as undelivered if the queue’s policy does not let the rule send', async () => {
     const cloud = await start({
       queueStatements: [
         {
@@ -54,7 +54,7 @@ describe('the event bus', () => {
     ]);
   });
 
-  it('loses, repeats, delays and reorders as a test says', async () => {
+  it('loses, duplicates, delays and reorders events on request', async () => {
     const cloud = await start();
     const put = (n: number) => cloud.bus.put({ source: 'aws.ecr', 'detail-type': 'test', detail: { n } });
     const numbers = () => seen(cloud).map((event) => (event as { detail: { n: number } }).detail.n);
@@ -74,7 +74,7 @@ describe('the event bus', () => {
     expect(cloud.clock.now().toISOString()).toBe('2026-03-02T09:01:00.000Z');
   });
 
-  it('fires schedules when they fall due, each at its time', async () => {
+  it('fires each schedule when it is due', async () => {
     const cloud = await start();
     const invocations = await cloud.advance(16 * minute);
     expect(invocations).toHaveLength(3);
@@ -83,7 +83,7 @@ describe('the event bus', () => {
     expect(cloud.queue.messages().map(({ body }) => body)).toEqual(['{"tick":true}']);
   });
 
-  it("sends findings in the shape of the documentation's sample", async () => {
+  it("sends findings in the format of the documentation's sample", async () => {
     const cloud = await start();
     const sample = JSON.parse(
       readFileSync(new URL('../../events/aws/inspector-finding-2026.json', import.meta.url), 'utf8'),

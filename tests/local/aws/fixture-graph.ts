@@ -1,5 +1,4 @@
-// A small stack for the tests of the local cloud itself: a queue, a rule, a table, a topic, and a function of a few
-// lines.
+// A small stack for the tests of the local cloud itself: a queue, a rule, a table, a topic, and a small function.
 import type { Graph, GraphResource } from '../../../local/graph.ts';
 
 const ACCOUNT = '123456789012';
@@ -13,7 +12,7 @@ export const KEY = arn('kms', 'key/11111111-2222-3333-4444-555555555555');
 const RULE = arn('events', 'rule/fixture');
 const TICK = arn('events', 'rule/fixture-tick');
 
-/** Echoes each record's body as a log line; a body of `{"do": ...}` is done. */
+/** Logs the body of each record, and runs a body of `{"do": ...}`. */
 export const ECHO = `
 let invocations = 0;
 export async function handler(event) {
@@ -37,7 +36,7 @@ export async function handler(event) {
 
 export interface FixtureOptions {
   readonly code?: string;
-  /** Statements of the function's role beyond what its log and its queue need. */
+  /** Statements of the function's role in addition to those for its log and its queue. */
   readonly statements?: readonly object[];
   readonly queueStatements?: readonly object[];
   readonly timeoutSeconds?: number;

@@ -7,7 +7,7 @@ import { start } from './start.ts';
 const seen = (cloud: LocalAws) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === 'seen' ? [json['body']] : []));
 
 describe('the function', () => {
-  it('gets a batch of messages, stays warm, and sees the time of the cloud', async () => {
+  it('receives a batch of messages, stays warm, and sees the cloud’s time', async () => {
     const cloud = await start();
     for (let n = 0; n < 12; n++) cloud.queue.send(JSON.stringify({ n }));
     const invocations = await cloud.runUntilIdle();
@@ -21,7 +21,7 @@ describe('the function', () => {
     expect(invocations[1]?.peakMemoryMegabytes).toBeGreaterThan(10);
   });
 
-  it("has the environment of the graph, Lambda's own, and nothing of this machine's", async () => {
+  it('has only the environment variables of the graph and of Lambda', async () => {
     const cloud = await start();
     cloud.queue.send('{"do":"environment"}');
     await cloud.runUntilIdle();
@@ -44,7 +44,7 @@ describe('the function', () => {
     ]);
   });
 
-  it('writes through console what is not a JSON line', async () => {
+  it('prefixes console output, so that it is not a JSON line', async () => {
     const cloud = await start();
     cloud.queue.send('{"do":"console"}');
     await cloud.runUntilIdle();
@@ -52,7 +52,7 @@ describe('the function', () => {
     expect(cloud.logs[1]?.text).toMatch(/^2026-\S+\t[0-9a-f-]{36}\tINFO\t\{"kind":"prefixed"\}$/);
   });
 
-  it('sees a failed message again, and the others of its batch no more', async () => {
+  it('receives a failed message again, but not the others of its batch', async () => {
     const cloud = await start();
     cloud.queue.send('{"do":"fail"}');
     cloud.queue.send('{"n":1}');
@@ -64,7 +64,7 @@ describe('the function', () => {
     expect(cloud.deadLetters.messages().map(({ body }) => body)).toEqual(['{"do":"fail"}']);
   });
 
-  it('sees a whole batch again where it throws', async () => {
+  it('receives the whole batch again if it throws', async () => {
     const cloud = await start({ maxReceiveCount: 1 });
     cloud.queue.send('{"n":1}');
     cloud.queue.send('{"do":"throw"}');
@@ -86,7 +86,7 @@ describe('the function', () => {
   it.each([
     ['before', []],
     ['after', ['sent']],
-  ] as const)('dies %s the work of a call on a crash fault, and starts anew', async (when, sent) => {
+  ] as const)('dies %s the work of a call on a crash fault, and restarts', async (when, sent) => {
     const cloud = await start({ statements: [{ Effect: 'Allow', Action: 'sqs:SendMessage', Resource: QUEUE }] });
     cloud.faults.add({ kind: 'crash', when, service: 'sqs' });
     const crashed = await cloud.lambda.invoke({
@@ -98,7 +98,7 @@ describe('the function', () => {
     expect([next.coldStart, next.outcome.kind]).toEqual([true, 'answered']);
   });
 
-  it('runs twice at once in environments of their own', async () => {
+  it('runs two concurrent invocations in separate environments', async () => {
     const cloud = await start();
     const record = { messageId: 'm', body: '{"n":1}' };
     const both = await Promise.all([
@@ -108,7 +108,7 @@ describe('the function', () => {
     expect(both.map(({ coldStart }) => coldStart)).toEqual([true, true]);
   });
 
-  it('is replaced by a new deployment, whose data stays', async () => {
+  it('is replaced by a new deployment, and the data remains', async () => {
     const cloud = await start();
     cloud.ecr.createRepository('team/app');
     cloud.queue.send('{"n":1}');
@@ -119,18 +119,18 @@ describe('the function', () => {
   });
 });
 
-describe('a deployment is refused', () => {
+describe('a deployment is rejected', () => {
   it.each<[string, FixtureOptions, RegExp]>([
     [
-      "where the environment sets a variable of Lambda's own",
+      'if the environment sets a variable that Lambda reserves',
       { environment: { AWS_REGION: 'x' } },
       /AWS_REGION, which Lambda reserves/,
     ],
-    ['where the environment is over 4 KB', { environment: { LONG: 'x'.repeat(4096) } }, /Lambda allows 4096/],
+    ['if the environment is larger than 4 KB', { environment: { LONG: 'x'.repeat(4096) } }, /Lambda allows 4096/],
     [
-      'where the event pattern has an operator that the bus does not know',
+      'if the event pattern has an unsupported operator',
       { eventPattern: { source: [{ suffix: 'x' }] } },
-      /the local event bus knows/,
+      /the local event bus supports/,
     ],
   ])('%s', async (_what, options, message) => {
     await expect(startAws(fixtureGraph(options))).rejects.toThrow(message);

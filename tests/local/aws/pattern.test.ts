@@ -1,4 +1,4 @@
-// EventBridge's pattern matching: the documented rules, and an error for anything that is not one of them.
+// EventBridge's pattern matching: the documented rules, and an error for anything else.
 import { describe, expect, it } from 'vitest';
 import { matches } from '../../../local/aws/pattern.ts';
 
@@ -22,27 +22,27 @@ describe('an event pattern', () => {
     ['matches a literal', { source: ['aws.inspector2'] }, true],
     ['matches one of several literals', { source: ['aws.ecr', 'aws.inspector2'] }, true],
     ['does not match another literal', { source: ['aws.ecr'] }, false],
-    ['needs each of its keys', { source: ['aws.inspector2'], detail: { severity: ['LOW'] } }, false],
+    ['requires each of its keys', { source: ['aws.inspector2'], detail: { severity: ['LOW'] } }, false],
     ['matches a number and null', { detail: { score: [7], note: [null] } }, true],
     ['matches one element of an array', { detail: { tags: ['y', 'z'] } }, true],
     ['matches an object in an array', { detail: { resources: { type: ['AWS_ECR_CONTAINER_IMAGE'] } } }, true],
     [
-      'needs one object of an array to match all its keys',
+      'requires one object of an array to match all its keys',
       { detail: { resources: { type: ['AWS_ECR_CONTAINER_IMAGE'], id: ['a'] } } },
       false,
     ],
-    ['matches what is not excluded', { detail: { severity: [{ 'anything-but': ['LOW', 'MEDIUM'] }] } }, true],
-    ['does not match what is excluded', { detail: { severity: [{ 'anything-but': ['HIGH'] }] } }, false],
-    ['does not take what is missing for not excluded', { detail: { other: [{ 'anything-but': ['HIGH'] }] } }, false],
+    ['matches a value that is not excluded', { detail: { severity: [{ 'anything-but': ['LOW', 'MEDIUM'] }] } }, true],
+    ['does not match an excluded value', { detail: { severity: [{ 'anything-but': ['HIGH'] }] } }, false],
+    ['does not treat a missing value as not excluded', { detail: { other: [{ 'anything-but': ['HIGH'] }] } }, false],
     [
-      'matches what is missing where it may be',
+      'matches a missing value if it may be missing',
       { detail: { other: [{ 'anything-but': ['HIGH'] }, { exists: false }] } },
       true,
     ],
-    ['matches what is missing below what is missing', { detail: { other: { deeper: [{ exists: false }] } } }, true],
-    ['matches what exists', { detail: { severity: [{ exists: true }] } }, true],
-    ['takes an object for no leaf', { detail: [{ exists: true }] }, false],
-    ['takes an empty array for missing', { detail: { none: [{ exists: false }] } }, true],
+    ['matches a missing value below a missing object', { detail: { other: { deeper: [{ exists: false }] } } }, true],
+    ['matches an existing value', { detail: { severity: [{ exists: true }] } }, true],
+    ['does not treat an object as a leaf', { detail: [{ exists: true }] }, false],
+    ['treats an empty array as missing', { detail: { none: [{ exists: false }] } }, true],
     ['matches a prefix', { source: [{ prefix: 'aws.' }] }, true],
     ['does not match another prefix', { source: [{ prefix: 'com.' }] }, false],
   ])('%s', (_what, pattern, wanted) => {
@@ -50,16 +50,16 @@ describe('an event pattern', () => {
   });
 
   it.each([
-    ['an operator that it does not know', { source: [{ suffix: 'x' }] }],
+    ['an unsupported operator', { source: [{ suffix: 'x' }] }],
     ['two operators at once', { source: [{ prefix: 'x', exists: true }] }],
     ['a nested operator', { source: [{ 'anything-but': { prefix: 'x' } }] }],
-    ['a leaf that is no list', { source: 'aws.ecr' }],
+    ['a leaf that is not a list', { source: 'aws.ecr' }],
     ['an empty list', { source: [] }],
     ['an empty object', { detail: {} }],
     ['$or', { $or: [{ source: ['x'] }] }],
-    ['a list in a list', { source: [['x']] }],
+    ['a nested list', { source: [['x']] }],
     ['absence below an array', { detail: { resources: { type: [{ exists: false }] } } }],
   ])('throws on %s', (_what, pattern) => {
-    expect(() => matches(pattern, finding)).toThrow('the local event bus knows');
+    expect(() => matches(pattern, finding)).toThrow('the local event bus supports');
   });
 });

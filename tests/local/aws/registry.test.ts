@@ -1,4 +1,4 @@
-// The registry endpoint of the local cloud: pushes and pulls, each step asking IAM.
+// The registry endpoint of the local cloud: pushes and pulls, with IAM authorizing each step.
 import { describe, expect, it } from 'vitest';
 import { allowing } from '../../../local/aws/principals.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
@@ -17,7 +17,7 @@ describe('the registry endpoint', () => {
     ],
   });
 
-  it('lets an image be pushed and pulled, until the repository policy denies it to all but the exempt', async () => {
+  it('allows pushes and pulls, until the repository policy denies pulls to all except exempt principals', async () => {
     const cloud = await start();
     const as = (name: string) =>
       cloud.oci(cloud.principals.add(`arn:aws:sts::123456789012:assumed-role/${name}/session`, [allowing('ecr:*')]));
@@ -39,7 +39,7 @@ describe('the registry endpoint', () => {
     expect((await exempt.pull('team/app', 'v1')).status).toBe(404);
   });
 
-  it('finds a repository whose name has segments like those of its own paths', async () => {
+  it('finds a repository whose name contains segments of the endpoint’s own paths', async () => {
     const cloud = await start();
     const client = cloud.oci(cloud.principals.add('arn:aws:iam::123456789012:role/ci', [allowing('ecr:*')]));
     const repository = 'team/blobs/uploads/manifests/app';
@@ -54,12 +54,12 @@ describe('the registry endpoint', () => {
     async (name) => {
       const cloud = await start();
       expect(() => cloud.ecr.createRepository(name)).toThrow(
-        new Error(`the local ECR needs ${REPOSITORY_NAME}; given ${JSON.stringify(name)}`),
+        new Error(`the local ECR needs ${REPOSITORY_NAME}; got ${JSON.stringify(name)}`),
       );
     },
   );
 
-  it('refuses a client that has not logged in', async () => {
+  it('rejects a client that is not logged in', async () => {
     const cloud = await start();
     const answer = await fetch(`${cloud.endpoint}/v2/team/app/manifests/v1`);
     expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([

@@ -1,39 +1,39 @@
-// A resource graph of AWS that the local cloud cannot run is refused, with the reason.
+// An AWS resource graph that the local cloud cannot run is rejected with the reason.
 import { describe, expect, it } from 'vitest';
 import { readResources } from '../../../local/aws/resources.ts';
 import { fixtureGraph, QUEUE } from './fixture-graph.ts';
 
-describe('a graph is refused', () => {
+describe('a graph is rejected', () => {
   it.each<[string, string, Readonly<Record<string, unknown>>, RegExp]>([
     [
       'with a managed policy',
       'aws:iam/rolePolicyAttachment:RolePolicyAttachment',
       { role: 'fixture', policyArn: 'arn:aws:iam::aws:policy/X' },
-      /does not know what arn:aws:iam::aws:policy\/X allows/,
+      /does not know the managed policy arn:aws:iam::aws:policy\/X/,
     ],
     [
       'with a cron schedule',
       'aws:cloudwatch/eventRule:EventRule',
       { name: 'x', arn: 'arn:x', scheduleExpression: 'cron(0 1 * * ? *)' },
-      /given cron/,
+      /got cron/,
     ],
     [
-      'with a target that transforms its input',
+      'with an input transformer on a target',
       'aws:cloudwatch/eventTarget:EventTarget',
       { rule: 'fixture', arn: QUEUE, inputTransformer: {} },
-      /no event target with inputTransformer/,
+      /does not support event targets with inputTransformer/,
     ],
     [
-      'with a topic whose key is not there',
+      'with a topic whose key does not exist',
       'aws:sns/topic:Topic',
       { name: 'x', arn: 'arn:x', kmsMasterKeyId: 'alias/absent' },
-      /alias\/absent, and the graph has no such key/,
+      /alias\/absent, which the graph does not have/,
     ],
     [
       'with a second function',
       'aws:lambda/function:Function',
       { name: 'x' },
-      /runs one aws:lambda\/function:Function of a stack; the graph has 2/,
+      /runs one aws:lambda\/function:Function per stack; the graph has 2/,
     ],
   ])('%s', (_what, type, fields, message) => {
     const graph = fixtureGraph();

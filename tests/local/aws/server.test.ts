@@ -1,4 +1,4 @@
-// The real SDK clients against the local cloud: protocols, errors, and rights.
+// The real SDK clients against the local cloud: protocols, errors and permissions.
 import { DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import {
   BatchGetImageCommand,
@@ -40,7 +40,7 @@ beforeEach(() => {
 });
 
 describe('ECR', () => {
-  it('answers a policy exactly as it was set, and says what is missing in its own words', async () => {
+  it('returns a policy exactly as it was set, and ECR’s own error if something is missing', async () => {
     cloud.ecr.createRepository('team/policy');
     const ecr = new ECRClient(config());
     const repositoryName = 'team/policy';
@@ -60,10 +60,10 @@ describe('ECR', () => {
   });
 
   it.each([
-    ['a text over 10,240 characters', 'x'.repeat(10_241), /10240/],
-    ['a text that is not JSON', 'not json', /Invalid repository policy/],
+    ['text longer than 10,240 characters', 'x'.repeat(10_241), /10240/],
+    ['text that is not JSON', 'not json', /Invalid repository policy/],
     [
-      'a text that names a deleted role',
+      'text that names a deleted role',
       '{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/gone"},"Action":"ecr:PutImage"}]}',
       /Principal not found/,
     ],
@@ -80,7 +80,7 @@ describe('ECR', () => {
     expect(repository.policyText).toBeUndefined();
   });
 
-  it('describes images page by page, and refuses a list that names one that is missing', async () => {
+  it('describes images page by page, and rejects a list that names a missing image', async () => {
     cloud.ecr.createRepository('team/pages');
     const digests: string[] = [];
     for (let image = 0; image < 250; image++)
@@ -109,7 +109,7 @@ describe('ECR', () => {
     await expect(missing).rejects.toMatchObject({ name: 'ImageNotFoundException' });
   });
 
-  it('reads an index with its children, and lists what it could not find as failures', async () => {
+  it('reads an index with its children, and lists missing images as failures', async () => {
     cloud.ecr.createRepository('team/index');
     const child = await cloud.ecr.pushImage('team/index');
     const index = await cloud.ecr.pushIndex('team/index', { tag: 'latest', children: [child] });
@@ -131,7 +131,7 @@ describe('ECR', () => {
 });
 
 describe('Inspector', () => {
-  it('filters findings: alternatives of a field are or-ed, exclusions and-ed, fields and-ed', async () => {
+  it('combines a field’s alternatives with OR, and exclusions and fields with AND', async () => {
     const image = { repository: 'team/filter', digest: `sha256:${'1'.repeat(64)}` };
     for (const severity of ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'])
       await cloud.inspector.report(image, { vulnerability: `CVE-1-${severity}`, severity }, { event: false });
@@ -165,7 +165,7 @@ describe('Inspector', () => {
     );
   });
 
-  it('answers pages of 100 findings, and a page again for the same token', async () => {
+  it('returns pages of 100 findings, and the same page again for the same token', async () => {
     const digest = `sha256:${'2'.repeat(64)}`;
     for (let index = 0; index < 201; index++) {
       await cloud.inspector.report(
@@ -191,7 +191,7 @@ describe('Inspector', () => {
     expect(await ask(second.next)).toEqual({ first: 'CVE-2-200', count: 1, next: undefined });
   });
 
-  it('counts active findings by repository, and knows coverage and the status of the account', async () => {
+  it('counts active findings by repository, and returns coverage and the account’s status', async () => {
     const digest = `sha256:${'3'.repeat(64)}`;
     const image = { repository: 'team/counted', digest };
     await cloud.inspector.report(image, { vulnerability: 'CVE-3-1', severity: 'CRITICAL' }, { event: false });
@@ -232,7 +232,7 @@ describe('Inspector', () => {
 });
 
 describe('SQS, SNS and DynamoDB', () => {
-  it('takes messages, alone and in batches, and refuses one over a mebibyte', async () => {
+  it('accepts messages singly and in batches, and rejects one larger than a mebibyte', async () => {
     cloud.queue.purge();
     const sqs = new SQSClient(config());
     await sqs.send(new SendMessageCommand({ QueueUrl: QUEUE_URL, MessageBody: '{"n":1}' }));
@@ -254,7 +254,7 @@ describe('SQS, SNS and DynamoDB', () => {
     cloud.queue.purge();
   });
 
-  it('keeps what is published, and refuses a subject that is not one', async () => {
+  it('keeps published messages, and rejects an invalid subject', async () => {
     const sns = new SNSClient(config());
     const MessageAttributes = { kind: { DataType: 'String', StringValue: 'closed' } };
     await sns.send(
@@ -273,7 +273,7 @@ describe('SQS, SNS and DynamoDB', () => {
     await expect(wrong).rejects.toMatchObject({ name: 'InvalidParameterException' });
   });
 
-  it("publishes to an encrypted topic only with the key's leave", async () => {
+  it('publishes to an encrypted topic only if the key permits it', async () => {
     const sns = new SNSClient(config(only('sns:Publish')));
     const refused = sns.send(new PublishCommand({ TopicArn: TOPIC, Message: 'x' }));
     await expect(refused).rejects.toMatchObject({
@@ -286,17 +286,22 @@ describe('SQS, SNS and DynamoDB', () => {
     });
   });
 
-  it('keeps rows, refuses a stale write, and answers an index', async () => {
+  it('stores rows, rejects a stale write, queries an index, and may answer a read that is not consistent from a second ago', async () => {
     const client = new DynamoDBClient(config());
     const Item = { id: { S: 'gate#1' }, version: { N: '1' }, waiting: { S: 'brake' }, rank: { S: '2026' } };
     const put = () =>
       client.send(new PutItemCommand({ TableName: 'fixture', Item, ConditionExpression: 'attribute_not_exists(id)' }));
     await put();
     await expect(put()).rejects.toMatchObject({ name: 'ConditionalCheckFailedException' });
-    expect(
-      (await client.send(new GetItemCommand({ TableName: 'fixture', Key: { id: { S: 'gate#1' } } }))).Item,
-    ).toEqual(Item);
-    expect((await client.send(new ScanCommand({ TableName: 'fixture' }))).Count).toBe(1);
+    const read = async (ConsistentRead: boolean) => {
+      const get = new GetItemCommand({ TableName: 'fixture', Key: { id: { S: 'gate#1' } }, ConsistentRead });
+      const scan = new ScanCommand({ TableName: 'fixture', ConsistentRead });
+      return [(await client.send(get)).Item, (await client.send(scan)).Count];
+    };
+    expect(await read(true)).toEqual([Item, 1]);
+    expect(await read(false)).toEqual([undefined, 0]);
+    cloud.clock.advance(1_000);
+    expect(await read(false)).toEqual([Item, 1]);
     const query = new QueryCommand({
       TableName: 'fixture',
       IndexName: 'waiting',

@@ -1,10 +1,10 @@
-// The local AWS of the fixture's graph, with somebody who may do everything: what the tests of the wire run on.
+// The local AWS with the fixture's graph and an administrator, for the tests of the wire.
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { fixtureGraph } from './fixture-graph.ts';
 
 const ROLE = 'arn:aws:iam::123456789012:role';
-/** Somebody who may do everything. */
+/** The ARN of a principal with all permissions. */
 export const ADMIN = `${ROLE}/admin`;
 
 export type Stage = Awaited<ReturnType<typeof startStage>>;
@@ -15,14 +15,14 @@ export async function startStage() {
   return {
     cloud,
     admin,
-    /** Each client tries once: what it throws is what the cloud answered. */
+    /** Each client tries once, so that it throws the cloud's answer. */
     config: (credentials = admin) => ({ ...cloud.clientConfig(credentials), maxAttempts: 1 }),
-    /** Somebody who may do these things alone. */
+    /** A principal with exactly these permissions. */
     only: (...actions: readonly string[]) => cloud.principals.add(`${ROLE}/only`, [allowing(...actions)]),
   };
 }
 
-/** Pushes of images and indexes into a repository of its own for each test. */
+/** Pushes images and indexes into a separate repository for each test. */
 export function pushesTo(of: () => { readonly cloud: LocalAws; readonly repository: string }) {
   const tagged = (tag: string | undefined) => (tag === undefined ? {} : { tag });
   const push = (tag?: string) => {

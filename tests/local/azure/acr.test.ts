@@ -21,7 +21,7 @@ function clientOf(role: string, scope = REGISTRY_ID, loginServer = 'contoso.azur
 }
 
 describe('metadata', () => {
-  it('of an image has platform, tags and attributes', async () => {
+  it('of an image contains platform, tags and attributes', async () => {
     const digest = stage.registry.push('meta/image', { tag: 'v1', content: 'one', architecture: 'amd64' });
     const properties = await client.getArtifact('meta/image', digest).getManifestProperties();
     expect(properties).toMatchObject({
@@ -40,7 +40,7 @@ describe('metadata', () => {
     expect(properties.relatedArtifacts).toEqual([]);
   });
 
-  it('of an index names its children with their platforms, and has none of its own', async () => {
+  it('of an index names its children with their platforms, and has no platform itself', async () => {
     const children = ['amd64', 'arm64'].map((architecture) => stage.registry.push('meta/index', { architecture }));
     const digest = stage.registry.pushIndex('meta/index', { tag: 'latest', children });
     const properties = await client.getArtifact('meta/index', digest).getManifestProperties();
@@ -51,7 +51,7 @@ describe('metadata', () => {
     ]);
   });
 
-  it('lists by digest, a page after the other, and a page of 100 by default', async () => {
+  it('is listed by digest in pages, of 100 by default', async () => {
     const digests = Array.from({ length: 205 }, (_, index) =>
       stage.registry.push('meta/many', { content: `m${index}` }),
     );
@@ -65,7 +65,7 @@ describe('metadata', () => {
     expect(pages).toEqual([150, 55]);
   });
 
-  it('in a list says by its media type what is an index, and nothing of its children', async () => {
+  it('in a list identifies an index by its media type, without its children', async () => {
     const children = [stage.registry.push('meta/list', { content: 'child' })];
     const index = stage.registry.pushIndex('meta/list', { tag: 'multi', children });
     const reader = stage.addPrincipal({ role: 'AcrPull', scope: REGISTRY_ID });
@@ -83,7 +83,7 @@ describe('metadata', () => {
     expect(Object.keys(of(children[0]) ?? {})).not.toContain('tags');
   });
 
-  it('changes only the attributes that are sent', async () => {
+  it('changes only in the attributes that are sent', async () => {
     const digest = stage.registry.push('meta/lock', { tag: 'v1' });
     const artifact = client.getArtifact('meta/lock', digest);
     expect(await artifact.updateManifestProperties({ canRead: false })).toMatchObject({
@@ -123,7 +123,7 @@ describe('metadata', () => {
       () => client.getArtifact('meta/known', `sha256:${'0'.repeat(64)}`).updateManifestProperties({ canRead: false }),
       'MANIFEST_UNKNOWN',
     ],
-  ])('of %s that is not there is answered with 404', async (_what, ask, code) => {
+  ])('of %s that does not exist is answered with 404', async (_what, ask, code) => {
     stage.registry.push('meta/known');
     await expect(ask()).rejects.toMatchObject({
       statusCode: 404,
@@ -136,7 +136,7 @@ describe('tokens', () => {
   const LEGACY = 'LegacyRegistryPermissions';
   const ABAC = 'AbacRepositoryPermissions';
 
-  it('are asked for once for each repository and action, and after 75 minutes again', async () => {
+  it('are requested once per repository and action, and again after 75 minutes', async () => {
     const digest = stage.registry.push('tokens/app');
     const own = clientOf('Owner').getArtifact('tokens/app', digest);
     await own.getManifestProperties();
@@ -149,7 +149,7 @@ describe('tokens', () => {
     expect(stage.calls.count()).toMatchObject({ 'acr:Token': 3, 'acr:UpdateManifest': 1 });
   });
 
-  it('without a principal are refused at the exchange', async () => {
+  it('without a principal are rejected at the exchange', async () => {
     const stranger = { getToken: () => Promise.resolve({ token: 'x', expiresOnTimestamp: Date.now() + 600_000 }) };
     const strange = new ContainerRegistryClient('https://contoso.azurecr.io', stranger, stage.options);
     stage.registry.push('tokens/app');
@@ -167,7 +167,7 @@ describe('tokens', () => {
     [ABAC, 'Container Registry Repository Reader', 'read'],
     [ABAC, 'AcrPush', 'nothing'],
     [ABAC, 'Owner', 'nothing'],
-  ] as const)('in the mode %s, %s may %s', async (roleMode, role, may) => {
+  ] as const)('in the mode %s, let %s do this: %s', async (roleMode, role, may) => {
     stage.registry.roleMode = roleMode;
     const digest = stage.registry.push('roles/app', { content: 'x' });
     const artifact = clientOf(role).getArtifact('roles/app', digest);
@@ -189,7 +189,7 @@ describe('tokens', () => {
     [ABAC, 'actions', 'repositories/metadata/read repositories/metadata/write', [401, 401, 401]],
     [ABAC, 'actions', 'pull/read metadata/read metadata/write', [401, 401, 401]],
   ] as const)(
-    '%s: of a custom role with the %s %s read, lock and delete as it says',
+    'in the mode %s, of a custom role with the %s %s, read, lock and delete only as it permits',
     async (mode, kind, ends, wanted) => {
       stage.registry.roleMode = mode;
       const given = ends.split(' ').map((end) => `Microsoft.ContainerRegistry/registries/${end}`);
@@ -212,7 +212,7 @@ describe('tokens', () => {
     },
   );
 
-  it('name in a refusal what they lack', async () => {
+  it('name the missing permission in a refusal', async () => {
     stage.registry.push('roles/named');
     const repository = clientOf('AcrPull').getRepository('roles/named');
     await expect(repository.updateProperties({ canRead: false })).rejects.toMatchObject({
@@ -224,7 +224,7 @@ describe('tokens', () => {
     });
   });
 
-  it('are good for their own registry and its login server, whatever its name', async () => {
+  it('are valid only for their registry, under any login server name', async () => {
     const id = REGISTRY_ID.replace('contoso', 'sovereign');
     const sovereign = stage.acr.addRegistry(id, { loginServer: 'sovereign-hash.azurecr.de' });
     const digest = sovereign.push('app', { tag: 'v1' });
@@ -243,7 +243,7 @@ describe('a container client', () => {
   const puller = () => stage.oci(stage.addPrincipal({ role: 'AcrPull', scope: REGISTRY_ID }));
   const pusher = () => stage.oci(stage.addPrincipal({ role: 'AcrPush', scope: REGISTRY_ID }));
 
-  it('pulls by tag and by digest what it pushed', async () => {
+  it('pulls its pushed image by tag and by digest', async () => {
     const pushed = await pusher().push(stage.registry, 'oci/app', 'v1', 'hello');
     expect(pushed.status).toBe(201);
     const oci = puller();
@@ -257,31 +257,28 @@ describe('a container client', () => {
     expect(await puller().push(stage.registry, 'oci/app', 'v1', 'mine')).toMatchObject({ status: 401 });
   });
 
-  it('finds a repository whose name has segments like those of its own paths', async () => {
+  it('finds a repository whose name contains segments of the endpoint’s own paths', async () => {
     const repository = 'oci/blobs/uploads/manifests/app';
     const { status, digest } = await pusher().push(stage.registry, repository, 'v1', 'hello');
     expect(status).toBe(201);
     expect(await puller().pull(stage.registry, repository, 'v1')).toEqual({ status: 200, digest, message: undefined });
   });
 
-  it.each(['Team/App', '-team/app', 'a'.repeat(257)])(
-    'cannot push to %j, which is not a repository name',
-    async (name) => {
-      const message = `the local registry needs ${REPOSITORY_NAME}; given ${JSON.stringify(name)}`;
-      expect(await pusher().push(stage.registry, name, 'v1', 'hello')).toEqual({
-        status: 400,
-        digest: undefined,
-        message,
-      });
-      expect(() => stage.registry.push(name, { tag: 'v1' })).toThrow(message);
-    },
-  );
+  it.each(['Team/App', '-team/app', 'a'.repeat(257)])('cannot push to the invalid repository name %j', async (name) => {
+    const message = `the local registry needs ${REPOSITORY_NAME}; got ${JSON.stringify(name)}`;
+    expect(await pusher().push(stage.registry, name, 'v1', 'hello')).toEqual({
+      status: 400,
+      digest: undefined,
+      message,
+    });
+    expect(() => stage.registry.push(name, { tag: 'v1' })).toThrow(message);
+  });
 
   it.each([
     ['its manifest', (digest: string) => ({ digest }), [405, 405, 200]],
     ['its tag', () => ({ tag: 'v1' }), [405, 200, 200]],
     ['its repository', () => ({}), [405, 405, 405]],
-  ])('is refused an image of which %s is locked', async (_what, target, statuses) => {
+  ])('cannot pull an image if %s is locked', async (_what, target, statuses) => {
     const repository = `oci/locked-${statuses.join('-')}`;
     const digest = stage.registry.push(repository, { tag: 'v1' });
     const good = stage.registry.push(repository, { tag: 'good' });
@@ -293,7 +290,7 @@ describe('a container client', () => {
     expect(pulled).toEqual(statuses);
   });
 
-  it("pulls an index by its tag, and is refused the index's locked child", async () => {
+  it('pulls an index by its tag, but not its locked child', async () => {
     const [bad = '', good = ''] = ['a', 'b'].map((content) => stage.registry.push('oci/index', { content }));
     stage.registry.pushIndex('oci/index', { tag: 'latest', children: [bad, good] });
     stage.registry.setAttributes('oci/index', closed, { digest: bad });
@@ -307,7 +304,7 @@ describe('a container client', () => {
     });
   });
 
-  it('moves a tag with a push, and finds a digest unlocked that was deleted and pushed again', async () => {
+  it('moves a tag with a push, and finds a deleted and repushed digest unlocked', async () => {
     const first = stage.registry.push('oci/again', { tag: 'v1', content: 'first' });
     stage.registry.setAttributes('oci/again', closed, { digest: first });
     expect(stage.registry.push('oci/again', { tag: 'v1', content: 'first' })).toBe(first);
@@ -320,7 +317,7 @@ describe('a container client', () => {
     expect(await puller().pull(stage.registry, 'oci/again', first)).toMatchObject({ status: 200 });
   });
 
-  it('cannot write what is locked against writing', async () => {
+  it('cannot write if writes are locked', async () => {
     stage.registry.push('oci/frozen', { tag: 'v1' });
     stage.registry.setAttributes('oci/frozen', { writeEnabled: false });
     expect(await pusher().push(stage.registry, 'oci/frozen', 'v1', 'new')).toMatchObject({ status: 405 });

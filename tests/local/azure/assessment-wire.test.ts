@@ -1,4 +1,4 @@
-// The shapes of Defender's assessments, compared with the samples of its documentation.
+// The formats of Defender's assessments, compared with the samples in its documentation.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
@@ -9,7 +9,7 @@ function sample(name: string): Record<string, unknown> {
   return JSON.parse(readFileSync(new URL(`../../events/azure/${name}`, import.meta.url), 'utf8'));
 }
 
-/** The paths of all fields; of a list, of its first element. */
+/** The paths of all fields. For a list, the paths of its first element. */
 function pathsOf(value: unknown, path = ''): readonly string[] {
   if (Array.isArray(value)) return value.slice(0, 1).flatMap((element) => pathsOf(element, `${path}[]`));
   if (typeof value !== 'object' || value === null) return [path];
@@ -17,7 +17,7 @@ function pathsOf(value: unknown, path = ''): readonly string[] {
 }
 
 describe('an assessment', () => {
-  it('of the individual model has only fields of the sample, where the sample has them', async () => {
+  it('of the individual model has only the sample’s fields, at the sample’s paths', async () => {
     const cloud = await start();
     const [id = ''] = await cloud.defender.assess({ ...image, details: 'rich' });
     const { _note, ...known } = sample('assessment-container-image.synthetic.json');
@@ -44,7 +44,7 @@ describe('an assessment', () => {
     });
   });
 
-  it('of the grouped model has only fields of the sample, one assessment a CVE', async () => {
+  it('of the grouped model has only the sample’s fields, with one assessment per CVE', async () => {
     const cloud = await start();
     const ids = await cloud.defender.assess({ ...image, shape: 'grouped' });
     expect(ids).toHaveLength(2);
@@ -69,50 +69,46 @@ describe('an assessment', () => {
       },
     ],
     [
-      'as it is since July 2026: of each CVE the id alone',
+      'has only the id of each CVE, as since July 2026',
       {},
       { additionalData: { CvesDetails: [{ CveId: 'CVE-2026-0001' }, { CveId: 'CVE-2026-0002' }] } },
     ],
     [
-      'with what names its image as text',
+      'has the image’s repository and digest as text',
       { additionalAs: 'text' },
       { resourceAdditionalData: `{"RepositoryDetails":{"RepositoryName":"team/app"},"Digest":"${digest}"}` },
     ],
     [
-      'that names its image by the id only, dashed',
+      'identifies its image only by a dashed id',
       { additionalAs: 'missing' },
       { resourceDetails: { Id: `${REGISTRY}/repositories-team-app-images-${digest}` } },
     ],
     [
-      'that names its image by a path',
+      'identifies its image by a path',
       { naming: 'path' },
       { resourceDetails: { Id: `${REGISTRY}/repositories/team/app/images/${digest}` } },
     ],
     [
-      'with the image right behind the name of its registry',
+      'has the image directly after the name of its registry',
       { naming: 'joined' },
       { resourceDetails: { Id: `${REGISTRY}-repositories-team-app-images-${digest}` } },
     ],
+    ['has no registry', { naming: 'nameless' }, { resourceDetails: { Id: `repositories-team-app-images-${digest}` } }],
+    ['has neither registry nor image', { naming: 'nothing', additionalAs: 'missing' }, { resourceDetails: { Id: '' } }],
     [
-      'that names no registry',
-      { naming: 'nameless' },
-      { resourceDetails: { Id: `repositories-team-app-images-${digest}` } },
-    ],
-    ['that names nothing', { naming: 'nothing', additionalAs: 'missing' }, { resourceDetails: { Id: '' } }],
-    [
-      'with its CVEs as text',
+      'has its CVEs as text',
       { cvesAs: 'text' },
       { additionalData: { CvesDetails: expect.stringMatching(/^\[\{"CveId":"CVE-2026-0001"/) } },
     ],
     [
-      'without its CVEs',
+      'has no CVEs',
       { cvesAs: 'missing', severity: 'Low' },
       {
         metadata: { severity: 'Low' },
         additionalData: expect.not.objectContaining({ CvesDetails: expect.anything() }),
       },
     ],
-    ['that is exempt', { status: 'NotApplicable' }, { status: { code: 'NotApplicable', cause: 'Exempt' } }],
+    ['is exempt', { status: 'NotApplicable' }, { status: { code: 'NotApplicable', cause: 'Exempt' } }],
   ])('%s', async (_what, options, properties) => {
     const cloud = await start();
     const [id = ''] = await cloud.defender.assess({ ...image, ...options });

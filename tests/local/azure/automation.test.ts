@@ -1,4 +1,4 @@
-// Which of Defender's events an automation hears of.
+// Which of Defender's events an automation receives.
 import { describe, expect, it } from 'vitest';
 import { type Automation, checkAutomation, matchesAutomation } from '../../../local/azure/automation.ts';
 import { rule } from './fixture-graph.ts';
@@ -26,32 +26,36 @@ const no = rule('properties.status.code', 'Equals', 'Healthy');
 
 describe('an automation', () => {
   it.each<[string, Automation, boolean]>([
-    ['without rules hears of every event of its sources', automation({}), true],
-    ['without the source does not', automation({ sources: [{ eventSource: 'SubAssessments' }] }), false],
-    ['of the snapshots does not', automation({ sources: [{ eventSource: 'AssessmentsSnapshot' }] }), false],
-    ['that is disabled does not', automation({ isEnabled: false }), false],
-    ['of another subscription does not', automation({ scopes: ['/subscriptions/other'] }), false],
-    ['of the resource group does', automation({ scopes: ['/subscriptions/S/resourceGroups/G'] }), true],
+    ['receives every event of its sources without rules', automation({}), true],
+    ['receives nothing from another source', automation({ sources: [{ eventSource: 'SubAssessments' }] }), false],
     [
-      'of a group whose name begins alike does not',
+      'receives nothing if its source is the snapshots',
+      automation({ sources: [{ eventSource: 'AssessmentsSnapshot' }] }),
+      false,
+    ],
+    ['receives nothing if it is disabled', automation({ isEnabled: false }), false],
+    ['receives nothing from another subscription', automation({ scopes: ['/subscriptions/other'] }), false],
+    ['receives the events of its resource group', automation({ scopes: ['/subscriptions/S/resourceGroups/G'] }), true],
+    [
+      'receives nothing from a group whose name only starts the same',
       automation({ scopes: ['/subscriptions/S/resourceGroups/gg'] }),
       false,
     ],
-    ['whose rule holds does, whatever the case of the value', withRules([yes]), true],
-    ['one of whose rules of a set does not hold does not', withRules([yes, no]), false],
-    ['one of whose sets holds does', withRules([no], [yes]), true],
-    ['with Contains', withRules([rule('id', 'Contains', '/REGISTRIES/')]), true],
-    ['with StartsWith', withRules([rule('id', 'StartsWith', '/subscriptions/')]), true],
-    ['with EndsWith', withRules([rule('id', 'EndsWith', '/2')]), false],
-    ['with NotEquals', withRules([rule('properties.status.code', 'NotEquals', 'Healthy')]), true],
+    ['receives an event that matches its rule, ignoring the case of the value', withRules([yes]), true],
+    ['receives nothing if one rule of the set does not match', withRules([yes, no]), false],
+    ['receives an event that matches one of the sets', withRules([no], [yes]), true],
+    ['compares with Contains', withRules([rule('id', 'Contains', '/REGISTRIES/')]), true],
+    ['compares with StartsWith', withRules([rule('id', 'StartsWith', '/subscriptions/')]), true],
+    ['compares with EndsWith', withRules([rule('id', 'EndsWith', '/2')]), false],
+    ['compares with NotEquals', withRules([rule('properties.status.code', 'NotEquals', 'Healthy')]), true],
     [
-      'with NotEquals on what is absent: a choice',
+      'does not match NotEquals on a missing value (an assumption)',
       withRules([rule('properties.status.cause', 'NotEquals', 'x')]),
       false,
     ],
-    ['with a rule on what is null', withRules([rule('properties.nothing', 'Equals', 'null')]), false],
+    ['does not match a rule on a missing value', withRules([rule('properties.nothing', 'Equals', 'null')]), false],
     [
-      'with a rule on a key of another case',
+      'does not match a key in another case',
       withRules([rule('properties.resourceDetails.source', 'Equals', 'Azure')]),
       false,
     ],
@@ -61,18 +65,18 @@ describe('an automation', () => {
   });
 
   it.each<[string, Automation, RegExp]>([
-    ['an operator that is not known', withRules([rule('id', 'Matches', 'x')]), /knows Equals, .*; given Matches/],
-    ['an operator on numbers', withRules([rule('id', 'GreaterThan', '1', 'Number')]), /of type Number/],
     [
-      'a path with more than names',
-      withRules([rule('properties.list[0]', 'Equals', 'x')]),
-      /given properties\.list\[0\]/,
+      'an unknown operator',
+      withRules([rule('id', 'Matches', 'x')]),
+      /supports the text operators Equals, .*; got Matches/,
     ],
+    ['an operator on numbers', withRules([rule('id', 'GreaterThan', '1', 'Number')]), /of type Number/],
+    ['a path with an index', withRules([rule('properties.list[0]', 'Equals', 'x')]), /got properties\.list\[0\]/],
     ['an empty rule set', withRules([]), /has no rule/],
-    ['a source that is not known', automation({ sources: [{ eventSource: 'Alerts' }] }), /no events Alerts/],
+    ['an unknown source', automation({ sources: [{ eventSource: 'Alerts' }] }), /does not send Alerts events/],
     ['no scope', automation({ scopes: [] }), /has no scope/],
-    ['a resource as its scope', automation({ scopes: [event.body.id] }), /is a subscription or a resource group/],
-  ])('with %s is refused', (_what, given, message) => {
+    ['a resource as its scope', automation({ scopes: [event.body.id] }), /must be a subscription or a resource group/],
+  ])('is rejected with %s', (_what, given, message) => {
     expect(() => checkAutomation(given)).toThrow(message);
   });
 });

@@ -1,4 +1,4 @@
-// Defender's events and rows, and what can happen to them on their way.
+// Defender's events and rows, and the faults that can affect them in transit.
 import { describe, expect, it } from 'vitest';
 import type { LocalAzure } from '../../../local/azure/cloud.ts';
 import { fixtureGraph, IMAGE as image, REGISTRY } from './fixture-graph.ts';
@@ -22,7 +22,7 @@ describe('an event', () => {
     expect([cloud.workspace.pending, states(cloud)]).toEqual([0, [['Unhealthy', false]]]);
   });
 
-  it('of a change is newer than the one before, though the clock stands still', async () => {
+  it('about a change is newer than the previous one, even if the clock stands still', async () => {
     const cloud = await start();
     cloud.workspace.ingestionDelayMilliseconds = 0;
     const ids = await cloud.defender.assess(image);
@@ -33,7 +33,7 @@ describe('an event', () => {
     expect(sent(cloud)).toHaveLength(2);
   });
 
-  it('of an assessment that is taken back leaves no row', async () => {
+  it('about a removed assessment leaves no row', async () => {
     const cloud = await start();
     cloud.workspace.ingestionDelayMilliseconds = 0;
     const ids = await cloud.defender.assess(image);
@@ -43,7 +43,7 @@ describe('an event', () => {
     expect(cloud.defender.assessment(ids[0] ?? '')).toBeUndefined();
   });
 
-  it('of the weekly snapshot goes to the workspace, whose automation lists it, and not to the Logic App', async () => {
+  it('of the weekly snapshot goes only to the workspace, whose automation has that source', async () => {
     const cloud = await start();
     cloud.workspace.ingestionDelayMilliseconds = 0;
     await cloud.defender.assess({ ...image, event: false });
@@ -55,14 +55,14 @@ describe('an event', () => {
     expect(states(cloud)).toEqual([]);
   });
 
-  it('that is forged is passed on like any other, and leaves no row', async () => {
+  it('that is forged is delivered like any other, but leaves no row', async () => {
     const cloud = await start();
     const id = `${REGISTRY}/providers/Microsoft.Security/assessments/forged`;
     await cloud.defender.sendEvent({ id, properties: { metadata: { recommendationCategory: 'SoftwareUpdate' } } });
     expect([sent(cloud), cloud.workspace.pending]).toEqual([[id], 0]);
   });
 
-  it('can be lost, repeated, late, and in the wrong order', async () => {
+  it('can be lost, duplicated, delayed and reordered', async () => {
     const cloud = await start();
     const assess = async (name: string) => (await cloud.defender.assess({ ...image, package: name }))[0];
     const ids: (string | undefined)[] = [];
@@ -87,7 +87,7 @@ describe('an event', () => {
     expect(cloud.events.undelivered).toEqual([]);
   });
 
-  it("can keep its row from the workspace, and the workspace's automation from rows of no event", async () => {
+  it('leaves no row if its delivery to the workspace is lost, and is undelivered if the workspace does not exist', async () => {
     const cloud = await start();
     cloud.faults.addToBus({ kind: 'lose', to: 'Workspace', times: 1 });
     await cloud.defender.assess(image);

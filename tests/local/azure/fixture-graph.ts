@@ -1,4 +1,4 @@
-// A small stack for the tests of the local Azure itself: a function of a few lines, with its queues, table, workspace,
+// A small stack for the tests of the local Azure itself: a small function with its queues, table, workspace,
 // automations and Logic App.
 import { buildSync } from 'esbuild';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
@@ -9,7 +9,7 @@ const PLACE = placeOf({});
 export const REGISTRY = `/subscriptions/${PLACE.subscription}/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages`;
 
 export const DIGEST = `sha256:${'a'.repeat(64)}`;
-/** What Defender is told to assess. */
+/** A report for Defender about an image. */
 export const IMAGE: AssessOptions = {
   registry: REGISTRY,
   repository: 'team/app',
@@ -22,7 +22,7 @@ export const IMAGE: AssessOptions = {
   ],
 };
 
-/** Echoes each message as a log line; a message of `{"do": ...}` is done. */
+/** Logs each message, and runs a message of `{"do": ...}`. */
 export const ECHO = `
 import { app } from '@azure/functions';
 import { ManagedIdentityCredential } from '@azure/identity';
@@ -62,7 +62,9 @@ app.timer('tick', {
 
 const bundles = new Map<string, string>();
 
-/** As the program bundles its function: with the SDK's packages, and without what the host supplies. */
+/**
+ * Bundled as the program bundles its function: with the SDK's packages, but without the module that the host supplies.
+ */
 export function bundled(code: string): string {
   const known = bundles.get(code);
   if (known !== undefined) return known;
@@ -85,14 +87,14 @@ export function bundled(code: string): string {
 export interface FixtureOptions {
   /** Default: ECHO. */
   readonly code?: string;
-  /** Files of the archive, instead of or beside the fixture's own. */
+  /** Files of the archive that are added to the fixture's own or replace them. */
   readonly files?: Readonly<Record<string, string>>;
   readonly host?: Readonly<Record<string, unknown>>;
   readonly queues?: Readonly<Record<string, unknown>>;
   readonly settings?: Readonly<Record<string, string>>;
-  /** The assignments that are left out, by their names: host, queue, poison, log, workspace, sender. */
+  /** The names of the role assignments to omit: host, queue, poison, log, workspace, sender. */
   readonly without?: readonly string[];
-  /** Changes a resource's inputs, by the name that the program gives it. */
+  /** Changes a resource's inputs, by the resource's name in the program. */
   readonly change?: (name: string, inputs: Fields) => Fields;
   readonly actions?: Fields;
   readonly stack?: string;

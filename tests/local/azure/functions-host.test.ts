@@ -1,5 +1,5 @@
-// The deployed function on the local Azure: messages, timers, environment, log, limits, crashes, deployments, and what
-// is refused.
+// The deployed function on the local Azure: messages, timers, environment, log, limits, crashes, deployments and
+// rejections.
 import { describe, expect, it } from 'vitest';
 import { startAzure } from '../../../local/azure/cloud.ts';
 import { ECHO, type FixtureOptions, fixtureGraph } from './fixture-graph.ts';
@@ -9,7 +9,7 @@ const minute = 60_000;
 const bodies = (cloud: Parameters<typeof linesOf>[0]) => linesOf(cloud, 'seen').map(({ body }) => body);
 
 describe('the queue trigger', () => {
-  it('hands over as many messages at once as host.json says, each decoded, and deletes what is done', async () => {
+  it('delivers as many messages at once as host.json allows, each decoded, and deletes processed ones', async () => {
     const cloud = await start();
     for (let n = 0; n < 4; n++) put(cloud, { n, answer: 'done' });
     const invocations = await cloud.runUntilIdle();
@@ -25,7 +25,7 @@ describe('the queue trigger', () => {
     expect(invocations[3]?.peakMemoryMegabytes).toBeGreaterThan(10);
   });
 
-  it('runs the messages of a batch side by side', async () => {
+  it('processes the messages of a batch concurrently', async () => {
     const cloud = await start();
     for (let n = 0; n < 3; n++) put(cloud, { do: 'wait' });
     const invocations = await cloud.runUntilIdle();
@@ -34,7 +34,7 @@ describe('the queue trigger', () => {
     expect(Math.max(...invocations.map(({ durationMilliseconds }) => durationMilliseconds))).toBeLessThan(sum * 0.7);
   });
 
-  it('hides a failed message, shows it again, and gives it up after the last try', async () => {
+  it('retries a failed message after hiding it, and moves it to the poison queue after the last try', async () => {
     const cloud = await start();
     put(cloud, { do: 'throw' });
     put(cloud, { n: 1 });
@@ -59,7 +59,7 @@ describe('the queue trigger', () => {
     );
   });
 
-  it('is killed at its timeout, and starts anew', async () => {
+  it('kills the worker at its timeout, and restarts it', async () => {
     const cloud = await start({ host: { functionTimeout: '00:00:01' } });
     put(cloud, { do: 'hang' });
     const [invocation] = await cloud.runUntilIdle();
@@ -69,7 +69,7 @@ describe('the queue trigger', () => {
     expect([next.coldStart, next.outcome.kind]).toEqual([true, 'answered']);
   });
 
-  it('leaves the messages where they are when the archive does not load', async () => {
+  it('leaves the messages in the queue if the archive does not load', async () => {
     const cloud = await start({ code: "throw new Error('no settings');" });
     put(cloud, { n: 1 });
     expect(await cloud.runUntilIdle({ advance: true })).toEqual([]);
@@ -82,7 +82,7 @@ describe('the queue trigger', () => {
 });
 
 describe('the worker', () => {
-  it("has the app's settings, Azure's own, and nothing of this machine's", async () => {
+  it('has only the environment variables of the app and of Azure', async () => {
     const cloud = await start({ settings: { FIXTURE: 'yes' } });
     await cloud.host.invoke('message', { do: 'environment' });
     expect(linesOf(cloud, 'environment')[0]?.['names']).toEqual([
@@ -105,7 +105,7 @@ describe('the worker', () => {
     ]);
   });
 
-  it('gets tokens of its identity, and its console is in the log', async () => {
+  it('gets tokens of its identity, and its console output is in the log', async () => {
     const cloud = await start();
     await cloud.host.invoke('message', { do: 'token' });
     await cloud.host.invoke('message', { do: 'console' });
@@ -114,7 +114,7 @@ describe('the worker', () => {
     expect(cloud.logs.map(({ text }) => text)).toContain('a line of the console');
   });
 
-  it('dies when it is killed, with all that it works on, and starts anew', async () => {
+  it('loses its work in progress when it is killed, and restarts', async () => {
     const cloud = await start();
     const hanging = [cloud.host.invoke('message', { do: 'hang' }), cloud.host.invoke('message', { do: 'hang' })];
     while (bodies(cloud).length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -123,7 +123,7 @@ describe('the worker', () => {
     expect((await cloud.host.invoke('message', { n: 1 })).coldStart).toBe(true);
   });
 
-  it('is one of several that share the messages, and only the one that makes a call dies of it', async () => {
+  it('shares the messages with other instances, and only the calling one dies of a crash', async () => {
     const cloud = await start({ host: { functionTimeout: '00:01:00' } }, { instances: 2 });
     const coldStarts = async (): Promise<readonly boolean[]> => {
       const done = await cloud.runUntilIdle();
@@ -132,7 +132,7 @@ describe('the worker', () => {
     for (const n of [1, 2]) put(cloud, { n });
     expect(await coldStarts()).toEqual([true, true]);
     const callers = new Set<string | undefined>();
-    // While one makes its call, another handles what comes.
+    // While one instance makes its call, another handles new messages.
     const end = cloud.calls.before(async ({ principal }) => {
       callers.add(principal.process);
       put(cloud, { n: 3 });
@@ -160,7 +160,7 @@ describe('the worker', () => {
     expect(cloud.calls.count(cloud.identity.id)).toEqual({ 'logs:Query': 2 });
   });
 
-  it('is replaced by a new deployment, whose data stays', async () => {
+  it('is replaced by a new deployment, and the data remains', async () => {
     const cloud = await start();
     put(cloud, { n: 1 });
     cloud.acr.registry('acmeimages').push('team/app', { tag: 'v1' });
@@ -172,7 +172,7 @@ describe('the worker', () => {
 });
 
 describe('a timer', () => {
-  it('fires when it is due, each time at its time, and on request', async () => {
+  it('fires each time it is due, and on request', async () => {
     const cloud = await start();
     const invocations = await cloud.advance(16 * minute);
     expect(invocations).toHaveLength(3);
@@ -185,11 +185,11 @@ describe('a timer', () => {
   });
 });
 
-describe('a deployment is refused', () => {
+describe('a deployment is rejected', () => {
   it.each<[string, FixtureOptions, RegExp]>([
     ['without the extension bundle', { host: { extensionBundle: {} } }, /extension bundle/],
-    ['with a message encoding that it does not know', { queues: { messageEncoding: 'none' } }, /reads base64 messages/],
-    ['with a batch that is too big', { queues: { batchSize: 64 } }, /batchSize is from 1 to 32/],
+    ['with an unsupported message encoding', { queues: { messageEncoding: 'none' } }, /supports only base64 messages/],
+    ['with a batch that is too large', { queues: { batchSize: 64 } }, /batchSize must be from 1 to 32/],
     ['without a main file', { files: { 'package.json': '{}' } }, /package\.json whose main is one of its files/],
   ])('%s', async (_what, options, message) => {
     await expect(startAzure(fixtureGraph(options))).rejects.toThrow(message);

@@ -1,4 +1,5 @@
-// The queries of the local workspace: what Kusto's operators and functions answer, and that nothing unknown is guessed.
+// The queries of the local workspace: the answers of Kusto's operators and functions, and errors for anything
+// unsupported.
 import { describe, expect, it } from 'vitest';
 import { checkQuery } from '../../../local/azure/kql-syntax.ts';
 import type { Row } from '../../../local/azure/tables.ts';
@@ -117,15 +118,15 @@ describe('an expression', () => {
   it.each<[string, RegExp]>([
     ['tostring(TimeGenerated)', /does not know how Kusto writes a datetime/],
     ['Properties.a == "x"', /EqualExpression of dynamic and string/],
-    ['toupper("a")', /knows no function toupper/],
-    ['"a" startswith "b"', /does not know StartsWithExpression/],
-    ['"a" =~ "b"', /does not know/],
+    ['toupper("a")', /does not support the function toupper/],
+    ['"a" startswith "b"', /does not support StartsWithExpression/],
+    ['"a" =~ "b"', /does not support/],
     ['1.5 + 1', /AddExpression of real and long/],
     ['extract_all("(?=a)(b)", "b")', /RE2/],
     ['extract_all("b", "b")', /capturing group/],
-    ["dynamic(['a'])", /takes JSON in dynamic/],
-    ['case(true, 1, 2)', /knows no function case/],
-  ])('%s is refused', (expression, message) => {
+    ["dynamic(['a'])", /supports only JSON in dynamic/],
+    ['case(true, 1, 2)', /does not support the function case/],
+  ])('is rejected: %s', (expression, message) => {
     expect(() => valueIn(expression)).toThrow(message);
   });
 });
@@ -143,12 +144,12 @@ const table = workspaceOf(
 describe('a query', () => {
   it.each<[string, string, readonly unknown[]]>([
     [
-      'where drops what is false and what is null',
+      'drops rows for which where is false or null',
       'SecurityRecommendation | where IsSnapshot == false or TimeGenerated > ago(1d) | project AssessedResourceId',
       ['a', 'A', 'c'].map((AssessedResourceId) => ({ AssessedResourceId })),
     ],
     [
-      'extend adds a column, and replaces one',
+      'adds and replaces columns with extend',
       'SecurityRecommendation | where AssessedResourceId == "b" | extend X = "x", Description = tolower("D") | project X, Description',
       [{ X: 'x', Description: 'd' }],
     ],
@@ -158,7 +159,7 @@ describe('a query', () => {
       [{ RecommendationState: 'Unhealthy' }, { RecommendationState: 'Healthy' }],
     ],
     [
-      'the latest row by a key',
+      'returns the latest row per key',
       'SecurityRecommendation | extend Id = tolower(AssessedResourceId) | summarize arg_max(TimeGenerated, *) by Id | project Id, AssessedResourceId, RecommendationState',
       [
         { Id: 'a', AssessedResourceId: 'A', RecommendationState: 'Healthy' },
@@ -167,22 +168,22 @@ describe('a query', () => {
       ],
     ],
     [
-      'the latest row, two columns of it, and a maximum',
+      'returns two columns of the latest row, and a maximum',
       'SecurityRecommendation | summarize arg_max(TimeGenerated, RecommendationState), Last = max(TimeGenerated) by Id = tolower(AssessedResourceId) | where Id == "a"',
       [{ Id: 'a', TimeGenerated: NOW - hours, RecommendationState: 'Healthy', Last: NOW - hours }],
     ],
     [
-      'how many, and the least of a number',
+      'returns the count and the minimum',
       'SecurityRecommendation | extend N = toint(array_length(dynamic([1, 2]))) | summarize Rows = count(), Least = min(N + 1)',
       [{ Rows: 4, Least: 3 }],
     ],
     [
-      'any value of a group',
+      'returns any value of a group',
       'SecurityRecommendation | summarize Any = take_any(RecommendationState) by Id = tolower(AssessedResourceId) | where Id == "b"',
       [{ Id: 'b', Any: 'Unhealthy' }],
     ],
     [
-      'a union fills what one table lacks',
+      'fills the columns that one table of a union lacks',
       'union (SecurityRecommendation | where AssessedResourceId == "b"), (SecurityNestedRecommendation) | project AssessedResourceId, Id, RecommendationId, IsSnapshot',
       [
         { AssessedResourceId: 'b', Id: '', RecommendationId: '', IsSnapshot: true },
@@ -190,7 +191,7 @@ describe('a query', () => {
       ],
     ],
     [
-      'let binds values and tables',
+      'binds values and tables with let',
       'let since = 3h; let names = dynamic(["A"]); let fresh = SecurityRecommendation | where TimeGenerated > ago(since); fresh | where AssessedResourceId in~ (names) | union (fresh | where RecommendationState == "Healthy") | project RecommendationState',
       ['Unhealthy', 'Healthy', 'Healthy'].map((RecommendationState) => ({ RecommendationState })),
     ],
@@ -199,22 +200,25 @@ describe('a query', () => {
   });
 
   it.each<[string, RegExp]>([
-    ['SecurityRecommendation | take 1', /does not know TakeOperator/],
-    ['SecurityRecommendation | order by TimeGenerated', /does not know SortOperator/],
-    ['SecurityRecommendation | summarize dcount(AssessedResourceId)', /does not know|knows arg_max/],
-    ['SecurityRecommendation | summarize X = countif(IsSnapshot)', /does not know/],
-    ['SecurityRecommendation | project tolower(AssessedResourceId)', /wants a name/],
-    ['union kind=inner SecurityRecommendation, SecurityNestedRecommendation', /does not know the parameter kind=inner/],
+    ['SecurityRecommendation | take 1', /does not support TakeOperator/],
+    ['SecurityRecommendation | order by TimeGenerated', /does not support SortOperator/],
+    ['SecurityRecommendation | summarize dcount(AssessedResourceId)', /does not support/],
+    ['SecurityRecommendation | summarize X = countif(IsSnapshot)', /does not support/],
+    ['SecurityRecommendation | project tolower(AssessedResourceId)', /needs a name/],
+    [
+      'union kind=inner SecurityRecommendation, SecurityNestedRecommendation',
+      /does not support the parameter kind=inner/,
+    ],
     ['let f = (x: string) { x }; SecurityRecommendation | project X = f("a")', /./],
-    ['print 1', /does not know PrintOperator/],
-  ])('%s is refused', (query, message) => {
+    ['print 1', /does not support PrintOperator/],
+  ])('is rejected: %s', (query, message) => {
     expect(() => table.query(query)).toThrow(message);
   });
 });
 
 describe('the check of a query', () => {
   it.each<[string, string, readonly string[]]>([
-    ['a right one', 'SecurityRecommendation | where AssessedResourceId has "x" | project Properties', []],
+    ['a valid query', 'SecurityRecommendation | where AssessedResourceId has "x" | project Properties', []],
     ['a column that the table does not have', 'SecurityRecommendation | project RegistryName', ['RegistryName']],
     ['a table that does not exist', 'SecurityAssessment | project Id', ['SecurityAssessment']],
     ['text where a time is needed', 'SecurityRecommendation | where ago("x") > TimeGenerated', ['"x"']],
@@ -223,7 +227,7 @@ describe('the check of a query', () => {
     expect(checkQuery(query).map(({ at }) => at)).toEqual(wanted);
   });
 
-  it('is what a query has to pass', () => {
+  it('is applied to every query', () => {
     expect(() => table.query('SecurityRecommendation | project RegistryName')).toThrow(
       /the query is wrong: KS142.*RegistryName/,
     );
@@ -235,7 +239,7 @@ describe('what the first lines bind', () => {
     `let Name = "${name}";\nlet Names = dynamic(${names});\nlet Since = 1d;\nSecurityRecommendation | where AssessedResourceId == Name or AssessedResourceId in (Names) | project AssessedResourceId`;
   const idsOf = (text: string) => table.query(text).rows.map(({ AssessedResourceId }) => AssessedResourceId);
 
-  it('is each time its own, though the query is parsed once', () => {
+  it('is evaluated each time, even if the query is parsed once', () => {
     expect([query('a', '[]'), query('b', '["c"]'), query('none', '["A", "b"]')].map(idsOf)).toEqual([
       ['a'],
       ['b', 'c'],
@@ -243,7 +247,7 @@ describe('what the first lines bind', () => {
     ]);
   });
 
-  it('decides each time about the columns that are computed from it, as the time does', () => {
+  it('determines the columns computed from it each time, as the time does', () => {
     const clock = virtualClock();
     const workspace = workspaceOf([{ AssessedResourceId: 'a' }], [], clock);
     const rowOf = (name: string) =>
@@ -255,7 +259,7 @@ describe('what the first lines bind', () => {
     expect(rowOf('y')).toEqual({ V: 'ya', Day: NOW - 23 * hours, Now: NOW + hours });
   });
 
-  it.each(['["a]', "['a']", '[]) | take 1 //'])('is checked where it is not JSON: %s', (names) => {
+  it.each(['["a]', "['a']", '[]) | take 1 //'])('is checked if it is not JSON: %s', (names) => {
     expect(() => idsOf(query('a', names))).toThrow();
   });
 });

@@ -1,4 +1,4 @@
-// The Query API, as the SDK's own client asks it.
+// The Query API, as the SDK's own client calls it.
 import { LogsQueryClient } from '@azure/monitor-query';
 import { describe, expect, it } from 'vitest';
 import type { LocalAzure } from '../../../local/azure/cloud.ts';
@@ -34,7 +34,7 @@ function clientOf(cloud: LocalAzure, options: { readonly role?: string; readonly
 }
 
 describe('a query', () => {
-  it('answers with columns and rows as the client wants them', async () => {
+  it('returns columns and rows in the format that the client expects', async () => {
     const cloud = await cloudWithRows();
     const result = await clientOf(cloud)();
     if (result.status !== 'Success') throw new Error(result.status);
@@ -71,7 +71,7 @@ describe('a query', () => {
     expect(result.status === 'Success' ? result.tables[0]?.rows.length : result.status).toBe(rows);
   });
 
-  it('with an error beside half of the rows is a partial failure, on request', async () => {
+  it('returns half of the rows and an error as a partial failure, on request', async () => {
     const cloud = await cloudWithRows(4);
     cloud.workspace.failPartially();
     const result = await clientOf(cloud)();
@@ -80,7 +80,7 @@ describe('a query', () => {
     expect((await clientOf(cloud)()).status).toBe('Success');
   });
 
-  it('with more than an answer holds is a partial failure', async () => {
+  it('is a partial failure if the answer is too large', async () => {
     const cloud = await cloudWithRows(3);
     cloud.workspace.maxAnswerBytes = 1_000;
     expect(await clientOf(cloud)()).toMatchObject({
@@ -92,7 +92,7 @@ describe('a query', () => {
     expect((await clientOf(cloud)()).status).toBe('PartialFailure');
   });
 
-  it('is refused without the role, at another workspace, and where it is wrong', async () => {
+  it('is rejected without the role, for another workspace, and if it is invalid', async () => {
     const cloud = await cloudWithRows();
     await expect(clientOf(cloud, { role: 'AcrPull' })()).rejects.toMatchObject({
       statusCode: 403,
@@ -108,7 +108,7 @@ describe('a query', () => {
     await expect(clientOf(cloud)(QUERY, { duration: 'PT1.5H' })).rejects.toMatchObject({ statusCode: 400 });
   });
 
-  it('that is throttled or times out throws, or is asked again', async () => {
+  it('throws or is retried if it is throttled or times out', async () => {
     const cloud = await cloudWithRows();
     cloud.faults.add({ kind: 'throttle', service: 'logs' });
     await expect(clientOf(cloud)()).rejects.toMatchObject({ statusCode: 429 });

@@ -1,4 +1,4 @@
-// The Logic App: its expressions, its address, its runs, and what its interpreter refuses.
+// The Logic App: its expressions, its address, its runs, and the definitions that its interpreter rejects.
 import { describe, expect, it } from 'vitest';
 import { startAzure } from '../../../local/azure/cloud.ts';
 import { compileTemplate } from '../../../local/azure/workflow-expression.ts';
@@ -36,25 +36,25 @@ describe('an expression', () => {
   it.each<[unknown, RegExp]>([
     [
       "@concat('a', 'b')",
-      /knows no function concat in concat\('a', 'b'\): it knows triggerBody, outputs, coalesce, string, base64, utcNow$/,
+      /does not support the function concat in concat\('a', 'b'\); it supports triggerBody, outputs, coalesce, string, base64, utcNow$/,
     ],
-    ["<a>@{toUpper(triggerBody()?['id'])}</a>", /knows no function toUpper/],
-    ['@constructor()', /knows no function constructor/],
-    ['@coalesce()', /knows no coalesce of 0 arguments/],
-    ["@utcNow('yyyy')", /knows utcNow/],
+    ["<a>@{toUpper(triggerBody()?['id'])}</a>", /does not support the function toUpper/],
+    ['@constructor()', /does not support the function constructor/],
+    ['@coalesce()', /does not support coalesce with 0 arguments/],
+    ["@utcNow('yyyy')", /supports only utcNow/],
     ["@triggerBody()?['id']?['more']", /asks for 'more' of "one"/],
     ["@triggerBody()?['list']?['more']", /asks for 'more' of \[1\]/],
-    ["@triggerBody()['id']", /does not understand/],
-    ["@triggerBody()?['id'", /does not understand/],
-    ['@triggerBody().id', /does not understand/],
-    ["@string('it''s')", /does not understand/],
-    ["@string('open)", /does not understand/],
-    ['@string(1)', /does not understand/],
-    ['@@triggerBody()', /does not understand/],
+    ["@triggerBody()['id']", /does not support the expression/],
+    ["@triggerBody()?['id'", /does not support the expression/],
+    ['@triggerBody().id', /does not support the expression/],
+    ["@string('it''s')", /does not support the expression/],
+    ["@string('open)", /does not support the expression/],
+    ['@string(1)', /does not support the expression/],
+    ['@@triggerBody()', /does not support the expression/],
     ['@{triggerBody()', /has no end/],
-    [{ a: ['text'] }, /knows texts, and objects of texts; given \["text"\]/],
-    [{ a: 1 }, /knows texts, and objects of texts; given 1/],
-  ])('%j is refused', (template, message) => {
+    [{ a: ['text'] }, /supports only text and objects of text; got \["text"\]/],
+    [{ a: 1 }, /supports only text and objects of text; got 1/],
+  ])('is rejected: %j', (template, message) => {
     expect(() => compileTemplate(template)(scope)).toThrow(message);
   });
 });
@@ -64,7 +64,7 @@ const address = (graph: ReturnType<typeof fixtureGraph>) =>
   JSON.stringify(graph).match(/https:\/\/prod-00[^"]*sig=[^"]*/)?.[0] ?? '';
 
 describe('the Logic App', () => {
-  it('puts a message on the queue when its address is called, with its signature', async () => {
+  it('puts a message on the queue if its address is called with the right signature', async () => {
     const cloud = await start();
     const url = address(fixtureGraph());
     const statuses: number[] = [];
@@ -81,7 +81,7 @@ describe('the Logic App', () => {
     expect(cloud.calls.count()).toEqual({ 'queue:Put': 1 });
   });
 
-  it('tries again what was throttled, and fails where it may not send', async () => {
+  it('retries a throttled request, and fails if it may not send', async () => {
     const cloud = await start();
     cloud.faults.add({ kind: 'throttle', service: 'queue', times: 2 });
     await cloud.logicApp.call(address(fixtureGraph()), assessed);
@@ -112,31 +112,31 @@ describe('the Logic App', () => {
   const http = (patch: Readonly<Record<string, unknown>>) =>
     action({ type: 'Http', inputs: { method: 'POST', uri: 'https://x', headers: {}, authentication, ...patch } });
   it.each<[string, FixtureOptions, RegExp]>([
-    ['an action of an unknown type', action({ type: 'Foreach' }), /knows Compose and Http; One is "Foreach"/],
-    ['an action with a limit', action({ limit: {} }), /does not know limit in the action One/],
+    ['an action of an unknown type', action({ type: 'Foreach' }), /supports only Compose and Http; One is "Foreach"/],
+    ['an action with a limit', action({ limit: {} }), /does not support limit in the action One/],
     [
-      'an action that waits for one that is not there',
+      'an action that waits for a missing one',
       action({ runAfter: { Two: ['Succeeded'] } }),
-      /One needs runAfter \{\}; given \{"Two":\["Succeeded"\]\}/,
+      /One needs runAfter \{\}; got \{"Two":\["Succeeded"\]\}/,
     ],
-    ['an action that does not wait', two({}), /Two needs runAfter \{"One":\["Succeeded"\]\}; given \{\}/],
+    ['an action that does not wait', two({}), /Two needs runAfter \{"One":\["Succeeded"\]\}; got \{\}/],
     ['an action that runs after a failure', two({ One: ['Failed'] }), /after the success of the one above it/],
-    ['an unknown function', action({ inputs: '@guid()' }), /knows no function guid/],
-    ['a call without an identity', http({ authentication: { type: 'Basic' } }), /calls with its managed identity/],
-    ['a call with a query', http({ queries: {} }), /does not know queries/],
+    ['an unknown function', action({ inputs: '@guid()' }), /does not support the function guid/],
+    ['a call without an identity', http({ authentication: { type: 'Basic' } }), /supports only its managed identity/],
+    ['a call with a query', http({ queries: {} }), /does not support queries/],
     ['a call without a retry policy', http({}), /needs retryPolicy of One as an object/],
     [
       'another retry policy',
       http({ retryPolicy: { ...retryPolicy, type: 'fixed' } }),
-      /knows an exponential retryPolicy/,
+      /supports only an exponential retryPolicy/,
     ],
     [
       'a retry policy without an interval',
       http({ retryPolicy: { type: 'exponential', count: 2 } }),
-      /knows an exponential retryPolicy/,
+      /supports only an exponential retryPolicy/,
     ],
-    ['a call without a body', http({ retryPolicy }), /knows texts, and objects of texts; given undefined/],
-  ])('with %s is refused', async (_what, options, message) => {
+    ['a call without a body', http({ retryPolicy }), /supports only text and objects of text; got undefined/],
+  ])('is rejected with %s', async (_what, options, message) => {
     await expect(startAzure(fixtureGraph(options))).rejects.toThrow(message);
   });
 
@@ -144,7 +144,7 @@ describe('the Logic App', () => {
     [
       'another trigger',
       (definition) => ({ ...definition, triggers: { ...(definition['triggers'] as object), other: {} } }),
-      /knows one trigger/,
+      /supports only one trigger/,
     ],
     ['no trigger', (definition) => ({ ...definition, triggers: {} }), /needs the trigger manual as an object/],
     [
@@ -153,11 +153,15 @@ describe('the Logic App', () => {
         ...definition,
         triggers: { manual: { type: 'Request', kind: 'Http', inputs: { schema: { a: 1 } } } },
       }),
-      /takes any body/,
+      /accepts any body/,
     ],
-    ['parameters', (definition) => ({ ...definition, parameters: { a: {} } }), /knows no parameters and no outputs/],
-    ['another schema', (definition) => ({ ...definition, $schema: 'x' }), /knows the schema of 2016-06-01/],
-  ])('with %s is refused', async (_what, change, message) => {
+    [
+      'parameters',
+      (definition) => ({ ...definition, parameters: { a: {} } }),
+      /does not support parameters or outputs/,
+    ],
+    ['another schema', (definition) => ({ ...definition, $schema: 'x' }), /supports only the schema of 2016-06-01/],
+  ])('is rejected with %s', async (_what, change, message) => {
     const options: FixtureOptions = {
       change: (name, inputs) =>
         name === 'workflow'

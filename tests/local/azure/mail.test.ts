@@ -1,4 +1,4 @@
-// The local Communication Services, as the real SDK client sees them.
+// The local Communication Services as the real SDK client sees it.
 import { EmailClient } from '@azure/communication-email';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MAIL_HOST, MAIL_ID, QUEUE_ID, SENDER, type Stage, startStage } from './stage.ts';
@@ -21,7 +21,7 @@ describe('mail', () => {
   });
   beforeEach(() => void stage.mails.sent.splice(0));
 
-  it('is taken, and kept', async () => {
+  it('is accepted and kept', async () => {
     const poller = await clientOf().beginSend(mail());
     expect(await poller.pollUntilDone()).toMatchObject({ status: 'Succeeded' });
     expect(stage.mails.sent).toEqual([
@@ -41,10 +41,10 @@ describe('mail', () => {
   it.each([
     ['a sender of another domain', mail({ senderAddress: 'me@example.com' }), MAIL_ID, 404],
     ['no recipient', mail({ recipients: { to: [] } }), MAIL_ID, 400],
-    ['an address that is none', mail({ recipients: { to: [{ address: 'ops' }] } }), MAIL_ID, 400],
+    ['an invalid address', mail({ recipients: { to: [{ address: 'ops' }] } }), MAIL_ID, 400],
     ['no text', mail({ content: { subject: 'x' } }), MAIL_ID, 400],
     ['a role elsewhere', mail(), QUEUE_ID, 403],
-  ])('is refused with %s', async (_what, message, scope, statusCode) => {
+  ])('is rejected with %s', async (_what, message, scope, statusCode) => {
     await expect(clientOf(scope).beginSend(message as Parameters<EmailClient['beginSend']>[0])).rejects.toMatchObject({
       statusCode,
     });

@@ -1,4 +1,4 @@
-// The local queue service, as the function and the Logic App ask it: a bearer token and XML.
+// The local queue service, as the function and the Logic App call it: with a bearer token and XML.
 import {
   bearerTokenAuthenticationPolicy,
   createDefaultHttpClient,
@@ -19,7 +19,7 @@ beforeEach(() => stage.calls.reset());
 describe('a queue', () => {
   beforeEach(() => stage.queue.purge());
 
-  /** As the function and the Logic App ask: a bearer token and XML, no SDK of its own. */
+  /** Sends requests as the function and the Logic App do: with a bearer token and XML, without an SDK. */
   async function ask(
     method: 'GET' | 'POST',
     path: string,
@@ -53,7 +53,7 @@ describe('a queue', () => {
   const put = (text: string, query = '', options: { role?: string; headers?: Record<string, string> } = {}) =>
     ask('POST', `/messages${query}`, { ...options, body: message(text) });
 
-  it('takes a message, shows it to one reader at a time, and again when its time is over', async () => {
+  it('accepts a message, shows it to one reader at a time, and again after its timeout', async () => {
     const answer = await put('eyJuIjoxfQ==');
     expect(answer.status).toBe(201);
     expect(answer.body).toMatch(
@@ -71,12 +71,12 @@ describe('a queue', () => {
     expect(stage.queue.messages()).toEqual([]);
   });
 
-  it('keeps text as it is, whatever XML makes of it', async () => {
+  it('keeps text that XML would escape unchanged', async () => {
     await put('&lt;a href=&quot;x&quot;&gt;&amp;amp;');
     expect(stage.queue.messages()[0]?.text).toBe('<a href="x">&amp;');
   });
 
-  it('hides a message for as long as requested, and forgets it after its life', async () => {
+  it('hides a message for the requested time, and removes it when it expires', async () => {
     await put('bGF0ZXI=', '?visibilitytimeout=120&messagettl=600');
     expect(stage.queue.receive(1, 60)).toEqual([]);
     stage.clock.advance(120_000);
@@ -86,7 +86,7 @@ describe('a queue', () => {
     expect(stage.queue.nextVisibleAt()).toBeUndefined();
   });
 
-  it('counts the messages it has, and shows them without taking them', async () => {
+  it('counts its messages, and peeks at them', async () => {
     await put('b25l');
     await put('dHdv', '?visibilitytimeout=60');
     const role = 'Storage Queue Data Contributor';
@@ -98,23 +98,23 @@ describe('a queue', () => {
 
   it.each([
     ['a message over 64 KiB', () => put('x'.repeat(65_537)), 400, 'MessageTooLarge'],
-    ['a body that is no message', () => ask('POST', '/messages', { body: '{}' }), 400, 'InvalidXmlDocument'],
+    ['a body that is not a message', () => ask('POST', '/messages', { body: '{}' }), 400, 'InvalidXmlDocument'],
     ['a timeout of eight days', () => put('x', '?visibilitytimeout=691200'), 400, 'OutOfRangeQueryParameterValue'],
     [
-      'a timeout that outlives the message',
+      'a timeout longer than the message’s life',
       () => put('x', '?visibilitytimeout=60&messagettl=60'),
       400,
       'OutOfRangeQueryParameterValue',
     ],
     [
-      'a version that knows no tokens',
+      'a version without bearer tokens',
       () => put('x', '', { headers: { 'x-ms-version': '2015-02-21' } }),
       401,
       'InvalidAuthenticationInfo',
     ],
-    ['a sender who asks for the count', () => ask('GET', '?comp=metadata'), 403, 'AuthorizationPermissionMismatch'],
+    ['a sender that asks for the count', () => ask('GET', '?comp=metadata'), 403, 'AuthorizationPermissionMismatch'],
     [
-      'a reader who sends',
+      'a reader that sends',
       () => put('x', '', { role: 'Storage Queue Data Reader' }),
       403,
       'AuthorizationPermissionMismatch',
@@ -124,7 +124,7 @@ describe('a queue', () => {
     expect(stage.queue.messages()).toEqual([]);
   });
 
-  it('says when to retry, if it throttles', async () => {
+  it('says when to retry if it throttles', async () => {
     stage.faults.add({ kind: 'throttle', service: 'queue', operation: 'Put' });
     expect(await put('eA==')).toMatchObject({ status: 429, code: 'TooManyRequests' });
     expect(await put('eA==')).toMatchObject({ status: 201 });

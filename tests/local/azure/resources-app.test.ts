@@ -1,4 +1,4 @@
-// A function app of a resource graph that Azure would not run is refused, with the reason.
+// A function app of a resource graph that Azure could not run is rejected with the reason.
 import { describe, expect, it } from 'vitest';
 import { readApp } from '../../../local/azure/resources-app.ts';
 import { type FixtureOptions, fixtureGraph } from './fixture-graph.ts';
@@ -13,47 +13,43 @@ const inConfig = (patch: Readonly<Record<string, unknown>>): FixtureOptions => (
       : inputs,
 });
 
-describe('an app is refused', () => {
+describe('an app is rejected', () => {
   it.each<[string, FixtureOptions, RegExp]>([
     [
-      'where the identity is not assigned',
+      'if the identity is not assigned',
       inSite({ identity: { type: 'UserAssigned', userAssignedIdentities: [] } }),
-      /no identity that is assigned/,
+      /is not assigned to the app/,
     ],
     [
-      'where the identity is the system-assigned one',
+      'if the identity is system-assigned',
       inSite({ identity: { type: 'SystemAssigned' } }),
       /needs a user-assigned identity/,
     ],
     [
-      'where the storage account is not there',
+      'if the storage account does not exist',
       { settings: { AzureWebJobsStorage__accountName: 'other' } },
       /account other .*which the graph does not have/,
     ],
     [
-      'where the host would use a key',
+      'if the host would use a key',
       { settings: { AzureWebJobsStorage__credential: 'key' } },
       /credential=managedidentity/,
     ],
     [
-      'the identity is given by a wrong id',
+      'if the identity has a wrong id',
       { settings: { AzureWebJobsStorage__clientId: 'x' } },
       /AzureWebJobsStorage__clientId of .* is x/,
     ],
     [
-      'with a setting that Flex Consumption does not take',
+      'with a setting that Flex Consumption does not support',
       { settings: { FUNCTIONS_WORKER_RUNTIME: 'node' } },
       /FUNCTIONS_WORKER_RUNTIME, which Flex/,
     ],
+    ['with an unavailable runtime', inConfig({ runtime: { name: 'node', version: '19' } }), /needs the runtime node/],
     [
-      'with a runtime that is not there',
-      inConfig({ runtime: { name: 'node', version: '19' } }),
-      /needs the runtime node/,
-    ],
-    [
-      'with a size that is not there',
+      'with an unavailable instance size',
       inConfig({ scaleAndConcurrency: { instanceMemoryMB: 1024 } }),
-      /has 512, 2048, 4096 MB; given 1024/,
+      /must have 512, 2048, 4096 MB; got 1024/,
     ],
     [
       'without a container for its code',
@@ -61,20 +57,20 @@ describe('an app is refused', () => {
       /keeps its code in blobContainer/,
     ],
     [
-      'on another plan',
+      'with another plan',
       { change: (name, inputs) => (name === 'plan' ? { sku: { name: 'Y1', tier: 'Dynamic' } } : inputs) },
-      /needs a plan of Flex Consumption/,
+      /needs a Flex Consumption plan/,
     ],
     [
-      'where the package is another blob',
+      'if the package is another blob',
       {
         change: (name, inputs) =>
           name === 'code' ? JSON.parse(JSON.stringify(inputs).replace('one.zip', 'two.zip')) : inputs,
       },
-      /two\.zip is no blob of the graph/,
+      /two\.zip is not a blob of the graph/,
     ],
     [
-      'where the package has no signature',
+      'if the package URL has no signature',
       {
         change: (name, inputs) => (name === 'code' ? JSON.parse(JSON.stringify(inputs).replace('?sig=x', '')) : inputs),
       },

@@ -1,4 +1,4 @@
-// The schedules of timers: when they fire, and which the local cloud knows.
+// The schedules of timers: when they fire, and which ones the local cloud supports.
 import { describe, expect, it } from 'vitest';
 import { readSchedule } from '../../../local/azure/schedule.ts';
 
@@ -15,9 +15,9 @@ describe('a schedule', () => {
   });
 
   it.each(['*/5 * * * *', '0 0 0 1 * *', '0 1-5 * * * *', '0 0 0 * * Mon', '61 * * * * *', '00:05:00'])(
-    'does not know %s',
+    'does not support %s',
     (schedule) => {
-      expect(() => readSchedule(schedule)).toThrow(/knows schedules like/);
+      expect(() => readSchedule(schedule)).toThrow(/supports only schedules such as/);
     },
   );
 });

@@ -4,12 +4,12 @@ import { fixtureGraph } from './fixture-graph.ts';
 import { put, start } from './start.ts';
 
 describe('two stacks', () => {
-  it('have each its own queue', async () => {
+  it('each have their own queue', async () => {
     const cloud = await start();
     await cloud.deploy(fixtureGraph({ stack: 'other' }), { stack: 'other' });
     put(cloud, { n: 1 }, 'other');
     await cloud.runUntilIdle();
     expect([cloud.logs, cloud.stack('other').logs.map(({ json }) => json?.['body'])]).toEqual([[], [{ n: 1 }]]);
-    expect(() => cloud.stack('third')).toThrow('no stack third was deployed; there is main, other');
+    expect(() => cloud.stack('third')).toThrow('no stack "third" was deployed; there are main, other');
   });
 });

@@ -1,4 +1,4 @@
-// The local Azure's server with all its services and no stack: what the tests of the wire run on.
+// The local Azure's server with all its services and no stack, for the tests of the wire.
 import { createAcr } from '../../../local/azure/acr.ts';
 import { createAcrService } from '../../../local/azure/acr-api.ts';
 import { ARM_HOST, createArm } from '../../../local/azure/arm.ts';
@@ -60,7 +60,7 @@ export async function startStage() {
     table,
     mails,
     registry: acr.addRegistry(REGISTRY_ID),
-    /** Tries once: what it throws is what the cloud answered. */
+    /** Tries once, so that it throws the cloud's answer. */
     options: { ...clientOptions(wire), retryOptions: { maxRetries: 0 } },
     retrying: clientOptions(wire),
     /** A new principal with these roles at these scopes. */

@@ -16,7 +16,7 @@ export async function start(fixture?: FixtureOptions, options?: AzureOptions): P
   return cloud;
 }
 
-/** Puts a message on a queue as the function's host expects it. */
+/** Puts a message on a queue in the encoding that the function's host expects. */
 export function put(cloud: LocalAzure, body: unknown, stack = 'main'): void {
   cloud.stack(stack).queue.send(encoded(body));
 }
@@ -25,7 +25,7 @@ export function encoded(body: unknown): string {
   return Buffer.from(JSON.stringify(body)).toString('base64');
 }
 
-/** What lines of a kind say, in order. */
+/** The values of all log lines of one kind, in order. */
 export function linesOf(cloud: LocalAzure, kind: string): readonly Readonly<Record<string, unknown>>[] {
   return cloud.logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
 }

@@ -32,7 +32,7 @@ describe('a table', () => {
     return keys;
   }
 
-  it('returns each type as it was put', async () => {
+  it('returns each type as it was stored', async () => {
     const when = new Date('2026-03-01T12:00:00.000Z');
     const properties = {
       text: "it's",
@@ -51,7 +51,7 @@ describe('a table', () => {
     expect(stage.calls.count()).toEqual({ 'table:Get': 1, 'table:Insert': 1 });
   });
 
-  it('keeps 64 KiB of bytes in a property, however they are written, and a mebibyte in a row', async () => {
+  it('stores 64 KiB of bytes in a property, in any encoding, and a mebibyte in a row', async () => {
     const part = Buffer.alloc(65_536, 7);
     const parts = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`body${n}`, part]));
     await table.createEntity(entity('large', parts(15)));
@@ -61,7 +61,7 @@ describe('a table', () => {
     await expect(table.createEntity(entity('long', one))).rejects.toMatchObject(refused(400, 'PropertyValueTooLarge'));
   });
 
-  it('takes a write only from who has seen the last one', async () => {
+  it('accepts a write only from a client that has read the last one', async () => {
     const { etag: first } = await table.createEntity(entity('row', { state: 'open', kept: 1 }));
     const write = (state: string, etag: string | undefined, mode: 'Replace' | 'Merge') =>
       table.updateEntity(entity('row', { state }), mode, { etag: etag ?? '' });
@@ -79,7 +79,7 @@ describe('a table', () => {
     expect(stage.table.entities()).toEqual([]);
   });
 
-  it('puts a row there whatever there was, where no ETag is named', async () => {
+  it('replaces any row without an ETag', async () => {
     await table.upsertEntity(entity('row', { a: 1 }), 'Replace');
     await table.upsertEntity(entity('row', { b: 2 }), 'Merge');
     expect(await table.getEntity('gate', 'row')).toMatchObject({ a: 1, b: 2 });
@@ -87,9 +87,9 @@ describe('a table', () => {
   });
 
   it.each([
-    ['a row that is there already', () => table.createEntity(entity('there')), 409, 'EntityAlreadyExists'],
-    ['a row that is not there', () => table.getEntity('gate', 'absent'), 404, 'ResourceNotFound'],
-    ['an update of a row that is not there', () => table.updateEntity(entity('absent')), 404, 'ResourceNotFound'],
+    ['an existing row', () => table.createEntity(entity('there')), 409, 'EntityAlreadyExists'],
+    ['a missing row', () => table.getEntity('gate', 'absent'), 404, 'ResourceNotFound'],
+    ['an update of a missing row', () => table.updateEntity(entity('absent')), 404, 'ResourceNotFound'],
     ['a key with a slash', () => table.createEntity(entity('team/app')), 400, 'OutOfRangeInput'],
     ['a key with a question mark', () => table.createEntity(entity('team?')), 400, 'OutOfRangeInput'],
     [
@@ -107,11 +107,11 @@ describe('a table', () => {
       400,
       'EntityTooLarge',
     ],
-    ['a name that is none', () => table.createEntity(entity('x', { 'a-b': 1 })), 400, 'PropertyNameInvalid'],
-    ['a filter that it does not know', () => rowKeys("startswith(rowKey, 'a')"), 400, 'InvalidInput'],
-    ['an operator that it does not know', () => rowKeys("RowKey like 'a'"), 400, 'InvalidInput'],
+    ['an invalid property name', () => table.createEntity(entity('x', { 'a-b': 1 })), 400, 'PropertyNameInvalid'],
+    ['an unsupported filter', () => rowKeys("startswith(rowKey, 'a')"), 400, 'InvalidInput'],
+    ['an unsupported operator', () => rowKeys("RowKey like 'a'"), 400, 'InvalidInput'],
     [
-      'a reader who writes',
+      'a reader that writes',
       () => tableOf('Storage Table Data Reader').createEntity(entity('y')),
       403,
       'AuthorizationPermissionMismatch',
@@ -150,7 +150,7 @@ describe('a table', () => {
     expect(await rowKeys(filter)).toEqual(keys);
   });
 
-  it('answers pages of a thousand rows in the order of their keys, and only what was selected', async () => {
+  it('returns pages of 1,000 rows ordered by key, with only the selected properties', async () => {
     for (let index = 0; index < 1201; index++) {
       const rowKey = String(index).padStart(4, '0');
       await table.createEntity(entity(rowKey, { a: index, b: 'x' }));

@@ -1,4 +1,4 @@
-// The wire of the local Azure: proxy, certificates, managed identities, and who is refused.
+// The wire of the local Azure: proxy, certificates, managed identities, and rejected callers.
 import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ beforeEach(() => {
   stage.calls.reset();
 });
 
-/** The environment of an app's process, for as long as a test lasts. */
+/** Sets the environment of an app's process for the duration of a test. */
 function appEnvironment(): Record<string, string> {
   const environment = { ...stage.wire.environment(), ...stage.wire.identity.environment([IDENTITY]) };
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
@@ -35,7 +35,7 @@ function appEnvironment(): Record<string, string> {
 }
 
 describe('the proxy', () => {
-  it('leads to no host but those that are served: nothing leaves the machine', async () => {
+  it('connects only to hosts that are served, so that nothing leaves the machine', async () => {
     const pipeline = createPipelineFromOptions(stage.options);
     const request = createPipelineRequest({ url: 'https://example.com/', method: 'GET' });
     await expect(pipeline.sendRequest(createDefaultHttpClient(), request)).rejects.toThrow(
@@ -43,14 +43,16 @@ describe('the proxy', () => {
     );
   });
 
-  it('says so if a client asks for a connection elsewhere', async () => {
+  it('answers with the reason if a client asks for another host', async () => {
     const { hostname, port } = new URL(stage.wire.proxy);
     const socket = connect(Number(port), hostname);
     socket.end('CONNECT login.microsoftonline.com:443 HTTP/1.1\r\nHost: login.microsoftonline.com:443\r\n\r\n');
     let text = '';
     for await (const chunk of socket) text += String(chunk);
     expect(text).toContain('502 Bad Gateway');
-    expect(text).toContain('the local Azure does not serve login.microsoftonline.com:443, and leads nowhere else');
+    expect(text).toContain(
+      'the local Azure does not serve login.microsoftonline.com:443, and does not connect to other hosts',
+    );
   });
 });
 
@@ -60,7 +62,7 @@ describe('a managed identity', () => {
     return fetch(`${IDENTITY_ENDPOINT}?${query}`, { headers });
   };
 
-  it('gets a token in the shape of App Service, for a day of the cloud', async () => {
+  it('gets a token in App Service’s format that is valid for a day of the cloud’s time', async () => {
     const { IDENTITY_HEADER } = stage.wire.identity.environment([IDENTITY]);
     const query = `api-version=2019-08-01&resource=https://management.azure.com&client_id=${IDENTITY.clientId}`;
     const response = await ask(query, { 'x-identity-header': IDENTITY_HEADER });
@@ -76,16 +78,16 @@ describe('a managed identity', () => {
 
   it.each([
     ['without the header of its environment', '', 'x', 401],
-    ['of another client id', '&client_id=30000000-0000-4000-8000-000000000003', undefined, 400],
+    ['with another client id', '&client_id=30000000-0000-4000-8000-000000000003', undefined, 400],
     ['without a client id', '', undefined, 400],
-  ])('%s is refused', async (_what, query, secret, status) => {
+  ])('is rejected %s', async (_what, query, secret, status) => {
     const { IDENTITY_HEADER } = stage.wire.identity.environment([IDENTITY]);
     const headers = { 'x-identity-header': secret ?? IDENTITY_HEADER };
     const response = await ask(`api-version=2019-08-01&resource=https://management.azure.com${query}`, headers);
     expect(response.status).toBe(status);
   });
 
-  it("is what the SDK's credential is, with the roles that the graph assigns", async () => {
+  it("works with the SDK's credential, and has the roles that the graph assigns", async () => {
     appEnvironment();
     const credential = new ManagedIdentityCredential({ clientId: IDENTITY.clientId });
     const client = new ContainerRegistryManagementClient(credential, SUBSCRIPTION, stage.options);
@@ -112,7 +114,7 @@ describe('a managed identity', () => {
     expect(stage.calls.count(IDENTITY.id)).toEqual({ 'arm:GetRegistry': 2 });
   });
 
-  it('serves a child process by its environment alone', async () => {
+  it('works in a child process with only its environment', async () => {
     const assignment = { principalId: IDENTITY.id, roleDefinitionId: 'Reader', scope: REGISTRY_ID };
     stage.roles.deploy('main', [], [assignment]);
     onTestFinished(() => stage.roles.deploy('main', [], []));
@@ -133,19 +135,19 @@ describe('a caller', () => {
   const get = (credential: ConstructorParameters<typeof ContainerRegistryManagementClient>[0]) =>
     new ContainerRegistryManagementClient(credential, SUBSCRIPTION, stage.options).registries.get('rg', 'contoso');
 
-  it('is refused with a token that was never issued', async () => {
+  it('is rejected with a token that was never issued', async () => {
     const stranger = { getToken: () => Promise.resolve({ token: 'made-up', expiresOnTimestamp: Date.now() + 60_000 }) };
     await expect(get(stranger)).rejects.toMatchObject({ statusCode: 401, code: 'InvalidAuthenticationToken' });
   });
 
-  it('is refused with a token for another audience', async () => {
+  it('is rejected with a token for another audience', async () => {
     const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID });
     const elsewhere = { getToken: () => reader.getToken('https://storage.azure.com/.default') };
     await expect(get(elsewhere)).rejects.toMatchObject({ statusCode: 401 });
     await expect(get(reader)).resolves.toMatchObject({ name: 'contoso' });
   });
 
-  it('is refused where the role is at a scope that only begins alike', async () => {
+  it('is rejected if the role’s scope only starts the same', async () => {
     const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID.slice(0, -1) });
     await expect(get(reader)).rejects.toMatchObject({ statusCode: 403 });
   });
@@ -172,7 +174,7 @@ describe('a caller', () => {
   });
 });
 
-describe('misbehaviour', () => {
+describe('fault injection', () => {
   const get = (options: object = stage.options) => {
     const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID });
     return new ContainerRegistryManagementClient(reader, SUBSCRIPTION, options).registries.get('rg', 'contoso');
@@ -182,20 +184,20 @@ describe('misbehaviour', () => {
     ['throttling', { kind: 'throttle' }, 429],
     ['a server error', { kind: 'serverError' }, 500],
     ['an error of choice', { kind: 'error', code: 'Teapot', message: 'x', status: 418 }, 418],
-  ] as const)('%s is met once, at the call that it is set for', async (_what, fault, statusCode) => {
+  ] as const)('%s affects once the call for which it is set', async (_what, fault, statusCode) => {
     stage.faults.add({ ...fault, service: 'arm', operation: 'GetRegistry', nth: 2 });
     await expect(get()).resolves.toMatchObject({ name: 'contoso' });
     await expect(get()).rejects.toMatchObject({ statusCode });
     await expect(get()).resolves.toMatchObject({ name: 'contoso' });
   });
 
-  it('the SDK retries what was throttled, as soon as it may', async () => {
+  it('the SDK retries a throttled call as soon as it may', async () => {
     stage.faults.add({ kind: 'throttle', times: 2 });
     await expect(get(stage.retrying)).resolves.toMatchObject({ name: 'contoso' });
     expect(stage.calls.count()).toEqual({ 'arm:GetRegistry': 3 });
   });
 
-  it('a reset comes before the work, a dropped answer after it, and silence ends when the client gives up', async () => {
+  it('a reset comes before the work, a dropped answer after it, and silence lasts until the client times out', async () => {
     stage.faults.add({ kind: 'reset' });
     await expect(get()).rejects.toThrow();
     stage.faults.add({ kind: 'drop' });
@@ -210,7 +212,7 @@ describe('misbehaviour', () => {
     });
   });
 
-  it("a crash takes the caller's process away, before the work or after it", async () => {
+  it("a crash kills the caller's process, before the work or after it", async () => {
     const done: string[] = [];
     const remove = stage.calls.after(({ operation }) => void done.push(operation));
     onTestFinished(remove);
@@ -222,7 +224,7 @@ describe('misbehaviour', () => {
     expect(done).toEqual(['GetRegistry']);
   });
 
-  it('a hook holds a call back before its work', async () => {
+  it('a hook holds a call before its work', async () => {
     const order: string[] = [];
     const removals = [
       stage.calls.before(({ operation }) => void order.push(`before ${operation}`)),
@@ -234,7 +236,7 @@ describe('misbehaviour', () => {
     expect(order).toEqual(['before GetRegistry', 'after GetRegistry']);
   });
 
-  it('a gap of the local cloud is named as one, and no client tries again', async () => {
+  it('a feature that the local cloud lacks is reported as such, and no client retries', async () => {
     const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID });
     const client = new ContainerRegistryManagementClient(reader, SUBSCRIPTION, stage.retrying);
     await expect(client.replications.get('rg', 'contoso', 'x')).rejects.toMatchObject({

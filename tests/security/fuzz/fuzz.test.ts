@@ -1,4 +1,4 @@
-// Some thousands of inputs for each door; `npm run fuzz` throws a million.
+// Thousands of inputs for each parser; `npm run fuzz` runs a million.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { must, runTarget, target } from './target.ts';
@@ -12,7 +12,7 @@ describe('whatever comes', () => {
   });
 });
 
-it('a door that lets something through is found, and says how to see it again', async () => {
+it('finds a faulty parser, and reports how to reproduce the failure', async () => {
   const broken = target('broken', fc.nat(), (given) => must(given < 1_000, 'it is small', given));
   const failure = runTarget(broken, { runs: 1_000, seed: 42 });
   await expect(failure).rejects.toThrow(/it is small: 1000/);

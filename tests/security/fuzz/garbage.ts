@@ -1,11 +1,11 @@
-// What is thrown at the doors: text, JSON and samples that are nearly right, and what is long, deep or hostile.
+// Fuzz inputs: text, JSON and nearly valid samples, and long, deep or hostile values.
 import fc from 'fast-check';
 
-/** What queries, paths, headers and logs make something of, among what names are made of. */
+/** Characters that queries, paths, headers and logs interpret, mixed with characters of names. */
 const HOSTILE = [...'a0._-/:~()AZ \n\0"\'`|;\\%?#*[]{}<>,=!@&$', '..', 'sha256:', '__proto__', '\u2028', '\ud800'];
 export const hostile = fc.string({ unit: fc.constantFrom(...HOSTILE), maxLength: 40 });
 
-/** A short text over and over: what a reader may need long for that goes back to try again. */
+/** A short text repeated many times, which is slow for a regular expression that backtracks. */
 export const stretched = fc
   .tuple(
     fc.string({ unit: fc.constantFrom(...HOSTILE), minLength: 1, maxLength: 6 }),
@@ -14,14 +14,14 @@ export const stretched = fc
   )
   .map(([piece, times, end]) => piece.repeat(times) + end);
 
-/** Lists and objects in each other, as deep as a message can hold. */
+/** Nested lists and objects, as deep as a message can contain. */
 export const deepText = fc
   .tuple(fc.constantFrom(['[', ']'], ['{"a":', '}'], ['{"detail":[', ']}']), fc.integer({ min: 1, max: 1_000 }))
   .map(([[open = '', close = ''], depth]) => `${open.repeat(depth)}1${close.repeat(depth)}`);
 
-/** What is a repository's name, or almost. */
+/** A repository name, or nearly one. */
 export const nearlyName = fc.string({ unit: fc.constantFrom('a', '0', '.', '_', '-', '/', 'A', '\n'), maxLength: 12 });
-/** What is a digest, or almost. */
+/** A digest, or nearly one. */
 export const nearlyDigest = fc
   .tuple(
     fc.constantFrom('sha256:', 'sha256', '', 'SHA256:'),
@@ -36,7 +36,7 @@ export const anyText = fc.oneof(
   { weight: 1, arbitrary: stretched },
 );
 
-/** Any value that JSON can say, and words that mean something somewhere. */
+/** Any JSON value, and words with a special meaning somewhere. */
 export const anyValue = fc.oneof(
   { weight: 3, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
   { weight: 3, arbitrary: anyText },
@@ -71,8 +71,8 @@ function pathsOf(value: unknown, path: Path = []): readonly Path[] {
 }
 
 /**
- * What becomes of the value at one place: another one, none, a text with something in its midst, or a second key beside
- * it in other letters.
+ * A change of the value at one path: another value, no value, text with something inserted, or a second key in another
+ * case.
  */
 type Change =
   | { readonly kind: 'put'; readonly value: unknown }
@@ -90,9 +90,9 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: anyValue.map((value): Change => ({ kind: 'twin', value })) },
 );
 
-/** A sample in which some values are others. */
+/** A sample with some values changed. */
 export function spoiled<Sample>(samples: readonly Sample[], maxChanges = 3): fc.Arbitrary<Sample> {
-  // Made once for each sample: drawing is what a million inputs spend their time on.
+  // Computed once per sample, because drawing inputs takes most of the time of a million runs.
   const spoiledOnes = samples.map((sample) =>
     fc
       .array(fc.tuple(fc.constantFrom(...pathsOf(sample)), change), { minLength: 1, maxLength: maxChanges })
@@ -120,6 +120,6 @@ function changed(value: unknown, [key, ...rest]: Path, what: Change): unknown {
 
 function withKey(value: object, key: string | number, inner: unknown): unknown {
   if (!Array.isArray(value)) return { ...value, [key]: inner };
-  // A change before this one may have put a list where there was something with keys, or taken places away.
+  // An earlier change may have replaced an object with a list, or removed paths.
   return typeof key === 'number' && key < value.length ? value.with(key, inner) : value;
 }

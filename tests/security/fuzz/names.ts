@@ -1,4 +1,4 @@
-// The rules of names once more, said otherwise than in the code that is tested.
+// The rules for names again, implemented differently than in the tested code.
 import { must } from './target.ts';
 
 const SEPARATORS = ['.', '_', '-'];
@@ -20,10 +20,12 @@ export function isDigest(text: string): boolean {
   return algorithm === 'sha256' && rest.length === 0 && digits?.length === 64 && !/[^0-9a-f]/.test(digits);
 }
 
-/** What refuses says in a few short lines what was given and what is allowed. */
+/** A rejection consists of a few short lines that contain the given value and the allowed ones. */
 export function mustBeSentences(sentences: readonly string[], most: number): void {
-  must(sentences.length > 0 && sentences.length <= most, `there are 1 to ${most} problems`, sentences.length);
+  must(sentences.length > 0 && sentences.length <= most, `there must be 1 to ${most} problems`, sentences.length);
   for (const sentence of sentences) {
-    must(/^[\s\S]*? (?:is missing|is [\s\S]+): expected [\s\S]+$/.test(sentence), 'a problem is a sentence', sentence);
+    const pattern =
+      /^[\s\S]*?(?: (?:is missing|is [\s\S]+): expected [\s\S]+|: unknown key(?:; did you mean "\w+"\?)?)$/;
+    must(pattern.test(sentence), 'a problem must be a sentence', sentence);
   }
 }

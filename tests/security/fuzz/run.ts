@@ -1,13 +1,13 @@
-// The long run: `npm run fuzz -- --runs 1000000 [--seed 42] [--target NAME] [--path 1:2:3]`. Another thread than the
-// one that watches does the work.
+// The long run: `npm run fuzz -- --runs 1000000 [--seed 42] [--target NAME] [--path 1:2:3]`. One thread does the work,
+// and another watches it.
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { runTarget } from './target.ts';
 import { TARGETS } from './targets.ts';
 
-/** So many inputs are drawn from one seed: a failure is replayed without all that came before. */
+/** The number of inputs per seed, so that a failure can be replayed without all earlier inputs. */
 const CHUNK = 5_000;
-/** A chunk takes seconds. One that takes so long hangs. */
+/** A chunk takes seconds. One that takes this long hangs. */
 const HANGS_AFTER_SECONDS = 300;
 
 const { values } = parseArgs({
@@ -19,7 +19,7 @@ const { values } = parseArgs({
   },
 });
 
-/** What the working thread tells: what it begins with, or what a target came to. */
+/** A report of the working thread: the chunk that it starts, or the result of a target. */
 type Told =
   | { readonly kind: 'begins'; readonly target: string; readonly seed: number }
   | { readonly kind: 'held'; readonly target: string; readonly runs: number; readonly seconds: number };
@@ -52,7 +52,7 @@ function watch(): void {
   const worker = new Worker(new URL(import.meta.url), { argv: ['--seed', values.seed, ...process.argv.slice(2)] });
   let last = 'the first chunk';
   const hangs = () => {
-    say(`${last} hangs: not done within ${HANGS_AFTER_SECONDS} seconds`);
+    say(`${last} hangs: not finished within ${HANGS_AFTER_SECONDS} seconds`);
     process.exit(1);
   };
   let timer = setTimeout(hangs, HANGS_AFTER_SECONDS * 1000);
@@ -74,7 +74,7 @@ function watch(): void {
   });
   worker.on('exit', () => {
     clearTimeout(timer);
-    if (process.exitCode !== 1) say(`${runs} inputs, ${Math.round(runs / seconds)} a second, and every one held`);
+    if (process.exitCode !== 1) say(`${runs} inputs at ${Math.round(runs / seconds)} per second, all passed`);
   });
 }
 

@@ -1,10 +1,10 @@
-// What a fuzz target is: anything at all goes in, and what came out is held against what the rest of the code trusts.
+// A fuzz target: any input goes in, and the output must meet the assumptions of the rest of the code.
 import fc from 'fast-check';
 
-/** One door of the program, and what must hold behind it. */
+/** One parser of the program, and the assumptions about its output. */
 export interface Target {
   readonly name: string;
-  /** How to check inputs of this door, drawn by fast-check. */
+  /** Checks inputs of this parser that fast-check draws. */
   readonly property: fc.IRawProperty<unknown>;
 }
 
@@ -20,7 +20,7 @@ export function asyncTarget<Input>(
   return { name, property: fc.asyncProperty(inputs, check) as fc.IRawProperty<unknown> };
 }
 
-/** A check that costs nothing where it holds: most of a million do. */
+/** A check that costs nothing if it passes, as it does for most of a million inputs. */
 export function must(holds: boolean, what: string, given?: unknown): void {
   if (!holds) throw new Error(given === undefined ? what : `${what}: ${JSON.stringify(given)}`);
 }
@@ -28,11 +28,11 @@ export function must(holds: boolean, what: string, given?: unknown): void {
 export interface Run {
   readonly runs: number;
   readonly seed: number;
-  /** Of a failure that is to be seen again. */
+  /** The seed and path that reproduce a failure. */
   readonly path?: string;
 }
 
-/** @throws Error with the smallest input that fails, and the seed and path that lead to it */
+/** @throws Error with the smallest failing input, and the seed and path that reproduce it */
 export async function runTarget({ name, property }: Target, { runs, seed, path }: Run): Promise<void> {
   const details = await fc.check(property, { numRuns: runs, seed, ...(path === undefined ? {} : { path }) });
   if (!details.failed) return;

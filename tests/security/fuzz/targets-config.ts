@@ -1,5 +1,5 @@
-// What people and the Pulumi program write: the stack's config, the policy, and settings.json. It is right, or every
-// problem is named.
+// Input from people and the Pulumi program: the stack's config, the policy, and settings.json. Either it is valid, or
+// every problem is named.
 import fc from 'fast-check';
 import { parseStackSettings as parseAws } from '../../../aws/function/settings.ts';
 import { parseStackSettings as parseAzure } from '../../../azure/function/settings.ts';
@@ -67,16 +67,20 @@ const SETTINGS = {
 };
 
 function mustBePolicy({ severityThreshold, unfixable, exploited, graceDays, exceptions }: Policy): void {
-  must(SEVERITIES.includes(severityThreshold), 'the threshold is a severity', severityThreshold);
+  must(SEVERITIES.includes(severityThreshold), 'the threshold must be a severity', severityThreshold);
   for (const threshold of [unfixable, exploited])
-    must(threshold === 'never' || SEVERITIES.includes(threshold), 'a threshold is a severity, or never', threshold);
+    must(threshold === 'never' || SEVERITIES.includes(threshold), 'a threshold must be a severity or never', threshold);
   for (const days of Object.values(graceDays))
-    must(days === undefined || (Number.isInteger(days) && days >= 0 && days <= 3_650), 'grace is some days', days);
+    must(
+      days === undefined || (Number.isInteger(days) && days >= 0 && days <= 3_650),
+      'the grace period must be a number of days',
+      days,
+    );
   for (const { id, digest, expiresAt, reason } of exceptions) {
-    must(/\w[-:_.]\w/.test(id) && !id.includes('*'), 'an exception is of one advisory', id);
-    must(digest === undefined || isDigest(digest), 'and of an image, if at all', digest);
+    must(/\w[-:_.]\w/.test(id) && !id.includes('*'), 'an exception must name one advisory', id);
+    must(digest === undefined || isDigest(digest), 'an exception’s image must be a digest', digest);
     must(new Date(expiresAt).toISOString() === expiresAt, 'it ends', expiresAt);
-    must(reason.trim() !== '', 'it has a reason', reason);
+    must(reason.trim() !== '', 'an exception must have a reason', reason);
   }
 }
 
@@ -84,10 +88,10 @@ function mustBeMixedDeployment(error: unknown): void {
   const message = error instanceof Error ? error.message : '';
   must(
     message.startsWith('settings.json is not what the Pulumi program writes:\n'),
-    'only this is thrown',
+    'no other error may be thrown',
     String(error),
   );
-  must(message.split('\n').length > 1, 'it names a problem', message);
+  must(message.split('\n').length > 1, 'the error must name a problem', message);
 }
 
 const settings = fc.oneof(
@@ -95,7 +99,7 @@ const settings = fc.oneof(
   { weight: 1, arbitrary: fc.oneof(anyText, anyText, anyText, fc.json(), deepText) },
 );
 
-/** As Pulumi hands them over: every value as text. */
+/** As Pulumi passes them: every value as text. */
 const asText = fc
   .oneof(spoiled([CONFIG]), fc.dictionary(fc.constantFrom(...Object.keys(CONFIG)), anyValue))
   .chain((config) =>
@@ -119,10 +123,10 @@ export const CONFIG_TARGETS: readonly Target[] = [
     if (!parsed.ok) return mustBeSentences(parsed.problems.map(describeProblem), 100);
     const { policy, clouds, sweepHours, maxClosesPerHour, aws, azure } = parsed.value;
     mustBePolicy(policy);
-    must(clouds.length > 0 && new Set(clouds).size === clouds.length, 'there is a cloud', clouds);
-    must(sweepHours >= 1 && sweepHours <= 24, 'it sweeps', sweepHours);
-    must(maxClosesPerHour >= 1 && maxClosesPerHour <= 1_000, 'the brake is set', maxClosesPerHour);
-    for (const arn of aws.exemptPrincipals) must(!/[*?]/.test(arn), 'an exempt principal is one', arn);
+    must(clouds.length > 0 && new Set(clouds).size === clouds.length, 'there must be a cloud', clouds);
+    must(sweepHours >= 1 && sweepHours <= 24, 'the sweep interval must be 1 to 24 hours', sweepHours);
+    must(maxClosesPerHour >= 1 && maxClosesPerHour <= 1_000, 'the brake must be set', maxClosesPerHour);
+    for (const arn of aws.exemptPrincipals) must(!/[*?]/.test(arn), 'an exempt principal must be a role’s ARN', arn);
     for (const id of azure.registries)
       must(!id.includes('..') && !/[\s"'?#]/.test(id.split('/').at(-1) ?? ''), 'a registry is one', id);
   }),

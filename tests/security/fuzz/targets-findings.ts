@@ -1,4 +1,4 @@
-// What scanners say: garbage among it neither closes a gate nor opens one.
+// Output of scanners: garbage in it neither closes nor opens a gate.
 import type { Finding as InspectorFinding } from '@aws-sdk/client-inspector2';
 import type { LogsQueryClient } from '@azure/monitor-query';
 import fc from 'fast-check';
@@ -25,14 +25,14 @@ const CRITICAL_ROWS = [
 ];
 const ROWS = [...CRITICAL_ROWS, individualRow({ State: 'Healthy' }), groupedRow(), individualRow({ Details: null })];
 
-/** Of a time: Kusto's datetime is one, or nothing. */
+/** Kusto's datetime is a valid time or null. */
 const timed = (row: Row): Row => {
   const { TimeGenerated: at } = row;
   return at instanceof Date || typeof at !== 'string' ? row : { ...row, TimeGenerated: new Date(0) };
 };
 const row = spoiled(ROWS, 4).map(timed);
 
-/** Does nothing in it say that it is as bad as the threshold? Neither a word, nor a number that may be a score. */
+/** Whether nothing in the value reaches the threshold: no word, and no number that may be a score. */
 function isHarmless(given: unknown): boolean {
   const text = (JSON.stringify(given) ?? '').toLowerCase();
   if (/critical|high/.test(text)) return false;
@@ -43,24 +43,28 @@ const JUDGE = rules({ policy: policy() }).judge;
 
 function mustBeSound(findings: readonly Finding[], given: unknown): void {
   for (const { severity, score, vulnerability } of findings) {
-    must(typeof vulnerability === 'string', 'a finding has a name', given);
-    must(severity.kind !== 'known' || SEVERITIES.includes(severity.severity), 'a severity is known', severity);
-    must(score === undefined || typeof score === 'number', 'a score is a number', score);
+    must(typeof vulnerability === 'string', 'a finding must have a name', given);
+    must(severity.kind !== 'known' || SEVERITIES.includes(severity.severity), 'a severity must be known', severity);
+    must(score === undefined || typeof score === 'number', 'a score must be a number', score);
   }
   const verdict = JUDGE({ repository: 'team/app', digest: DIGEST }, findings, NOW);
-  must(verdict.kind !== 'block' || !isHarmless(given), 'what says nothing bad blocks nothing', given);
+  must(verdict.kind !== 'block' || !isHarmless(given), 'harmless input must block nothing', given);
 }
 
 function mustBeAssessment({ image, name, state, reports }: Assessment, given: Row): void {
   const findings = findingsIn({ reports });
   const settled = reports.filter(({ status }) => status !== 'active');
-  must(isRepositoryName(image.repository) && isDigest(image.digest), 'it is of an image', image);
-  must(name !== '' && !name.includes('/'), 'it has a name', name);
+  must(isRepositoryName(image.repository) && isDigest(image.digest), 'an assessment must be about an image', image);
+  must(name !== '' && !name.includes('/'), 'an assessment must have a name', name);
   const said = textOf(given['State']).toLowerCase();
-  must(state !== 'resolved' || said === 'healthy', 'only Healthy settles', given);
+  must(state !== 'resolved' || said === 'healthy', 'only Healthy may resolve a finding', given);
   const isExempt = /exempt/i.test(JSON.stringify([given['Cause'], given['Properties']]));
-  must(state !== 'suppressed' || (said === 'notapplicable' && isExempt), 'only Exempt exempts', given);
-  must(state !== 'off' || (findings.length === 0 && settled.length === 0), 'what is off says nothing', given);
+  must(state !== 'suppressed' || (said === 'notapplicable' && isExempt), 'only Exempt may exempt a finding', given);
+  must(
+    state !== 'off' || (findings.length === 0 && settled.length === 0),
+    'a disabled recommendation must prove nothing',
+    given,
+  );
   mustBeSound(
     findings.filter((one) => one.state === 'active'),
     given,
@@ -69,7 +73,7 @@ function mustBeAssessment({ image, name, state, reports }: Assessment, given: Ro
 
 const PLACE = { id: REGISTRY_ID, name: 'myacr', loginServer: 'myacr.azurecr.io' };
 
-/** The answer of Log Analytics, whatever was asked. */
+/** An answer of Log Analytics, independent of the query. */
 function scannerThatSays(rows: readonly Row[]) {
   const columns = [...new Set(rows.flatMap((one) => Object.keys(one)))];
   const table = {
@@ -84,7 +88,7 @@ function scannerThatSays(rows: readonly Row[]) {
 const HERE = { registry: REGISTRY_ID, repository: 'team/app', digest: DIGEST };
 const HELD = finding({ report: 'the-assessment-that-closed' });
 
-/** What a gate comes to where Log Analytics answers so. */
+/** The outcome for a gate if this is Log Analytics' answer. */
 async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> {
   const scanner = scannerThatSays(rows);
   const reports =
@@ -95,7 +99,7 @@ async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> 
   const repository = world.repository();
   repository.images.set(HERE.digest, {
     reports,
-    scan: { kind: 'unproven', detail: 'nobody has said so' },
+    scan: { kind: 'unproven', detail: 'not determined' },
   });
   if (isClosed) {
     repository.ours = 'current';
@@ -110,7 +114,7 @@ async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> 
 }
 
 const apiFindings = [apiFinding(), apiFinding({ severity: 'LOW' }), apiFinding({ status: 'SUPPRESSED' })];
-/** The SDK itself sees to it that lists are lists and times are times. */
+/** The SDK itself ensures that lists are lists and times are times. */
 const typedFinding = fc
   .tuple(
     fc.constantFrom(...apiFindings),
@@ -156,21 +160,21 @@ export const FINDING_TARGETS: readonly Target[] = [
     const assessment = assessmentFrom(given);
     if (assessment === undefined) return;
     mustBeAssessment(assessment, given);
-    must(latestOf([assessment, assessment]).length === 1, 'one assessment is one', given);
+    must(latestOf([assessment, assessment]).length === 1, 'there must be one assessment', given);
   }),
 
   asyncTarget('azure-answer', fc.array(row, { maxLength: 4 }), async (rows) => {
     const open = await comesTo(rows, false);
     const isClosed = open.repository().ours !== 'absent';
-    must(!isClosed || !rows.every(isHarmless), 'what says nothing bad closes nothing', rows);
-    // Not one of these rows is of the assessment that closed it.
+    must(!isClosed || !rows.every(isHarmless), 'harmless input must close nothing', rows);
+    // None of these rows is about the assessment that closed the gate.
     const closed = await comesTo(rows, true);
-    must(closed.repository().ours === 'current', 'what settles something else opens nothing', rows);
+    must(closed.repository().ours === 'current', 'proof about another assessment must open nothing', rows);
   }),
 
   target('aws-finding', typedFinding, (given) => {
     const findings = findingsFrom(given);
-    must(findings.length > 0, 'a finding is one at least', given);
+    must(findings.length > 0, 'there must be at least one finding', given);
     const { severity, packageVulnerabilityDetails: details } = given;
     mustBeSound(
       findings.filter(({ state }) => state === 'active'),

@@ -1,4 +1,4 @@
-// Input validation of both functions: whatever comes is refused in a few words, ignored, or names what is well-formed.
+// Input validation of both functions: any message is rejected in a few words, ignored, or contains well-formed names.
 import fc from 'fast-check';
 import { parseMessage as parseAws } from '../../../aws/function/parse.ts';
 import { parseMessage as parseAzure } from '../../../azure/function/parse.ts';
@@ -46,7 +46,7 @@ function mustBeRefusal(problems: readonly Parameters<typeof describeProblem>[0][
   const sentences = problems.map(describeProblem);
   mustBeSentences(sentences, 5);
   for (const sentence of sentences)
-    must(sentence.length < 400 && !/[\n\r]/.test(sentence), 'a problem is one short line', sentence);
+    must(sentence.length < 400 && !/[\n\r]/.test(sentence), 'a problem must be one short line', sentence);
 }
 
 export const MESSAGE_TARGETS: readonly Target[] = [
@@ -54,39 +54,48 @@ export const MESSAGE_TARGETS: readonly Target[] = [
     const parsed = parseAws(body, ACCOUNT_ID);
     if (!parsed.ok) return mustBeRefusal(parsed.problems);
     const { value } = parsed;
-    if (value.kind === 'ignored') must(value.why.length <= 200, 'why is short', value.why);
-    if (value.kind === 'reconcile') must(isRepositoryName(value.repository), 'the repository has a name', value);
+    if (value.kind === 'ignored') must(value.why.length <= 200, 'why must be short', value.why);
+    if (value.kind === 'reconcile') must(isRepositoryName(value.repository), 'the repository must have a name', value);
     if (value.kind === 'images')
       for (const { repository, digest } of value.images)
-        must(isRepositoryName(repository) && isDigest(digest), 'each image has a name and a digest', value);
+        must(isRepositoryName(repository) && isDigest(digest), 'each image must have a name and a digest', value);
   }),
 
   target('azure-message', azureBody, (body) => {
     const parsed = parseAzure(body);
     if (!parsed.ok) return mustBeRefusal(parsed.problems);
     const { message, tries } = parsed.value;
-    must(Number.isInteger(tries) && tries >= 0 && tries <= 100, 'tries are few', tries);
-    if (message.kind === 'ignored') return must(message.why.length <= 200, 'why is short', message.why);
-    if (message.kind === 'unattributed') return must(message.assessment.length <= 1_000, 'an id is short', message);
+    must(Number.isInteger(tries) && tries >= 0 && tries <= 100, 'tries must be few', tries);
+    if (message.kind === 'ignored') return must(message.why.length <= 200, 'why must be short', message.why);
+    if (message.kind === 'unattributed')
+      return must(message.assessment.length <= 1_000, 'an id must be short', message);
     if (message.registry !== undefined) {
       const { subscription, resourceGroup, name } = message.registry;
-      must(/^[0-9a-f-]{36}$/i.test(subscription), 'a subscription is a GUID', subscription);
-      must(/^[-\p{L}\p{N}_.()]{1,90}$/u.test(resourceGroup), 'a resource group has a name', resourceGroup);
-      must(/^[a-z0-9-]{5,63}$/i.test(name), 'a registry has a name', name);
+      must(/^[0-9a-f-]{36}$/i.test(subscription), 'a subscription must be a GUID', subscription);
+      must(/^[-\p{L}\p{N}_.()]{1,90}$/u.test(resourceGroup), 'a resource group must have a name', resourceGroup);
+      must(/^[a-z0-9-]{5,63}$/i.test(name), 'a registry must have a name', name);
     }
-    must(isRepositoryName(message.repository), 'the repository has a name', message);
-    must(message.digest === undefined || isDigest(message.digest), 'the digest is one', message);
+    must(isRepositoryName(message.repository), 'the repository must have a name', message);
+    must(message.digest === undefined || isDigest(message.digest), 'the digest must be valid', message);
     if (message.kind === 'image' && message.assessment !== undefined)
-      must(/^[0-9a-z][0-9a-z-]{0,99}$/.test(message.assessment), 'an assessment has a name', message);
+      must(/^[0-9a-z][0-9a-z-]{0,99}$/.test(message.assessment), 'an assessment must have a name', message);
   }),
 
   target('named-images', fc.tuple(nearlyName, nearlyDigest), ([repository, digest]) => {
     const detail = { result: 'SUCCESS', 'action-type': 'PUSH', 'repository-name': repository, 'image-digest': digest };
     const aws = parseAws(changed('ecr-image-push', ['detail'], detail), ACCOUNT_ID).ok;
-    must(aws === (isRepositoryName(repository) && isDigest(digest)), 'ECR: what is named well is read', detail);
+    must(
+      aws === (isRepositoryName(repository) && isDigest(digest)),
+      'ECR: an image must be read exactly if its name and digest are valid',
+      detail,
+    );
     const named = { ...additional({ RepositoryName: repository, Digest: digest }), ...resource(REGISTRY_ID) };
     const azure = parseAzure(individualMessage(named));
     const isImage = azure.ok && azure.value.message.kind === 'image';
-    must(isImage === (isRepositoryName(repository) && isDigest(digest)), 'ACR: what is named well is read', detail);
+    must(
+      isImage === (isRepositoryName(repository) && isDigest(digest)),
+      'ACR: an image must be read exactly if its name and digest are valid',
+      detail,
+    );
   }),
 ];

@@ -1,4 +1,4 @@
-// What registries hold: names, ids and digests, repository policies, and the manifests of indexes.
+// Content of registries: names, ids and digests, repository policies, and the manifests of indexes.
 import type { ECRClient } from '@aws-sdk/client-ecr';
 import fc from 'fast-check';
 import * as v from 'valibot';
@@ -53,7 +53,7 @@ const POLICIES = [
   { Statement: FOREIGN, Id: '"Statement":[]' },
   { Statement: [OURS, FOREIGN] },
 ];
-/** ECR keeps none that is longer. */
+/** ECR stores no longer policy. */
 const policyText = fc
   .oneof(
     {
@@ -66,7 +66,7 @@ const policyText = fc
   )
   .filter((text) => text.length <= MAX_POLICY_CHARACTERS);
 
-/** The bytes of each statement that is not ours, in order. */
+/** The bytes of each foreign statement, in order. */
 function foreignIn(text: string): readonly string[] | undefined {
   return parseRepositoryPolicy(text)?.statements.flatMap(({ node, value }) =>
     value['Sid'] === OURS.Sid ? [] : [text.slice(node.offset, node.offset + node.length)],
@@ -89,15 +89,15 @@ const manifest = fc.oneof(
 
 export const REGISTRY_TARGETS: readonly Target[] = [
   target('names', name, (text) => {
-    must(v.is(repositoryName, text) === isRepositoryName(text), 'a name is one by both rules', text);
-    must(v.is(digest, text) === isDigest(text), 'a digest is one by both rules', text);
-    must(!nameOf(text).includes('/'), 'the name of an assessment is the last part', text);
+    must(v.is(repositoryName, text) === isRepositoryName(text), 'both rules must agree on a name', text);
+    must(v.is(digest, text) === isDigest(text), 'both rules must agree on a digest', text);
+    must(!nameOf(text).includes('/'), 'the name of an assessment must be the last part', text);
     const registry = registryIn(text);
-    must(registry === undefined || /^[a-z0-9-]{5,63}$/i.test(registry.name), 'a registry has a name', registry);
+    must(registry === undefined || /^[a-z0-9-]{5,63}$/i.test(registry.name), 'a registry must have a name', registry);
     const image = checkImage(readImage([text], [text]));
     must(
       image === undefined || (isRepositoryName(image.repository) && isDigest(image.digest)),
-      'an image is one',
+      'an image must be valid',
       image,
     );
   }),
@@ -108,16 +108,18 @@ export const REGISTRY_TARGETS: readonly Target[] = [
     const before = foreignIn(text);
     const closed = withOurs(policy, OURS);
     const read = parseRepositoryPolicy(closed);
-    if (read === undefined) throw new Error(`closing makes a policy of a policy: ${closed}`);
-    must(lockStateOf(read, OURS) === 'current', 'it is closed', closed);
-    must(String(foreignIn(closed)) === String(before), 'closing changes no statement of others', [text, closed]);
+    if (read === undefined) throw new Error(`closing must turn a policy into a policy: ${closed}`);
+    must(lockStateOf(read, OURS) === 'current', 'it must be closed', closed);
+    must(String(foreignIn(closed)) === String(before), 'closing must not change foreign statements', [text, closed]);
     const opened = withoutOurs(read, OURS.Sid);
-    if (opened === undefined) return must(before?.length === 0, 'only where none is left it goes', text);
-    must(String(foreignIn(opened)) === String(before), 'opening changes no statement of others', [text, opened]);
+    if (opened === undefined)
+      return must(before?.length === 0, 'the policy may be deleted only if no statement is left', text);
+    must(String(foreignIn(opened)) === String(before), 'opening must not change foreign statements', [text, opened]);
     const again = parseRepositoryPolicy(opened);
-    must(again !== undefined && lockStateOf(again, OURS) === 'absent', 'it is open', opened);
-    // Where there is a list that is not empty, nothing else changes either, and closing again is the same once more.
-    if (again !== undefined) must(withOurs(again, OURS) === closed, 'closing is the same each time', [opened, closed]);
+    must(again !== undefined && lockStateOf(again, OURS) === 'absent', 'it must be open', opened);
+    // If there is a non-empty list, nothing else changes either, and closing again has the same result.
+    if (again !== undefined)
+      must(withOurs(again, OURS) === closed, 'closing again must have the same result', [opened, closed]);
   }),
 
   asyncTarget('index-manifest', fc.array(manifest, { minLength: 1, maxLength: 3 }), async (texts) => {
@@ -132,9 +134,10 @@ export const REGISTRY_TARGETS: readonly Target[] = [
     };
     const images = createImages(client as unknown as ECRClient, '123456789012');
     const found = await images.descendants('team/app', ['sha256:first']).catch((error: unknown) => error);
-    // Each index is asked for once, whatever leads to whatever.
-    must(calls <= named.size, 'the work is bounded by what is there', { calls, named: named.size });
-    if (found instanceof Set) for (const digest of found) must(typeof digest === 'string', 'a digest is text', digest);
-    else must(found instanceof SyntaxError, 'only what is not JSON is refused', String(found));
+    // Each index is requested once, regardless of how the indexes refer to each other.
+    must(calls <= named.size, 'the work must be bounded by the number of indexes', { calls, named: named.size });
+    if (found instanceof Set)
+      for (const digest of found) must(typeof digest === 'string', 'a digest must be text', digest);
+    else must(found instanceof SyntaxError, 'only text that is not JSON may be rejected', String(found));
   }),
 ];

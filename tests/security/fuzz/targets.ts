@@ -1,4 +1,4 @@
-// All doors that are fuzzed.
+// All fuzz targets.
 
 import type { Target } from './target.ts';
 import { CONFIG_TARGETS } from './targets-config.ts';

@@ -1,5 +1,5 @@
-// The next list of blockers after an observation: who holds the gate, who is remembered, when scans are asked for, and
-// what does not fit.
+// The next blockers after an observation: which are active, which are remembered, when scans are read, and what does
+// not fit.
 import { describe, expect, it } from 'vitest';
 import {
   type EvaluatedImage,
@@ -18,7 +18,7 @@ const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
 const CLEAN_SCAN: readonly [string, Scan][] = [[digest(1), { kind: 'finished', at: hoursLater(-0.5) }]];
 const gone = (number: number): ImageObservation => ({ digest: digest(number), presence: 'gone' });
 
-/** Accounts for images, and tells which scans were asked for. */
+/** Evaluates images, and returns which scans were read. */
 async function observe(
   observations: readonly ImageObservation[],
   stored: GateRecord,
@@ -40,13 +40,18 @@ async function observe(
   return { evaluated, asked, kinds: evaluated.map(({ evaluation }) => evaluation.kind) };
 }
 
-describe('evaluating all images of an observation', () => {
+describe('the evaluation of all images of an observation', () => {
   it.each<[string, Parameters<typeof rules>[0], Partial<Parameters<typeof present>[0]>, string]>([
-    ['a tagged image counts', {}, { tagged: true }, 'holds'],
-    ['an untagged image does not', {}, { tagged: false }, 'none'],
-    ['an untagged image counts with `images: all`', { policy: policy({ images: 'all' }) }, { tagged: false }, 'holds'],
+    ['a tagged image is in scope', {}, { tagged: true }, 'holds'],
+    ['an untagged image is out of scope', {}, { tagged: false }, 'none'],
     [
-      'no image of an excluded repository counts',
+      'an untagged image is in scope with `images: all`',
+      { policy: policy({ images: 'all' }) },
+      { tagged: false },
+      'holds',
+    ],
+    [
+      'an image in an excluded repository is out of scope',
       { repositories: { include: ['**'], exclude: ['team/*'] } },
       { tagged: true },
       'none',
@@ -56,7 +61,7 @@ describe('evaluating all images of an observation', () => {
     expect(kinds).toEqual([kind]);
   });
 
-  it('asks for no scan where everything is told without', async () => {
+  it('reads no scan if no evaluation needs one', async () => {
     const { asked, kinds } = await observe(
       [present(VIOLATING), gone(2)],
       record({ blockers: [blocker(), blocker({ digest: digest(2) })] }),
@@ -64,7 +69,7 @@ describe('evaluating all images of an observation', () => {
     expect({ asked, kinds }).toEqual({ asked: [], kinds: ['holds', 'inactive'] });
   });
 
-  it('asks once for the scans of those that nothing else tells of', async () => {
+  it('reads the scans of all images that need one in one call', async () => {
     const blockers = [1, 2, 3].map((number) => blocker({ digest: digest(number) }));
     const observations = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
     const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: hoursLater(-0.5) }]];
@@ -92,14 +97,14 @@ describe('the next blockers', () => {
     });
   });
 
-  it('are what they were where nothing is new', async () => {
+  it('do not change if nothing is new', async () => {
     const stored = record({ blockers: [blocker({ violatedAt: hoursLater(-1 / 120) })] });
     const { evaluated } = await observe([present(VIOLATING)], stored);
     const { blockers, changed } = nextBlockers(stored, evaluated);
     expect({ blockers, changed }).toEqual({ blockers: stored.blockers, changed: false });
   });
 
-  it('keep those that the observation did not show', () => {
+  it('keep blockers that were not observed', () => {
     const stored = record();
     expect(nextBlockers(stored, [])).toEqual({
       blockers: stored.blockers,
@@ -110,7 +115,7 @@ describe('the next blockers', () => {
     });
   });
 
-  it('remember one that is gone, which holds nothing', async () => {
+  it('keep a blocker that is gone as inactive', async () => {
     const stored = record();
     const { evaluated } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, evaluated)).toEqual({
@@ -122,13 +127,13 @@ describe('the next blockers', () => {
     });
   });
 
-  it('do not account twice for one that was gone before', async () => {
+  it('do not clear a blocker again that was gone before', async () => {
     const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-5), why: 'gone' } })] });
     const { evaluated } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, evaluated)).toMatchObject({ clearances: [], changed: false });
   });
 
-  it('remember one that is exempted, which holds nothing', async () => {
+  it('keep an exempt blocker as inactive', async () => {
     const stored = record();
     const { evaluated } = await observe([present()], stored, EXCEPTED);
     const clearances = [{ digest: digest(1), how: 'exempted' }];
@@ -136,7 +141,7 @@ describe('the next blockers', () => {
     expect(nextBlockers(stored, evaluated)).toEqual({ blockers, active: [], omitted: 0, clearances, changed: true });
   });
 
-  it('do not account for one that was gone, is back, and is exempted', async () => {
+  it('do not clear a blocker that was gone, is back, and is exempt', async () => {
     const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-5), why: 'gone' } })] });
     const { evaluated } = await observe([present()], stored, EXCEPTED);
     const blockers = [blocker({ inactive: { at: NOW, why: 'exempted' } })];
@@ -149,7 +154,7 @@ describe('the next blockers', () => {
     });
   });
 
-  it('drop one that is released', async () => {
+  it('drop a released blocker', async () => {
     const stored = record();
     const { evaluated } = await observe([present()], stored, rules(), CLEAN_SCAN);
     const clearances = [{ digest: digest(1), how: 'scanned' }];
@@ -162,7 +167,7 @@ describe('the next blockers', () => {
     });
   });
 
-  it('drop, without a word, one that was inactive and is released', async () => {
+  it('drop a released blocker that was inactive without reporting it as cleared', async () => {
     const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-5), why: 'gone' } })] });
     const { evaluated } = await observe([present()], stored, rules(), CLEAN_SCAN);
     expect(nextBlockers(stored, evaluated)).toEqual({
@@ -174,7 +179,7 @@ describe('the next blockers', () => {
     });
   });
 
-  it('drop one that is forgotten', async () => {
+  it('drop a forgotten blocker', async () => {
     const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-24 * 30), why: 'gone' } })] });
     const { evaluated } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, evaluated)).toEqual({
@@ -186,7 +191,7 @@ describe('the next blockers', () => {
     });
   });
 
-  it('are not touched by images that never violated', async () => {
+  it('do not change for images that never violated', async () => {
     const stored = record();
     const { evaluated } = await observe([gone(1), present({ digest: digest(2) }), gone(3)], stored);
     expect(nextBlockers(stored, evaluated)).toMatchObject({
@@ -196,7 +201,7 @@ describe('the next blockers', () => {
   });
 });
 
-describe('more blockers than a record holds', () => {
+describe('more blockers than fit into a record', () => {
   const many = (count: number, changes: Partial<Blocker> = {}, from = 1): readonly Blocker[] =>
     Array.from({ length: count }, (_, number) => blocker({ digest: digest(from + number), ...changes }));
   const seen = (blockers: readonly Blocker[]): readonly EvaluatedImage[] =>
@@ -211,48 +216,63 @@ describe('more blockers than a record holds', () => {
     }));
   const inactive = { inactive: { at: NOW, why: 'gone' } } as const;
 
-  it('are as many as fit, without a loss', () => {
+  it('lose none at the limit', () => {
     const next = nextBlockers(record({ blockers: [] }), seen(many(MAX_BLOCKERS)));
     expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 1000, 0]);
   });
 
-  it('are cut, and what holds the gate is counted', () => {
+  it('are limited, and the omitted active ones are counted', () => {
     const next = nextBlockers(record({ blockers: [] }), seen(many(MAX_BLOCKERS + 3)));
     expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 1000, 3]);
   });
 
-  it('keep those that hold the gate before the memory of those that went away', () => {
+  it('keep active blockers before inactive ones', () => {
     const stored = record({ blockers: many(10, inactive, 5_001) });
     const next = nextBlockers(stored, seen(many(MAX_BLOCKERS - 1)));
     expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 999, 0]);
     expect(next.blockers.at(-1)?.digest).toBe(digest(5_001));
   });
 
-  it('stay counted: the gate is opened by a person only', () => {
+  it('stay counted, so that only a command opens the gate', () => {
     const next = nextBlockers(record({ blockers: [], omittedBlockers: 3 }), []);
     expect(next).toEqual({ blockers: [], active: [], omitted: 3, clearances: [], changed: false });
   });
 
-  it('are written down as soon as there is one', () => {
+  it('are recorded as soon as one is omitted', () => {
     const stored = record({ blockers: many(MAX_BLOCKERS) });
     const next = nextBlockers(stored, seen(many(1, {}, 5_001)));
     expect([next.omitted, next.changed]).toEqual([1, true]);
   });
 });
 
-describe('an image of which no record knows', () => {
+describe('an image without a record', () => {
   const outside = rules({ repositories: { include: ['**'], exclude: ['team/*'] } });
   const suppressed = finding({ state: 'suppressed' });
   it.each<[string, ImageObservation, Rules, boolean]>([
-    ['that is gone is not worth an observation', gone(1), rules(), true],
-    ['without findings is not', present(), rules(), true],
-    ['with findings below the threshold is not', present({ findings: [finding({ severity: 'LOW' })] }), rules(), true],
-    ['that does not count is not, whatever it has', present({ ...VIOLATING, tagged: false }), rules(), true],
-    ['of an excluded repository is not, whatever it has', present(VIOLATING), outside, true],
-    ['that violates is', present(VIOLATING), rules(), false],
-    ['of unknown severity is', present({ findings: [finding({ severity: 'UNTRIAGED' })] }), rules(), false],
-    ['that is exempted is: the log names what exempted it', present({ findings: [suppressed] }), rules(), false],
-    ['that is excepted is', present(VIOLATING), EXCEPTED, false],
+    ['that is gone is plainly allowed', gone(1), rules(), true],
+    ['without findings is plainly allowed', present(), rules(), true],
+    [
+      'with findings below the threshold is plainly allowed',
+      present({ findings: [finding({ severity: 'LOW' })] }),
+      rules(),
+      true,
+    ],
+    [
+      'that is out of scope is plainly allowed, even with findings',
+      present({ ...VIOLATING, tagged: false }),
+      rules(),
+      true,
+    ],
+    ['in an excluded repository is plainly allowed, even with findings', present(VIOLATING), outside, true],
+    ['that violates is not', present(VIOLATING), rules(), false],
+    ['with an unknown severity is not', present({ findings: [finding({ severity: 'UNTRIAGED' })] }), rules(), false],
+    [
+      'with a suppressed finding is not, because the log names the exemption',
+      present({ findings: [suppressed] }),
+      rules(),
+      false,
+    ],
+    ['with an exception is not', present(VIOLATING), EXCEPTED, false],
   ])('%s', (_name, image, byRules, expected) => {
     expect(isPlainlyAllowed(image, 'team/app', byRules, NOW)).toBe(expected);
   });

@@ -1,4 +1,4 @@
-// How the tests account for one image, and the images and blockers that they do it with.
+// The evaluation of one image, and the images and blockers that its tests use.
 import {
   type EvaluationInput,
   evaluateImage,
@@ -12,7 +12,7 @@ import { blocker, daysLater, digest, exception, finding, hoursLater, NOW, policy
 
 export type Changes = Partial<EvaluationInput> & { policy?: Partial<Policy> };
 
-/** Accounts for the first image, a blocker without findings of today but for what is given. */
+/** Evaluates the first image. By default it is a blocker without current findings. */
 export function evaluateChanges({ policy: policyChanges = {}, ...changes }: Changes): ImageEvaluation {
   const judge = judgeBy(policy(policyChanges));
   const input = { repository: 'team/app', image: present(), blocker: blocker(), inScope: true, scan: undefined };
@@ -20,7 +20,7 @@ export function evaluateChanges({ policy: policyChanges = {}, ...changes }: Chan
   return evaluateImage({ ...input, maxFindings, judge, observedAt: NOW, now: NOW, ...changes });
 }
 
-/** The evaluation in one line. */
+/** An evaluation as one line. */
 export function inShort(evaluation: ImageEvaluation): string {
   switch (evaluation.kind) {
     case 'holds':

@@ -1,56 +1,56 @@
-// How an image is evaluated that holds nothing for now: it went away, or something exempts it, and either may end.
+// The evaluation of an inactive blocker: its image is gone, out of scope or exempt, and any of these may end.
 import { describe, expect, it } from 'vitest';
 import type { Blocker } from '../../../shared/gate/record.ts';
 import { blocker, daysLater, exception, finding, hoursLater, NOW, present } from '../samples.ts';
 import { type Changes, evaluateChanges, excepted, GONE, inactive, inShort, scanned, UNTRIAGED } from './evaluating.ts';
 
-describe('an image that went away', () => {
+describe('a blocker whose image is gone', () => {
   it.each<[string, Changes, string]>([
     ['is remembered', { image: GONE, blocker: inactive(29) }, 'inactive: gone'],
-    ['is remembered for less than 30 days', { image: GONE, blocker: inactive(30 - 1 / 24) }, 'inactive: gone'],
+    [
+      'is remembered until just before 30 days have passed',
+      { image: GONE, blocker: inactive(30 - 1 / 24) },
+      'inactive: gone',
+    ],
     ['is forgotten after 30 days', { image: GONE, blocker: inactive(30) }, 'forgotten'],
     ['is forgotten after 30 days out of scope', { inScope: false, blocker: inactive(30, 'outOfScope') }, 'forgotten'],
+    ['and pushed again with the same digest needs a scan', { blocker: inactive(5) }, 'needsScan'],
     [
-      'is pushed again with the same digest, without a new scan: only a scan can tell',
-      { blocker: inactive(5) },
-      'needsScan',
-    ],
-    [
-      'is pushed again with the same digest, and no scan is newer: holds again',
+      'and pushed again with the same digest is active again if no scan is newer',
       { blocker: inactive(5), scan: scanned(-121) },
-      'holds: unproven: the last finished scan (2026-06-10T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-10T12:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-10T11:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-10T12:00:00.000Z)',
     ],
     [
-      'is pushed again, and was scanned between the last observation that saw it violate and its going away: holds again',
+      'and pushed again is active again if its last scan was between its last violation and its absence',
       {
         blocker: blocker({ violatedAt: hoursLater(-5), inactive: { at: hoursLater(-2), why: 'gone' } }),
         scan: scanned(-3),
       },
-      'holds: unproven: the last finished scan (2026-06-15T09:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T10:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-15T09:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-15T10:00:00.000Z)',
     ],
-    ['is pushed again and scanned clean: released', { blocker: inactive(5), scan: scanned(-1) }, 'released: scanned'],
+    ['and pushed again is released by a clean scan', { blocker: inactive(5), scan: scanned(-1) }, 'released: scanned'],
     [
-      'is pushed again and only just scanned: holds again until the scan is five minutes old',
+      'and pushed again is active again until its clean scan is five minutes old',
       { blocker: inactive(5), scan: scanned(0) },
-      'holds: recentScan: its scan has only just finished (2026-06-15T12:00:00.000Z); it is observed again in a few minutes',
+      'holds: recentScan: its scan finished only minutes ago (2026-06-15T12:00:00.000Z); pullgate observes it again soon',
     ],
     [
-      'is pushed again, and its recorded finding is excepted meanwhile: is exempted',
+      'and pushed again is exempt if its recorded finding has an exception now',
       { blocker: inactive(5), policy: excepted },
       'inactive: exempted',
     ],
     [
-      'is pushed again, is excepted, and something else is undetermined: does not begin to hold because of that',
+      'and pushed again with an exception stays inactive if another finding is undetermined',
       { blocker: inactive(5), policy: excepted, image: present({ findings: [UNTRIAGED] }) },
       'inactive: exempted',
     ],
     [
-      'is pushed again, not excepted, and undetermined: holds again, without asking for a scan',
+      'and pushed again without an exception is active again, without a scan, if a finding is undetermined',
       { blocker: inactive(5), image: present({ findings: [UNTRIAGED] }) },
       'holds: undetermined',
     ],
     [
-      'is pushed again and violates: holds again',
+      'and pushed again is active again if it violates',
       { blocker: inactive(5), image: present({ findings: [finding()] }) },
       'holds: violates',
     ],
@@ -59,31 +59,31 @@ describe('an image that went away', () => {
   });
 
   it.each<[string, Changes, Blocker['inactive']]>([
-    ['from the moment that it was missed', { image: GONE }, { at: NOW, why: 'gone' }],
+    ['as gone from the first observation without it', { image: GONE }, { at: NOW, why: 'gone' }],
     [
-      'from the first moment, however often it is missed',
+      'as gone since the first of several observations without it',
       { image: GONE, blocker: inactive(3) },
       { at: daysLater(-3), why: 'gone' },
     ],
     [
-      'from the first moment, also where it first was out of scope',
+      'as gone since it went out of scope',
       { image: GONE, blocker: inactive(3, 'outOfScope') },
       { at: daysLater(-3), why: 'gone' },
     ],
-    ['from the moment that it went out of scope', { inScope: false }, { at: NOW, why: 'outOfScope' }],
-    ['from the moment that it was exempted', { policy: excepted }, { at: NOW, why: 'exempted' }],
+    ['as out of scope from the observation that showed it', { inScope: false }, { at: NOW, why: 'outOfScope' }],
+    ['as exempt from the observation that showed it', { policy: excepted }, { at: NOW, why: 'exempted' }],
     [
-      'as exempted from the last observation that exempted it: a scan from before that proves nothing',
+      'as exempt since the last observation that exempted it, so that an older scan is no proof',
       { policy: excepted, blocker: inactive(3, 'exempted') },
       { at: NOW, why: 'exempted' },
     ],
     [
-      'as exempted from the observation that exempted it, also where it was gone before',
+      'as exempt from the observation that exempted it, even if it was gone before',
       { policy: excepted, blocker: inactive(3) },
       { at: NOW, why: 'exempted' },
     ],
     [
-      'as gone from the moment that it was missed, also where it was exempted for long before',
+      'as gone from the first observation without it, even if it was exempt before',
       { image: GONE, blocker: inactive(90, 'exempted') },
       { at: NOW, why: 'gone' },
     ],
@@ -99,7 +99,7 @@ describe('an image that went away', () => {
     ['it violates', { image: present({ findings: [finding()] }) }],
     ['no scan proves it clean', { scan: scanned(-121) }],
     ['it is undetermined', { image: present({ findings: [UNTRIAGED] }) }],
-  ])('holds the gate since now where it came back and %s', (_name, changes) => {
+  ])('is active since now if it came back and %s', (_name, changes) => {
     const evaluation = evaluateChanges({ blocker: inactive(5), ...changes });
     expect(evaluation.kind === 'holds' && [evaluation.blocker.since, evaluation.blocker.inactive]).toEqual([
       NOW,
@@ -108,52 +108,52 @@ describe('an image that went away', () => {
   });
 
   it.each<[string, Changes, string]>([
-    ['now, where it violates', { image: present({ findings: [finding()] }) }, NOW],
-    ['when it went away, where no scan proves it clean', { scan: scanned(-9999) }, daysLater(-5)],
-    ['when it went away, where it is undetermined', { image: present({ findings: [UNTRIAGED] }) }, daysLater(-5)],
+    ['now if it violates', { image: present({ findings: [finding()] }) }, NOW],
+    ['its absence if no scan proves it clean', { scan: scanned(-9999) }, daysLater(-5)],
+    ['its absence if it is undetermined', { image: present({ findings: [UNTRIAGED] }) }, daysLater(-5)],
     [
-      'when it was last seen to violate, where that was later',
+      'its last violation if that was later than its absence',
       { blocker: blocker({ inactive: { at: hoursLater(-3), why: 'exempted' } }), scan: scanned(-9) },
       hoursLater(-1),
     ],
-  ])('that came back wants a scan newer than %s', (_name, changes, violatedAt) => {
+  ])('and that came back needs a scan newer than %s', (_name, changes, violatedAt) => {
     const evaluation = evaluateChanges({ blocker: inactive(5), ...changes });
     expect(evaluation.kind === 'holds' && evaluation.blocker.violatedAt).toBe(violatedAt);
   });
 });
 
-describe('a blocker that is exempted', () => {
+describe('an exempt blocker', () => {
   const exempted = inactive(1, 'exempted');
   const expired = { exceptions: [exception({ expiresAt: NOW })] };
 
   it.each<[string, Changes, string]>([
     [
-      'is remembered as long as the image is there',
+      'is remembered as long as the image exists',
       { blocker: inactive(400, 'exempted'), policy: excepted },
       'inactive: exempted',
     ],
     [
-      'holds again where the exception has expired and the finding is there',
+      'is active again if the exception has expired and the finding is reported',
       { blocker: exempted, policy: expired, image: present({ findings: [finding()] }) },
       'holds: violates',
     ],
     [
-      'wants a scan where the exception has expired and the finding is not there',
+      'needs a scan if the exception has expired and the finding is not reported',
       { blocker: exempted, policy: expired },
       'needsScan',
     ],
     [
-      'holds again where the exception has expired and no scan is newer than when it was last exempted',
+      'is active again if the exception has expired and no scan is newer than the last exemption',
       { blocker: exempted, policy: expired, scan: scanned(-24) },
-      'holds: unproven: the last finished scan (2026-06-14T12:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-14T12:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-14T12:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-14T12:00:00.000Z)',
     ],
     [
-      'is released where the exception has expired and a scan is newer',
+      'is released if the exception has expired and a scan is newer',
       { blocker: exempted, policy: expired, scan: scanned(-23) },
       'released: scanned',
     ],
     [
-      'holds again where the threshold was lowered',
+      'is active again if the threshold was lowered',
       {
         blocker: blocker({
           findings: [finding({ severity: 'HIGH' })],
@@ -161,21 +161,21 @@ describe('a blocker that is exempted', () => {
         }),
         scan: scanned(-2),
       },
-      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-15T11:00:00.000Z)',
     ],
     [
-      'goes on to be exempted by the record, also where what is there is undetermined',
+      'stays exempt if its recorded finding is exempt and a current one is undetermined',
       { blocker: exempted, policy: excepted, image: present({ findings: [UNTRIAGED] }) },
       'inactive: exempted',
     ],
     [
-      'goes on to be exempted where its own finding is excepted and there, and another is undetermined',
+      'stays exempt if its reported finding has an exception and another finding is undetermined',
       { blocker: exempted, policy: excepted, image: present({ findings: [finding(), UNTRIAGED] }) },
       'inactive: exempted',
     ],
-    ['goes away like any other', { blocker: exempted, policy: excepted, image: GONE }, 'inactive: gone'],
+    ['is gone if its image is gone', { blocker: exempted, policy: excepted, image: GONE }, 'inactive: gone'],
     [
-      'goes out of scope like any other',
+      'goes out of scope if its image does',
       { blocker: exempted, policy: excepted, inScope: false },
       'inactive: outOfScope',
     ],
@@ -184,14 +184,14 @@ describe('a blocker that is exempted', () => {
   });
 });
 
-describe('an image that does not count', () => {
+describe('an image that is out of scope', () => {
   it.each<[string, Changes['image'], string]>([
     [
-      'is seen to violate: a scan from before that proves nothing once it counts again',
+      'and violates updates the time of the last violation, so that an older scan is no proof later',
       present({ findings: [finding()] }),
       NOW,
     ],
-    ['shows nothing that violates: when it was last seen to stays', present(), daysLater(-6)],
+    ['and does not violate keeps the time of the last violation', present(), daysLater(-6)],
   ])('%s', (_name, image, violatedAt) => {
     const away = evaluateChanges({ inScope: false, blocker: inactive(5, 'outOfScope'), ...(image && { image }) });
     expect(away.kind === 'inactive' && away.blocker.violatedAt).toBe(violatedAt);

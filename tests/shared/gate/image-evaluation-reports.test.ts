@@ -1,5 +1,5 @@
-// Reports that the provider suppresses or resolves as a whole: what releases a blocker, what only exempts it, and what
-// still wants proof.
+// Reports that the provider suppresses or resolves as a whole: which statuses release a blocker, which exempt it, and
+// which need proof.
 import { describe, expect, it } from 'vitest';
 import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
 import type { Report, ReportStatus } from '../../../shared/reconcile/observation.ts';
@@ -13,69 +13,69 @@ const SECOND = { ...OTHER, report: 'second' };
 const BOTH = blocker({ findings: [FIRST, SECOND] });
 const UNPROVEN = { kind: 'unproven', detail: 'no word of it' } as const;
 
-/** What the provider says of reports as a whole. */
+/** The provider's statuses for whole reports. */
 const reportsFrom = (statuses: Readonly<Record<string, ReportStatus>>) =>
   Object.entries(statuses).map(([id, status]): Report => ({ id, status, findings: [] }));
 
-/** An image with these findings of today, and these statuses of its reports. */
+/** An image with these current findings and these report statuses. */
 const image = (reports: Readonly<Record<string, ReportStatus>>, ...findings: readonly (typeof FIRST)[]) =>
   present({ findings, reports: reportsFrom(reports) });
 
-describe('a blocker whose findings came in reports', () => {
+describe('a blocker whose findings have reports', () => {
   it.each<[string, Changes, string]>([
     [
-      'each of them resolved: released',
+      'is released if every report is resolved',
       { image: image({ first: 'resolved', second: 'resolved' }) },
       'released: resolved',
     ],
     [
-      'one resolved, one suppressed: exempted, and remembered',
+      'is exempt and remembered if one report is resolved and one suppressed',
       { image: image({ first: 'resolved', second: 'suppressed' }) },
       'inactive: exempted',
     ],
     [
-      'each of them suppressed: exempted',
+      'is exempt if every report is suppressed',
       { image: image({ first: 'suppressed', second: 'suppressed' }) },
       'inactive: exempted',
     ],
     [
-      'one suppressed and still shown, one resolved: exempted',
+      'is exempt if one report is suppressed but still listed and one is resolved',
       { image: image({ first: 'suppressed', second: 'resolved' }, { ...FIRST, state: 'suppressed' }) },
       'inactive: exempted',
     ],
     [
-      'one resolved, no word of the other: holds',
+      'stays active if one report is resolved and one has no status',
       { image: image({ first: 'resolved' }) },
       'holds: unproven: no word of it',
     ],
     [
-      'one resolved, the other excepted: exempted',
+      'is exempt if one report is resolved and the other finding has an exception',
       { image: image({ second: 'resolved' }), policy: excepted },
       'inactive: exempted',
     ],
-    ['no word of any: holds', { image: image({}) }, 'holds: unproven: no word of it'],
+    ['stays active if no report has a status', { image: image({}) }, 'holds: unproven: no word of it'],
     [
-      'only a report of something else resolved: holds',
+      'stays active if only another report is resolved',
       { image: image({ third: 'resolved' }) },
       'holds: unproven: no word of it',
     ],
     [
-      'one resolved, the other violates still: holds',
+      'stays active if one report is resolved and the other finding still violates',
       { image: image({ first: 'resolved' }, SECOND) },
       'holds: violates',
     ],
     [
-      'each of them resolved, but findings that the record had no room for: holds',
+      'stays active if every report is resolved but some findings did not fit into the record',
       { blocker: { ...BOTH, omittedFindings: 1 }, image: image({ first: 'resolved', second: 'resolved' }) },
       'holds: unproven: no word of it',
     ],
     [
-      'each of them resolved, and a new finding of unknown severity: undetermined releases no blocker',
+      'stays active if every report is resolved and a new finding is undetermined',
       { image: image({ first: 'resolved', second: 'resolved' }, UNTRIAGED) },
       'holds: undetermined',
     ],
     [
-      'each of them resolved, and a new finding that does not violate: released',
+      'is released if every report is resolved and a new finding does not violate',
       {
         image: image(
           { first: 'resolved', second: 'resolved' },
@@ -85,32 +85,32 @@ describe('a blocker whose findings came in reports', () => {
       'released: resolved',
     ],
     [
-      'a finding without a report is cleared by none: holds',
+      'stays active if a finding has no report',
       { blocker: blocker({ findings: [FIRST, OTHER] }), image: image({ first: 'resolved' }) },
       'holds: unproven: no word of it',
     ],
     [
-      'one that was exempted before, resolved now: released',
+      'is released if it was exempt before and is resolved now',
       { blocker: { ...inactive(3, 'exempted'), findings: [FIRST] }, image: image({ first: 'resolved' }) },
       'released: resolved',
     ],
     [
-      'one that was exempted before, no word of it now: holds again',
+      'is active again if it was exempt before and has no status now',
       { blocker: { ...inactive(3, 'exempted'), findings: [FIRST] }, image: image({}) },
       'holds: unproven: no word of it',
     ],
     [
-      'one that was gone, back again, all resolved: released',
+      'is released if it was gone, is back, and every report is resolved',
       { blocker: { ...inactive(3), findings: [FIRST] }, image: image({ first: 'resolved' }) },
       'released: resolved',
     ],
     [
-      'each of them resolved, and it does not count any more: inactive, for it may count again',
+      'is inactive if every report is resolved and it is out of scope',
       { image: image({ first: 'resolved', second: 'resolved' }), inScope: false },
       'inactive: outOfScope',
     ],
     [
-      'resolved, but still shown under another name, and excepted: exempted, and remembered',
+      'is exempt and remembered if it is resolved but listed in another report and has an exception',
       {
         blocker: blocker({ findings: [FIRST] }),
         image: image({ first: 'resolved' }, { ...FIRST, report: 'renamed' }),
@@ -119,12 +119,12 @@ describe('a blocker whose findings came in reports', () => {
       'inactive: exempted',
     ],
     [
-      'one that was gone, all resolved, and a finding of unknown severity: not forgotten',
+      'is remembered if it was gone, every report is resolved, and a finding is undetermined',
       { blocker: { ...inactive(3), findings: [FIRST] }, image: image({ first: 'resolved' }, UNTRIAGED) },
       'inactive: exempted',
     ],
     [
-      'an image that was no blocker: nothing',
+      'has no effect if it was not a blocker before',
       { blocker: undefined, image: image({ first: 'resolved' }) },
       'none: allow',
     ],
@@ -133,10 +133,14 @@ describe('a blocker whose findings came in reports', () => {
   });
 
   it.each<[string, ReportStatus | undefined, readonly string[]]>([
-    ['is dropped where its report is resolved', 'resolved', [SECOND.vulnerability]],
-    ['is kept where its report is suppressed: that may end', 'suppressed', [FIRST.vulnerability, SECOND.vulnerability]],
-    ['is kept where there is no word of its report', undefined, [FIRST.vulnerability, SECOND.vulnerability]],
-  ])('a recorded finding, while another violates, %s', (_name, how, recorded) => {
+    ['is dropped if its report is resolved', 'resolved', [SECOND.vulnerability]],
+    [
+      'is kept if its report is suppressed, because that may end',
+      'suppressed',
+      [FIRST.vulnerability, SECOND.vulnerability],
+    ],
+    ['is kept if its report has no status', undefined, [FIRST.vulnerability, SECOND.vulnerability]],
+  ])('a recorded finding %s while another violates', (_name, how, recorded) => {
     const evaluation = evaluateChanges({
       blocker: BOTH,
       image: image(how === undefined ? {} : { first: how }, SECOND),
@@ -145,7 +149,7 @@ describe('a blocker whose findings came in reports', () => {
     expect(kept.toSorted()).toEqual(recorded.toSorted());
   });
 
-  it('which are reported anew under another name hold by that one', () => {
+  it('stays active if its finding is reported again in another report', () => {
     const renamed = { ...FIRST, report: 'renamed' };
     const evaluation = evaluateChanges({
       blocker: blocker({ findings: [FIRST] }),
@@ -156,7 +160,7 @@ describe('a blocker whose findings came in reports', () => {
 });
 
 describe('a gate whose blocker is resolved', () => {
-  it('opens, says how, and forgets the image', async () => {
+  it('opens, reports how, and forgets the image', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [FIRST] });
     await reconcileOnce(world);
@@ -173,19 +177,24 @@ describe('a gate whose blocker is resolved', () => {
   });
 });
 
-describe('an image that is a gate of its own', () => {
+describe('an image gate', () => {
   const findings = Array.from({ length: MAX_FINDINGS_OF_IMAGE + 3 }, (_, number) =>
     finding({ vulnerability: `CVE-2026-${number}` }),
   );
 
   it.each([
     [
-      'keeps ten times as many findings as one of a repository',
+      'keeps ten times as many findings as an image of a repository gate',
       { ...GATE, digest: digest(1) },
       MAX_FINDINGS_OF_IMAGE,
       3,
     ],
-    ['of a repository keeps fewer', GATE, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE + 3 - MAX_FINDINGS],
+    [
+      'keeps more findings than an image of a repository gate',
+      GATE,
+      MAX_FINDINGS,
+      MAX_FINDINGS_OF_IMAGE + 3 - MAX_FINDINGS,
+    ],
   ])('%s', async (_name, gate, kept, omitted) => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings });
@@ -194,7 +203,7 @@ describe('an image that is a gate of its own', () => {
     expect([only?.findings.length, only?.omittedFindings]).toEqual([kept, omitted]);
   });
 
-  it('is closed beside another of the same repository, each with its own record', async () => {
+  it('has its own record, next to another image gate of the repository', async () => {
     const world = newWorld();
     for (const number of [1, 2]) world.repository().images.set(digest(number), { findings: [FIRST] });
     for (const number of [1, 2]) {

@@ -1,4 +1,4 @@
-// How one image is evaluated: a finding closes, and only proof opens.
+// The evaluation of one image: a finding closes the gate, and only proof opens it.
 import { describe, expect, it } from 'vitest';
 import { isExploited, MAX_FINDINGS, sameBlocker } from '../../../shared/gate/image-evaluation.ts';
 import type { Blocker, InactiveReason } from '../../../shared/gate/record.ts';
@@ -15,22 +15,22 @@ import {
   UNTRIAGED,
 } from './evaluating.ts';
 
-describe('an image that was no blocker', () => {
+describe('an image that was not a blocker', () => {
   it.each<[string, Changes, string]>([
-    ['holds nothing where it has no findings, scanned or not', {}, 'none: allow'],
+    ['is not one if it has no findings, scanned or not', {}, 'none: allow'],
     [
-      'holds nothing where its findings do not violate',
+      'is not one if its findings do not violate',
       { image: present({ findings: [finding({ severity: 'LOW' })] }) },
       'none: allow',
     ],
-    ['holds nothing where they are undetermined', { image: present({ findings: [UNTRIAGED] }) }, 'none: undetermined'],
-    ['holds the gate where one violates', { image: present({ findings: [finding()] }) }, 'holds: violates'],
-    ['holds nothing where it is gone', { image: GONE }, 'none: allow'],
     [
-      'holds nothing where it does not count',
-      { image: present({ findings: [finding()] }), inScope: false },
-      'none: allow',
+      'is not one if its findings are undetermined',
+      { image: present({ findings: [UNTRIAGED] }) },
+      'none: undetermined',
     ],
+    ['becomes one if a finding violates', { image: present({ findings: [finding()] }) }, 'holds: violates'],
+    ['is not one if it is gone', { image: GONE }, 'none: allow'],
+    ['is not one if it is out of scope', { image: present({ findings: [finding()] }), inScope: false }, 'none: allow'],
   ])('%s', (_name, changes, expected) => {
     expect(inShort(evaluateChanges({ blocker: undefined, ...changes }))).toBe(expected);
   });
@@ -38,110 +38,106 @@ describe('an image that was no blocker', () => {
 
 describe('a blocker', () => {
   it.each<[string, Changes, string]>([
-    ['holds on while a finding violates', { image: present({ findings: [finding()] }) }, 'holds: violates'],
-    ['holds on while another finding violates', { image: present({ findings: [OTHER] }) }, 'holds: violates'],
+    ['stays active while a finding violates', { image: present({ findings: [finding()] }) }, 'holds: violates'],
+    ['stays active while another finding violates', { image: present({ findings: [OTHER] }) }, 'holds: violates'],
     [
-      'UNTRIAGED, no score: undetermined releases no blocker',
+      'stays active if its finding is UNTRIAGED without a score, because undetermined is no proof',
       { image: present({ findings: [UNTRIAGED] }), policy: excepted },
       'holds: undetermined',
     ],
-    ['its findings went away: only a scan can tell', {}, 'needsScan'],
+    ['needs a scan if its findings disappeared', {}, 'needsScan'],
     [
-      'CLOSED event for the only finding; coverage INACTIVE, expired: stays, for want of proof',
+      'stays active for lack of proof: CLOSED event for the only finding; coverage INACTIVE, expired',
       { scan: { kind: 'unproven', detail: 'coverage INACTIVE: SCAN_ELIGIBILITY_EXPIRED' } },
       'holds: unproven: coverage INACTIVE: SCAN_ELIGIBILITY_EXPIRED',
     ],
     [
-      'CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates: released',
+      'is released: CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates',
       { scan: scanned(-0.5) },
       'released: scanned',
     ],
     [
-      'scanned before it was last seen to violate: stays',
+      'stays active if its scan is older than its last violation',
       { scan: scanned(-2) },
-      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-15T11:00:00.000Z)',
     ],
     [
-      'scanned at the very moment that it was seen to violate: stays',
+      'stays active if its scan is exactly as old as its last violation',
       { scan: scanned(-1) },
-      'holds: unproven: the last finished scan (2026-06-15T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-15T11:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-15T11:00:00.000Z)',
     ],
     [
-      'scanned five minutes before the observation began: released',
+      'is released if its scan is five minutes older than the observation',
       { scan: { kind: 'finished', at: '2026-06-15T11:55:00.000Z' } },
       'released: scanned',
     ],
     [
-      'scanned less than five minutes before the observation began: stays until its findings must have come',
+      'stays active if its scan is less than five minutes older than the observation',
       { scan: { kind: 'finished', at: '2026-06-15T11:55:00.001Z' } },
-      'holds: recentScan: its scan has only just finished (2026-06-15T11:55:00.001Z); it is observed again in a few minutes',
+      'holds: recentScan: its scan finished only minutes ago (2026-06-15T11:55:00.001Z); pullgate observes it again soon',
     ],
     [
-      'scanned while the observation took its time: stays, since the observation may have begun before',
+      'stays active if its scan finished during the observation, which may have started before',
       { scan: scanned(-0.5), observedAt: hoursLater(-0.55) },
-      'holds: recentScan: its scan has only just finished (2026-06-15T11:30:00.000Z); it is observed again in a few minutes',
+      'holds: recentScan: its scan finished only minutes ago (2026-06-15T11:30:00.000Z); pullgate observes it again soon',
     ],
     [
-      'a newer scan, and a finding of today that violates: stays',
+      'stays active if a scan is newer and a current finding violates',
       { scan: scanned(0), image: present({ findings: [OTHER] }) },
       'holds: violates',
     ],
     [
-      'an exception is added for a finding that Inspector still has: exempted',
+      'is exempt if an exception is added for a finding that Inspector still has',
       { image: present({ findings: [finding()] }), policy: excepted },
       'inactive: exempted',
     ],
     [
-      'an exception is added for a finding that Inspector has meanwhile deleted: exempted, on the recorded finding',
+      'is exempt, based on the recorded finding, if an exception is added after Inspector deleted the finding',
       { policy: excepted },
       'inactive: exempted',
     ],
     [
-      'the policy was relaxed: exempted, on the recorded finding',
+      'is exempt, based on the recorded finding, if the policy was relaxed',
       { blocker: blocker({ findings: [finding({ severity: 'HIGH' })] }), policy: { severityThreshold: 'critical' } },
       'inactive: exempted',
     ],
     [
-      'its finding is suppressed now: exempted',
+      'is exempt if its finding is suppressed now',
       { image: present({ findings: [finding({ state: 'suppressed' })] }) },
       'inactive: exempted',
     ],
     [
-      'its finding is rated milder now: exempted',
+      'is exempt if its finding has a lower severity now',
       { image: present({ findings: [finding({ severity: 'LOW' })] }) },
       'inactive: exempted',
     ],
     [
-      'one recorded finding is excepted, another merely went away: only a scan can tell',
+      'needs a scan if one recorded finding has an exception and another disappeared',
       { blocker: blocker({ findings: [finding(), OTHER] }), policy: excepted },
       'needsScan',
     ],
     [
-      'a recorded finding of unknown severity went away: only a scan can tell',
+      'needs a scan if a recorded finding with an unknown severity disappeared',
       { blocker: blocker({ findings: [UNTRIAGED] }) },
       'needsScan',
     ],
     [
-      'an exception, but findings that the record had no room for: only a scan can tell',
+      'needs a scan if its finding has an exception but others did not fit into the record',
       { blocker: blocker({ omittedFindings: 1 }), policy: excepted },
       'needsScan',
     ],
     [
-      'an exception, a clean scan, and a finding of unknown severity: undetermined releases no blocker',
+      'stays active with an exception and a clean scan if a finding is undetermined',
       { image: present({ findings: [UNTRIAGED] }), scan: scanned(-0.5), policy: excepted },
       'holds: undetermined',
     ],
-    ['is deleted: inactive', { image: GONE }, 'inactive: gone'],
-    [
-      'tag moved to a clean image, the blocker untagged, `images: tagged`: inactive',
-      { inScope: false },
-      'inactive: outOfScope',
-    ],
+    ['is inactive if it is deleted', { image: GONE }, 'inactive: gone'],
+    ['is inactive with `images: tagged` if its tag moved to a clean image', { inScope: false }, 'inactive: outOfScope'],
   ])('%s', (_name, changes, expected) => {
     expect(inShort(evaluateChanges(changes))).toBe(expected);
   });
 
-  it('keeps since when it holds and what was recorded, and takes the findings and tags of today', () => {
+  it('keeps `since` and its recorded findings, and adds the current findings and tags', () => {
     const image = present({ findings: [OTHER, finding({ severity: 'LOW' })], tags: ['1.0', 'latest'] });
     expect(evaluateChanges({ image })).toMatchObject({
       blocker: {
@@ -157,32 +153,32 @@ describe('a blocker', () => {
 
   it.each<[string, Changes, readonly string[]]>([
     [
-      'keeps its last tags where it violates untagged',
+      'keeps its last tags if it violates without tags',
       { image: present({ findings: [finding()], tags: [] }) },
       ['1.0'],
     ],
     [
-      'keeps its last tags where it holds for want of proof',
+      'keeps its last tags if it stays active for lack of proof',
       { image: present({ tags: [] }), scan: scanned(-9) },
       ['1.0'],
     ],
     [
-      'takes new tags where it holds for want of proof',
+      'takes new tags if it stays active for lack of proof',
       { image: present({ tags: ['2.0'] }), scan: scanned(-9) },
       ['2.0'],
     ],
     [
-      'has them sorted',
+      'sorts its tags',
       { image: present({ findings: [finding()], tags: ['b', 'c', 'a'] }), blocker: undefined },
       ['a', 'b', 'c'],
     ],
     [
-      'keeps ten of many',
+      'keeps ten of many tags',
       { image: present({ tags: [...'lkjihgfedcba'] }), scan: scanned(-9) },
       ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'],
     ],
     [
-      'has none where it never had any',
+      'has no tags if it never had any',
       { image: present({ findings: [finding()], tags: [] }), blocker: undefined },
       [],
     ],
@@ -191,7 +187,7 @@ describe('a blocker', () => {
     expect(evaluation.kind === 'holds' && evaluation.blocker.tags).toEqual(tags);
   });
 
-  it('keeps as many findings as a record has room for, and counts the others', () => {
+  it('keeps as many findings as fit into a record, and counts the others', () => {
     const findings = Array.from({ length: MAX_FINDINGS + 2 }, (_, number) =>
       finding({ vulnerability: `CVE-2026-${number}` }),
     );
@@ -200,7 +196,7 @@ describe('a blocker', () => {
     expect(evaluation.kind === 'holds' && evaluation.blocker.omittedFindings).toBe(2);
   });
 
-  it('keeps known exploits first, then the worst, whether they are still reported or not', () => {
+  it('keeps known exploits first, then the worst findings, whether or not they are still reported', () => {
     const of = (vulnerability: string, severity: string, exploited = false) =>
       finding({ vulnerability, severity, exploited });
     const known = blocker({ findings: [of('absent high', 'HIGH'), of('absent exploit', 'MEDIUM', true)] });
@@ -225,7 +221,7 @@ describe('a blocker', () => {
     ]);
   });
 
-  it('never counts fewer omitted findings while it holds', () => {
+  it('never lowers the count of omitted findings while it is active', () => {
     const known = blocker({ omittedFindings: 7 });
     const violating = evaluateChanges({ blocker: known, image: present({ findings: [OTHER] }) });
     const unproven = evaluateChanges({ blocker: known, scan: scanned(-9) });
@@ -233,10 +229,10 @@ describe('a blocker', () => {
   });
 });
 
-describe('a recorded finding that went away while another still violates', () => {
+describe('a recorded finding that disappeared while another still violates', () => {
   const both = blocker({ findings: [finding(), OTHER] });
 
-  it('stays recorded, so that it still wants proof when the other is excepted', () => {
+  it('stays recorded, so that it still needs proof when the other has an exception', () => {
     const first = evaluateChanges({ blocker: both, image: present({ findings: [finding()] }) });
     expect(first.kind === 'holds' && first.blocker.findings.map((one) => one.vulnerability)).toEqual([
       finding().vulnerability,
@@ -246,7 +242,7 @@ describe('a recorded finding that went away while another still violates', () =>
     expect(inShort(evaluateChanges({ blocker: held, policy: excepted }))).toBe('needsScan');
   });
 
-  it('stays recorded where the policy exempts it for now: that may end', () => {
+  it('stays recorded if the policy exempts it, because the exemption may end', () => {
     const exempts = { exceptions: [exception({ id: OTHER.vulnerability })] };
     const evaluation = evaluateChanges({ blocker: both, policy: exempts, image: present({ findings: [finding()] }) });
     expect(evaluation.kind === 'holds' && evaluation.blocker.findings).toEqual([finding(), OTHER]);
@@ -259,34 +255,34 @@ describe('two blockers', () => {
   it.each<[string, Partial<Blocker>, boolean]>([
     ['are the same', {}, true],
     [
-      'are the same where it was seen to violate less than a minute later',
+      'are the same if the last violation is less than a minute later',
       { violatedAt: '2026-06-15T11:00:59.999Z' },
       true,
     ],
-    ['differ where it was seen to violate a minute later', { violatedAt: '2026-06-15T11:01:00.000Z' }, false],
-    ['are the same where the findings come in another order', { findings: [b, finding()] }, true],
+    ['differ if the last violation is a minute later', { violatedAt: '2026-06-15T11:01:00.000Z' }, false],
+    ['are the same if the findings are in a different order', { findings: [b, finding()] }, true],
     ['differ by a finding', { findings: [finding()] }, false],
-    ['differ by what is said of a finding', { findings: [finding({ exploited: true }), b] }, false],
-    ['differ by the findings that there was no room for', { omittedFindings: 1 }, false],
-    ['are the same where the tags come in another order', { tags: ['latest', '1.0'] }, true],
+    ['differ by the data of a finding', { findings: [finding({ exploited: true }), b] }, false],
+    ['differ by the number of omitted findings', { omittedFindings: 1 }, false],
+    ['are the same if the tags are in a different order', { tags: ['latest', '1.0'] }, true],
     ['differ by their tags', { tags: ['1.0', 'stable'] }, false],
-    ['differ where one is inactive', { inactive: { at: NOW, why: 'gone' } }, false],
+    ['differ if one is inactive', { inactive: { at: NOW, why: 'gone' } }, false],
   ])('%s', (_name, changes, same) => {
     const one = blocker({ tags: ['1.0', 'latest'], findings: [finding(), b] });
     expect(sameBlocker(one, { ...one, ...changes })).toBe(same);
   });
 
   it.each<[string, InactiveReason, Blocker['inactive'], boolean]>([
-    ['are the same where both are gone', 'gone', { at: NOW, why: 'gone' }, true],
-    ['differ where one is gone and one out of scope', 'gone', { at: NOW, why: 'outOfScope' }, false],
+    ['are the same if both are gone', 'gone', { at: NOW, why: 'gone' }, true],
+    ['differ if one is gone and one is out of scope', 'gone', { at: NOW, why: 'outOfScope' }, false],
     [
-      'are the same where both are exempted within a minute',
+      'are the same if both are exempted within a minute',
       'exempted',
       { at: '2026-06-12T12:00:59.999Z', why: 'exempted' },
       true,
     ],
     [
-      'differ where one is exempted a minute later',
+      'differ if one is exempted a minute later',
       'exempted',
       { at: '2026-06-12T12:01:00.000Z', why: 'exempted' },
       false,
@@ -298,8 +294,8 @@ describe('two blockers', () => {
 
 describe('a known exploit', () => {
   it.each<[string, readonly Blocker[], boolean]>([
-    ['is none without blockers', [], false],
-    ['is none among ordinary findings', [blocker(), blocker()], false],
+    ['is not found without blockers', [], false],
+    ['is not found among findings without one', [blocker(), blocker()], false],
     [
       'is found in any finding of any blocker',
       [blocker(), blocker({ findings: [finding(), finding({ exploited: true })] })],

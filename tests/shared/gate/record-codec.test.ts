@@ -1,4 +1,4 @@
-// How a record is stored: what is shared once, what is left out to fit, and what is refused.
+// The stored form of a record: what it shares, what it omits to fit, and what it refuses to read.
 import { describe, expect, it } from 'vitest';
 import { packRecord, unpackRecord, withFewerFindings } from '../../../shared/gate/record-codec.ts';
 import { anOverride, blocker, digest, finding, NOW, notice, record } from '../samples.ts';
@@ -14,7 +14,7 @@ describe('a record with fewer findings', () => {
 
   it.each<[string, number, readonly (readonly [readonly string[], number])[]]>([
     [
-      'keeps the first of each blocker, and counts at least the others',
+      'keeps the first finding of each blocker, and counts the others',
       2,
       [
         [['CVE-2026-1', 'CVE-2026-2'], 1],
@@ -22,7 +22,7 @@ describe('a record with fewer findings', () => {
       ],
     ],
     [
-      'keeps one of each blocker',
+      'keeps one finding of each blocker',
       1,
       [
         [['CVE-2026-1'], 2],
@@ -30,7 +30,7 @@ describe('a record with fewer findings', () => {
       ],
     ],
     [
-      'keeps one of each blocker, however few it may',
+      'keeps one finding of each blocker even with a limit of zero',
       0,
       [
         [['CVE-2026-1'], 2],
@@ -38,7 +38,7 @@ describe('a record with fewer findings', () => {
       ],
     ],
     [
-      'is what it was where they all fit',
+      'does not change if all findings fit',
       3,
       [
         [['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3'], 1],
@@ -72,18 +72,18 @@ describe('a packed record', () => {
     pending: [notice()],
   });
 
-  it('is unpacked as it was', () => {
+  it('is the same after unpacking', () => {
     expect(unpackRecord(packRecord(full))).toEqual(full);
   });
 
-  it('has a finding that images share only once', () => {
+  it('contains a shared finding only once', () => {
     const { findings, lists, blockers } = JSON.parse(packRecord(full));
     expect(findings).toEqual([finding(), other]);
     expect(lists).toEqual([[0, 1], [1]]);
     expect(blockers.map((one: { findings: number }) => one.findings)).toEqual([0, 1]);
   });
 
-  it('stays below a row’s 400 KB with a thousand images of one base', () => {
+  it('stays below the 400 KB of a row with a thousand images that share a base image', () => {
     const [first, ...others] = Array.from({ length: 200 }, (_, number) =>
       finding({ vulnerability: `CVE-2026-${number}` }),
     );
@@ -94,25 +94,25 @@ describe('a packed record', () => {
     expect(Buffer.byteLength(packRecord(record({ blockers })))).toBeLessThan(400_000);
   });
 
-  it('has one format, with an override and without', () => {
+  it('has the same format with and without an override', () => {
     const ordered = record({ override: anOverride({ endedBy: 'eve' }) });
     expect(unpackRecord(packRecord(ordered))).toEqual(ordered);
     expect([ordered, full].map((one) => JSON.parse(packRecord(one)).format)).toEqual([1, 1]);
   });
 
-  it('of another format is refused, with the way out', () => {
+  it('in another format is refused with a message that says what to do', () => {
     const text = JSON.stringify({ ...JSON.parse(packRecord(full)), format: 3 });
     expect(() => unpackRecord(text)).toThrow(
-      'a record in the table has the format 3; this version of pullgate reads 1: deploy the version that wrote it, or a newer one',
+      'a record in the table has format 3, but this version of pullgate reads only format 1; deploy the version that wrote it, or a newer one',
     );
   });
 
   it.each([
-    ['no finding is there', record(), { findings: [] }],
-    ['one finding of several is missing', full, { findings: [finding()] }],
-    ['a blocker’s list is missing', record(), { lists: [] }],
-  ])('of which %s was edited, and is refused', (_name, whole, change) => {
+    ['without its findings', record(), { findings: [] }],
+    ['without one of several findings', full, { findings: [finding()] }],
+    ['without the list of a blocker', record(), { lists: [] }],
+  ])('%s is refused as edited', (_name, whole, change) => {
     const text = JSON.stringify({ ...JSON.parse(packRecord(whole)), ...change });
-    expect(() => unpackRecord(text)).toThrow(`the record's blocker ${digest(1)} lacks findings: the row was edited`);
+    expect(() => unpackRecord(text)).toThrow(`the record's blocker ${digest(1)} lacks findings; the row was edited`);
   });
 });

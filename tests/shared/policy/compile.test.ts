@@ -1,23 +1,31 @@
-// The severities that the clouds' filters leave out, as the policy decides.
+// The severities that the clouds' filters exclude for a policy.
 import { describe, expect, it } from 'vitest';
 import { severitiesThatCannotMatter } from '../../../shared/policy/compile.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
 import { policy } from '../samples.ts';
 
-describe('the severities of which no finding can violate', () => {
+describe('the severities that cannot matter', () => {
   it.each<[string, Partial<Policy>, readonly string[]]>([
     ['are those below the threshold', {}, ['informational', 'low', 'medium']],
     [
-      'are all but critical where that is the threshold',
+      'are all but critical if that is the threshold',
       { severityThreshold: 'critical' },
       ['informational', 'low', 'medium', 'high'],
     ],
-    ['are none where everything counts', { severityThreshold: 'informational' }, []],
-    ['leave out what counts without a fix', { severityThreshold: 'critical', unfixable: 'low' }, ['informational']],
-    ['are not more where what has no fix never counts', { unfixable: 'never' }, ['informational', 'low', 'medium']],
-    ['leave out what counts with a known exploit', { exploited: 'medium' }, ['informational', 'low']],
+    ['are none if every severity violates', { severityThreshold: 'informational' }, []],
     [
-      'do not ask for grace, exceptions or unknown severities',
+      'do not include severities that violate without a fix',
+      { severityThreshold: 'critical', unfixable: 'low' },
+      ['informational'],
+    ],
+    [
+      'do not change if findings without a fix never violate',
+      { unfixable: 'never' },
+      ['informational', 'low', 'medium'],
+    ],
+    ['do not include severities that violate with a known exploit', { exploited: 'medium' }, ['informational', 'low']],
+    [
+      'do not depend on grace periods, exceptions or unknown severities',
       { graceDays: { critical: 9 }, unknownSeverity: 'ignore' },
       ['informational', 'low', 'medium'],
     ],

@@ -1,4 +1,4 @@
-// Exceptions as they stand in the config: when each ends, and which have expired.
+// Exceptions in the config: when each ends, and which have expired.
 import { describe, expect, it } from 'vitest';
 import { expiredExceptions } from '../../../shared/policy/exceptions.ts';
 import { type Policy, parsePolicy } from '../../../shared/policy/policy.ts';
@@ -10,7 +10,7 @@ function parsed(severityThreshold: unknown, refinements: unknown): Policy {
   return result.value;
 }
 
-/** What `expires` of one exception comes to. */
+/** The end of an exception with this `expires`. */
 function expiresAt(expires: string): string | undefined {
   const exceptions = [{ id: 'CVE-2024-6119', expires, reason: 'not reachable' }];
   return parsed(undefined, { exceptions }).exceptions[0]?.expiresAt;
@@ -24,11 +24,11 @@ describe('the end of an exception', () => {
     ['of a time is that time', '2026-12-31T18:30:00Z', '2026-12-31T18:30:00.000Z'],
     ['of a time without seconds is that time', '2026-12-31T18:30Z', '2026-12-31T18:30:00.000Z'],
     ['of a time with milliseconds is that time', '2026-12-31T18:30:00.5Z', '2026-12-31T18:30:00.500Z'],
-    ['of a time in another zone is that moment in UTC', '2026-12-31T23:30:00-05:00', '2027-01-01T04:30:00.000Z'],
-    ['of a time east of Greenwich is that moment in UTC', '2027-01-01T01:00:00+02:00', '2026-12-31T23:00:00.000Z'],
-    ['of the last day that four digits can write is later than today', '9999-12-31', '9999-12-31T23:59:59.999Z'],
+    ['of a time in another zone is converted to UTC', '2026-12-31T23:30:00-05:00', '2027-01-01T04:30:00.000Z'],
+    ['of a time in a zone ahead of UTC is converted to UTC', '2027-01-01T01:00:00+02:00', '2026-12-31T23:00:00.000Z'],
+    ['of the last day of the year 9999 is later than today', '9999-12-31', '9999-12-31T23:59:59.999Z'],
     [
-      'of the last moment that four digits can write, in the west, too',
+      'of the last time in the year 9999 in a zone behind UTC is the latest possible time',
       '9999-12-31T23:00:00-05:00',
       '9999-12-31T23:59:59.999Z',
     ],
@@ -38,7 +38,7 @@ describe('the end of an exception', () => {
 });
 
 describe('expired exceptions', () => {
-  it('are those whose end has come', () => {
+  it('are those whose end has passed', () => {
     const ended = exception({ expiresAt: NOW, reason: 'ended just now' });
     const old = exception({ expiresAt: hoursLater(-48), reason: 'ended long ago' });
     const live = exception({ expiresAt: '2026-06-15T12:00:00.001Z', reason: 'ends in a millisecond' });

@@ -1,4 +1,4 @@
-// Globs over repository names: what each wildcard stands for, and that everything else stands for itself.
+// Globs for repository names: each wildcard, and that all other characters match themselves.
 import { describe, expect, it } from 'vitest';
 import { GLOB_PATTERN, globFilter, globMatcher } from '../../../shared/policy/glob.ts';
 
@@ -26,7 +26,7 @@ describe('a glob', () => {
     ['team.app', 'teamxapp', false],
     ['team_app-1', 'team_app-1', true],
     ['team/app*', 'team/app', true],
-  ])('%s on %s: %j', (glob, name, matches) => {
+  ])('%s matches %s: %j', (glob, name, matches) => {
     expect(globMatcher(glob)(name)).toBe(matches);
   });
 
@@ -41,20 +41,20 @@ describe('a glob', () => {
     ['', false],
     ['a'.repeat(256), true],
     ['a'.repeat(257), false],
-  ])('%j may be configured: %j', (glob, allowed) => {
+  ])('%j is accepted in the config: %j', (glob, allowed) => {
     expect(GLOB_PATTERN.test(glob)).toBe(allowed);
   });
 });
 
 describe('include and exclude', () => {
   it.each([
-    ['everything is in by default', ['**'], [], 'team/app', true],
-    ['what no include matches is out', ['team/*'], [], 'other/app', false],
-    ['one include of several is enough', ['team/*', 'other/*'], [], 'other/app', true],
-    ['an exclude wins over an include', ['**'], ['team/*'], 'team/app', false],
-    ['one exclude of several is enough', ['**'], ['x', 'team/*'], 'team/app', false],
-    ['an exclude takes out only what it matches', ['**'], ['team/*'], 'team/app/api', true],
-    ['nothing is in without an include', [], [], 'team/app', false],
+    ['include everything by default', ['**'], [], 'team/app', true],
+    ['exclude names that match no include', ['team/*'], [], 'other/app', false],
+    ['include names that match one of several includes', ['team/*', 'other/*'], [], 'other/app', true],
+    ['exclude names that match both', ['**'], ['team/*'], 'team/app', false],
+    ['exclude names that match one of several excludes', ['**'], ['x', 'team/*'], 'team/app', false],
+    ['do not exclude names that only share a prefix', ['**'], ['team/*'], 'team/app/api', true],
+    ['include nothing without an include', [], [], 'team/app', false],
   ])('%s', (_name, include, exclude, repository, isIn) => {
     expect(globFilter(include, exclude)(repository)).toBe(isIn);
   });

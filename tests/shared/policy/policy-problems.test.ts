@@ -1,16 +1,15 @@
-// What is wrong with a policy: every bad value by its key, as it was given, with what is allowed; and all of them at
-// once.
+// Problems with a policy: every bad value with its key, the given value and what is allowed, all at once.
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../../shared/policy/policy.ts';
 import { describeProblem } from '../../../shared/runtime/problem.ts';
 
-/** Every problem as its sentence. */
+/** Every problem as a sentence. */
 function problems(severityThreshold: unknown, policy: unknown): readonly string[] {
   const result = parsePolicy(severityThreshold, policy);
   return result.ok ? [] : result.problems.map(describeProblem);
 }
 
-/** Every problem of a policy whose only exception is a good one, but for what is given. */
+/** Every problem of a policy with one exception, which is valid except for these changes. */
 function exceptionProblems(changes: object): readonly string[] {
   const good = { id: 'CVE-2024-6119', expires: '2026-12-31', reason: 'not reachable' };
   return problems('high', { exceptions: [{ ...good, ...changes }] });
@@ -20,10 +19,10 @@ const SEVERITIES = 'one of informational, low, medium, high, critical';
 const THRESHOLDS = 'one of informational, low, medium, high, critical, never';
 const DAYS = 'a whole number of days, 0 to 3650';
 const ID =
-  'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for everything is refused)';
-const GLOB = 'a glob over repository names, such as "team/*" or "team/**"';
+  'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)';
+const GLOB = 'a glob for repository names, such as "team/*" or "team/**"';
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
-const EXPIRES = 'a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
+const EXPIRES = 'a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
 const REFINEMENTS = 'an object of refinements, such as { "unfixable": "never" }';
 const EXCEPTION = 'an object with id, expires and reason';
 
@@ -35,7 +34,7 @@ describe('a bad threshold', () => {
     ['', `severityThreshold is "": expected ${SEVERITIES}`],
     [7, `severityThreshold is 7: expected ${SEVERITIES}`],
     [null, `severityThreshold is null: expected ${SEVERITIES}`],
-  ])('%j is named', (given, problem) => {
+  ])('%j is reported', (given, problem) => {
     expect(problems(given, {})).toEqual([problem]);
   });
 });
@@ -58,36 +57,32 @@ describe('a bad refinement', () => {
       { graceDays: 7 },
       'policy.graceDays is 7: expected an object from severity to days, such as { "high": 7 }',
     ],
-    ['graceDays, a text', { graceDays: { high: '7' } }, `policy.graceDays.high is "7": expected ${DAYS}`],
-    ['graceDays, a part of a day', { graceDays: { low: 1.5 } }, `policy.graceDays.low is 1.5: expected ${DAYS}`],
-    ['graceDays, below 0', { graceDays: { medium: -1 } }, `policy.graceDays.medium is -1: expected ${DAYS}`],
+    ['graceDays that is a text', { graceDays: { high: '7' } }, `policy.graceDays.high is "7": expected ${DAYS}`],
     [
-      'graceDays, below 0 and a part of a day',
+      'graceDays that is not a whole number',
+      { graceDays: { low: 1.5 } },
+      `policy.graceDays.low is 1.5: expected ${DAYS}`,
+    ],
+    ['graceDays below 0', { graceDays: { medium: -1 } }, `policy.graceDays.medium is -1: expected ${DAYS}`],
+    [
+      'graceDays below 0 that is not a whole number',
       { graceDays: { high: -1.5 } },
       `policy.graceDays.high is -1.5: expected ${DAYS}`,
     ],
     [
-      'graceDays, above ten years',
+      'graceDays above ten years',
       { graceDays: { critical: 3651 } },
       `policy.graceDays.critical is 3651: expected ${DAYS}`,
     ],
     [
-      'graceDays, no severity',
+      'graceDays for an unknown severity',
       { graceDays: { hihg: 7 } },
-      'policy.graceDays.hihg is 7: expected no such key (check its spelling)',
+      'policy.graceDays.hihg: unknown key; did you mean "high"?',
     ],
     ['exceptions', { exceptions: {} }, 'policy.exceptions is {}: expected a list of exceptions'],
-    [
-      'a key that is none',
-      { unfixible: 'never' },
-      'policy.unfixible is "never": expected no such key (check its spelling)',
-    ],
-    [
-      'a key that is elsewhere',
-      { severityThreshold: 'low' },
-      'policy.severityThreshold is "low": expected no such key (check its spelling)',
-    ],
-  ])('of %s is named: %j', (_key, policy, problem) => {
+    ['an unknown key', { unfixible: 'never' }, 'policy.unfixible: unknown key; did you mean "unfixable"?'],
+    ['a key that belongs elsewhere', { severityThreshold: 'low' }, 'policy.severityThreshold: unknown key'],
+  ])('of %s is reported: %j', (_key, policy, problem) => {
     expect(problems('high', policy)).toEqual([problem]);
   });
 });
@@ -98,40 +93,40 @@ describe('a bad exception', () => {
     ['for every CVE', { id: 'CVE-*' }, `id is "CVE-*": expected ${ID}`],
     ['without a number', { id: 'CVE' }, `id is "CVE": expected ${ID}`],
     ['with an empty id', { id: '' }, `id is "": expected ${ID}`],
-    ['with an id that is no text', { id: 6119 }, `id is 6119: expected ${ID}`],
-    ['with a repository that is no glob', { repository: 'Team/App' }, `repository is "Team/App": expected ${GLOB}`],
+    ['with an id that is not a text', { id: 6119 }, `id is 6119: expected ${ID}`],
+    ['with a repository that is not a glob', { repository: 'Team/App' }, `repository is "Team/App": expected ${GLOB}`],
     ['with an empty repository', { repository: '' }, `repository is "": expected ${GLOB}`],
     ['with a short digest', { digest: 'sha256:abc' }, `digest is "sha256:abc": expected ${DIGEST}`],
-    ['with a tag for a digest', { digest: 'latest' }, `digest is "latest": expected ${DIGEST}`],
+    ['with a tag instead of a digest', { digest: 'latest' }, `digest is "latest": expected ${DIGEST}`],
     ['with an empty package', { package: ' ' }, 'package is "": expected the name of a package'],
-    ['with a package that is no text', { package: 1 }, 'package is 1: expected the name of a package'],
-    ['that ends in words', { expires: 'tomorrow' }, `expires is "tomorrow": expected ${EXPIRES}`],
-    ['that ends in a month', { expires: '2026-12' }, `expires is "2026-12": expected ${EXPIRES}`],
-    ['that ends on a day that is none', { expires: '2026-06-31' }, `expires is "2026-06-31": expected ${EXPIRES}`],
-    ['that ends in a 13th month', { expires: '2026-13-01' }, `expires is "2026-13-01": expected ${EXPIRES}`],
+    ['with a package that is not a text', { package: 1 }, 'package is 1: expected the name of a package'],
+    ['that expires in words', { expires: 'tomorrow' }, `expires is "tomorrow": expected ${EXPIRES}`],
+    ['that expires in a month', { expires: '2026-12' }, `expires is "2026-12": expected ${EXPIRES}`],
     [
-      'that ends at an hour that is none',
+      'that expires on a day that does not exist',
+      { expires: '2026-06-31' },
+      `expires is "2026-06-31": expected ${EXPIRES}`,
+    ],
+    ['that expires in a 13th month', { expires: '2026-13-01' }, `expires is "2026-13-01": expected ${EXPIRES}`],
+    [
+      'that expires at an hour that does not exist',
       { expires: '2026-06-30T25:00:00Z' },
       `expires is "2026-06-30T25:00:00Z": expected ${EXPIRES}`,
     ],
     [
-      'that ends at a time without a zone',
+      'that expires at a time without a zone',
       { expires: '2026-06-30T12:00:00' },
       `expires is "2026-06-30T12:00:00": expected ${EXPIRES}`,
     ],
-    ['that ends on an American date', { expires: '12/31/2026' }, `expires is "12/31/2026": expected ${EXPIRES}`],
-    ['that ends on an English date', { expires: 'June 1 2026' }, `expires is "June 1 2026": expected ${EXPIRES}`],
-    ['that ends at a number', { expires: 20261231 }, `expires is 20261231: expected ${EXPIRES}`],
-    ['with an empty reason', { reason: '  ' }, 'reason is "": expected why the finding does not count'],
-    ['with a reason that is no text', { reason: true }, 'reason is true: expected why the finding does not count'],
-    ['that nobody approved', { approvedBy: '' }, 'approvedBy is "": expected who approved it'],
-    ['with untilFixed as a word', { untilFixed: 'yes' }, 'untilFixed is "yes": expected true or false'],
-    [
-      'with a key that is none',
-      { expiry: '2026-12-31' },
-      'expiry is "2026-12-31": expected no such key (check its spelling)',
-    ],
-  ])('%s is named: %j', (_name, changes, problem) => {
+    ['that expires on an American date', { expires: '12/31/2026' }, `expires is "12/31/2026": expected ${EXPIRES}`],
+    ['that expires on an English date', { expires: 'June 1 2026' }, `expires is "June 1 2026": expected ${EXPIRES}`],
+    ['that expires at a number', { expires: 20261231 }, `expires is 20261231: expected ${EXPIRES}`],
+    ['with an empty reason', { reason: '  ' }, 'reason is "": expected the reason for the exception'],
+    ['with a reason that is not a text', { reason: true }, 'reason is true: expected the reason for the exception'],
+    ['with an empty approver', { approvedBy: '' }, 'approvedBy is "": expected the name of the approver'],
+    ['with untilFixed as a text', { untilFixed: 'yes' }, 'untilFixed is "yes": expected true or false'],
+    ['with an unknown key', { expiry: '2026-12-31' }, 'expiry: unknown key; did you mean "expires"?'],
+  ])('%s is reported: %j', (_name, changes, problem) => {
     expect(exceptionProblems(changes)).toEqual([`policy.exceptions[0].${problem}`]);
   });
 
@@ -139,15 +134,15 @@ describe('a bad exception', () => {
     ['a text', 'CVE-2024-6119', `policy.exceptions[0] is "CVE-2024-6119": expected ${EXCEPTION}`],
     ['null', null, `policy.exceptions[0] is null: expected ${EXCEPTION}`],
     ['a list', ['CVE-2024-6119'], `policy.exceptions[0] is ["CVE-2024-6119"]: expected ${EXCEPTION}`],
-  ])('that is %s is named', (_name, given, problem) => {
+  ])('that is %s is reported', (_name, given, problem) => {
     expect(problems('high', { exceptions: [given] })).toEqual([problem]);
   });
 
-  it('is told of every key that must be there', () => {
+  it('without its required keys has a problem for each', () => {
     expect(problems('high', { exceptions: [{}] })).toEqual([
       `policy.exceptions[0].id is missing: expected ${ID}`,
       `policy.exceptions[0].expires is missing: expected ${EXPIRES}`,
-      'policy.exceptions[0].reason is missing: expected why the finding does not count',
+      'policy.exceptions[0].reason is missing: expected the reason for the exception',
     ]);
   });
 });
@@ -175,16 +170,16 @@ describe('many problems', () => {
       'policy.images is []: expected one of tagged, all',
       `policy.exceptions[0].id is "*": expected ${ID}`,
       `policy.exceptions[0].expires is "soon": expected ${EXPIRES}`,
-      'policy.exceptions[0].reason is "": expected why the finding does not count',
+      'policy.exceptions[0].reason is "": expected the reason for the exception',
       `policy.exceptions[1].digest is "latest": expected ${DIGEST}`,
       `policy.exceptions[1].expires is missing: expected ${EXPIRES}`,
     ]);
   });
 
-  it('include every key that is none', () => {
+  it('include every unknown key', () => {
     expect(problems('high', { unfixible: 'never', mode: 'audit' })).toEqual([
-      'policy.unfixible is "never": expected no such key (check its spelling)',
-      'policy.mode is "audit": expected no such key (check its spelling)',
+      'policy.unfixible: unknown key; did you mean "unfixable"?',
+      'policy.mode: unknown key',
     ]);
   });
 });

@@ -1,4 +1,4 @@
-// The stack's policy from its config: every field, its default, and what each value comes to.
+// The stack's policy from its config: every field with its default and its values.
 import { describe, expect, it } from 'vitest';
 import { type Policy, parsePolicy } from '../../../shared/policy/policy.ts';
 
@@ -21,7 +21,7 @@ describe('a policy', () => {
     });
   });
 
-  it('takes every field', () => {
+  it('accepts every field', () => {
     const refinements = {
       unfixable: 'never',
       unknownSeverity: 'block',
@@ -64,7 +64,7 @@ describe('a policy', () => {
   });
 
   it.each(['critical', 'high', 'medium', 'low', 'informational'])(
-    'may begin at %s, also for what has no fix',
+    'may have the threshold %s, also for findings without a fix',
     (severity) => {
       const { severityThreshold, unfixable } = parsed(severity, {});
       expect({ severityThreshold, unfixable }).toEqual({ severityThreshold: severity, unfixable: severity });
@@ -72,18 +72,18 @@ describe('a policy', () => {
   );
 
   it.each(['critical', 'high', 'medium', 'low', 'informational', 'never'])(
-    'may begin at %s for what has no fix, and for exploits',
+    'may have the threshold %s for findings without a fix, and for exploits',
     (threshold) => {
       const { severityThreshold, unfixable, exploited } = parsed('low', { unfixable: threshold, exploited: threshold });
       expect([severityThreshold, unfixable, exploited]).toEqual(['low', threshold, threshold]);
     },
   );
 
-  it.each(['inherit', 'block', 'ignore'])('may read an unknown severity as %s', (unknownSeverity) => {
+  it.each(['inherit', 'block', 'ignore'])('may treat an unknown severity with `%s`', (unknownSeverity) => {
     expect(parsed(undefined, { unknownSeverity }).unknownSeverity).toBe(unknownSeverity);
   });
 
-  it('takes spaces off the texts that people write', () => {
+  it('trims texts', () => {
     const one = {
       id: 'CVE-2024-6119',
       expires: '2026-12-31',
@@ -111,7 +111,7 @@ describe('a policy', () => {
     'RHSA-2024:1234',
     'TEMP-0841856-B18BAF',
     'SNYK-JS-LODASH-590103',
-  ])('may except %s', (id) => {
+  ])('may have an exception for %s', (id) => {
     const exceptions = [{ id, expires: '2026-12-31', reason: 'not reachable' }];
     expect(parsed(undefined, { exceptions }).exceptions.map((one) => one.id)).toEqual([id]);
   });

@@ -6,7 +6,7 @@ import { REPOSITORY_NAME, repositoryName } from '../../../shared/policy/reposito
 describe('a repository name', () => {
   it('is described in one sentence', () => {
     expect(REPOSITORY_NAME).toBe(
-      'a repository name: 1 to 256 lower case letters, digits, ., _, - and /, starting with a letter or digit, with no path segment that is empty or only dots',
+      'a repository name: 1 to 256 lower case letters, digits, ., _, - and /, starting with a letter or digit, without path segments that are empty or only dots',
     );
   });
 
@@ -19,7 +19,7 @@ describe('a repository name', () => {
     ['each separator', 'a.b_c-d'],
     ['256 characters', 'a'.repeat(256)],
     ['256 characters in 128 segments', `${'a/'.repeat(127)}aa`],
-    ['more separators than a grammar has', 'team---x/__'],
+    ['more separators than a registry allows', 'team---x/__'],
     ['three underscores', 'check___out'],
     ['a separator at the end', 'team-/app.'],
     ['an underscore at the start of a segment', 'team/_app'],
@@ -31,9 +31,9 @@ describe('a repository name', () => {
   });
 
   it.each<[string, unknown]>([
-    ['a number for its text', 7],
-    ['undefined for its text', undefined],
-    ['no character', ''],
+    ['a number instead of a text', 7],
+    ['undefined instead of a text', undefined],
+    ['no characters', ''],
     ['257 characters', 'a'.repeat(257)],
     ['256 KB', 'a/'.repeat(131_072)],
     ['upper case', 'Team/app'],
@@ -43,7 +43,7 @@ describe('a repository name', () => {
     ['a double quote', 'team"app'],
     ['a backtick', 'team`app'],
     ['a backslash', 'team\\app'],
-    ['a bar', 'team|app'],
+    ['a vertical bar', 'team|app'],
     ['a semicolon', 'team;app'],
     ['a colon', 'team/app:1'],
     ['an at sign', 'team/app@sha256'],

@@ -1,13 +1,13 @@
-// The severity scale: its order, scanners' words for it, and the bands of CVSS scores.
+// The severity scale: its order, scanners' labels, and the bands of CVSS scores.
 import { describe, expect, it } from 'vitest';
 import { atLeast, SEVERITIES, severityFrom, severityOfScore } from '../../../shared/policy/severity.ts';
 
 describe('the scale', () => {
-  it('goes from the mildest to the worst', () => {
+  it('is ordered from lowest to highest', () => {
     expect(SEVERITIES).toEqual(['informational', 'low', 'medium', 'high', 'critical']);
   });
 
-  it('says of every pair which one reaches the other', () => {
+  it('compares every pair', () => {
     const reached = SEVERITIES.map((threshold) => SEVERITIES.filter((severity) => atLeast(severity, threshold)));
     expect(reached).toEqual([
       ['informational', 'low', 'medium', 'high', 'critical'],
@@ -19,7 +19,7 @@ describe('the scale', () => {
   });
 });
 
-describe('a scanner’s word', () => {
+describe('a scanner’s label', () => {
   it.each([
     ['CRITICAL', { kind: 'known', severity: 'critical' }],
     ['High', { kind: 'known', severity: 'high' }],

@@ -1,4 +1,4 @@
-// Exceptions: what they match, for how long, and which of several counts.
+// Exceptions: what they match, for how long, and which of several applies.
 import { describe, expect, it } from 'vitest';
 import type { Exception } from '../../../shared/policy/exceptions.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
@@ -12,7 +12,7 @@ function verdict(exceptions: readonly Exception[], one: Finding = finding(), now
   return judgeBy(policy({ exceptions }))(IMAGE, [one], now);
 }
 
-/** The reason of the exception that counted; undefined where none did. */
+/** The reason of the exception that applied; undefined if none did. */
 function counted(exceptions: readonly Exception[], one: Finding = finding(), now = NOW): string | undefined {
   const { kind, exempted } = verdict(exceptions, one, now);
   const rules = exempted.map(({ exemption }) =>
@@ -38,7 +38,7 @@ describe('an exception', () => {
     ['by alias (relatedVulnerabilities)', { id: 'GHSA-jfh8-c2jp-5v3q' }, true],
     ['by alias in upper case', { id: 'GHSA-JFH8-C2JP-5V3Q' }, true],
     ['by its repository', { repository: 'team/app' }, true],
-    ['by a glob over its repository', { repository: 'team/*' }, true],
+    ['by a glob for its repository', { repository: 'team/*' }, true],
     ['by another repository', { repository: 'other/*' }, false],
     ['by its digest', { digest: digest(1) }, true],
     ['by another digest', { digest: digest(2) }, false],
@@ -56,40 +56,35 @@ describe('an exception', () => {
   });
 
   it.each([
-    ['at its last second: counts', '2026-12-31T18:00:00Z', '2026-12-31T17:59:59.000Z', true],
-    ['at its last millisecond: counts', '2026-12-31T18:00:00Z', '2026-12-31T17:59:59.999Z', true],
-    ['at its end: does not', '2026-12-31T18:00:00Z', '2026-12-31T18:00:00.000Z', false],
-    ['one second later: does not', '2026-12-31T18:00:00Z', '2026-12-31T18:00:01.000Z', false],
-    [
-      'a date without time, in the last second of that day in UTC: counts',
-      '2026-12-31',
-      '2026-12-31T23:59:59.000Z',
-      true,
-    ],
-    ['a date without time, when that day in UTC has ended: does not', '2026-12-31', '2027-01-01T00:00:00.000Z', false],
-    ['the last day that four digits can write: counts', '9999-12-31', NOW, true],
+    ['applies in its last second', '2026-12-31T18:00:00Z', '2026-12-31T17:59:59.000Z', true],
+    ['applies in its last millisecond', '2026-12-31T18:00:00Z', '2026-12-31T17:59:59.999Z', true],
+    ['does not apply at its end', '2026-12-31T18:00:00Z', '2026-12-31T18:00:00.000Z', false],
+    ['does not apply one second after its end', '2026-12-31T18:00:00Z', '2026-12-31T18:00:01.000Z', false],
+    ['with a date applies in the last second of that day in UTC', '2026-12-31', '2026-12-31T23:59:59.000Z', true],
+    ['with a date does not apply after that day in UTC', '2026-12-31', '2027-01-01T00:00:00.000Z', false],
+    ['until the last day of the year 9999 applies', '9999-12-31', NOW, true],
   ])('%s', (_name, expires, now, counts) => {
     const parsed = parsePolicy('high', { exceptions: [{ id: 'CVE-2024-6119', expires, reason: 'not reachable' }] });
     expect(parsed.ok && counted(parsed.value.exceptions, finding(), now)).toBe(counts ? 'not reachable' : undefined);
   });
 
   it.each<[string, Finding['fix'], boolean]>([
-    ['`untilFixed`, while there is no fix: counts', 'none', true],
-    ['`untilFixed`, while a fix is not known: counts', 'unknown', true],
-    ['`untilFixed`, then a fix appears: lapses', 'available', false],
+    ['with `untilFixed` applies while there is no fix', 'none', true],
+    ['with `untilFixed` applies while it is unknown whether a fix exists', 'unknown', true],
+    ['with `untilFixed` does not apply once a fix is available', 'available', false],
   ])('%s', (_name, fix, counts) => {
     expect(counted([exception({ untilFixed: true })], finding({ fix }))).toBe(counts ? 'not reachable' : undefined);
   });
 
-  it('exempts a known exploit too: somebody has reviewed it', () => {
+  it('also exempts a known exploit, because the exception was reviewed', () => {
     expect(counted([exception()], finding({ exploited: true }))).toBe('not reachable');
   });
 
-  it('exempts what is undetermined', () => {
+  it('exempts an undetermined finding', () => {
     expect(counted([exception()], finding({ severity: 'UNTRIAGED' }))).toBe('not reachable');
   });
 
-  it('is not named where the provider had suppressed the finding', () => {
+  it('is not named if the provider suppresses the finding', () => {
     expect(counted([exception()], finding({ state: 'suppressed' }))).toBe('suppressed');
   });
 });
@@ -101,12 +96,12 @@ describe('of several exceptions', () => {
   const byAlias = exception({ id: 'GHSA-1', expiresAt: daysLater(20), reason: 'by alias' });
 
   it.each([
-    ['two exceptions, one expired: the live one applies', [expired, short], 'short'],
-    ['two exceptions, one expired, in the other order', [short, expired], 'short'],
-    ['two live ones: the one that lasts longest', [short, long], 'long'],
-    ['two live ones, in the other order', [long, short], 'long'],
-    ['one by alias that lasts longer still', [long, byAlias], 'by alias'],
-    ['none that is live', [expired], undefined],
+    ['the unexpired one of two applies', [expired, short], 'short'],
+    ['the unexpired one of two applies in the other order', [short, expired], 'short'],
+    ['the one that lasts longer applies', [short, long], 'long'],
+    ['the one that lasts longer applies in the other order', [long, short], 'long'],
+    ['one by alias applies if it lasts longest', [long, byAlias], 'by alias'],
+    ['none applies if all have expired', [expired], undefined],
   ])('%s', (_name, exceptions, reason) => {
     expect(counted(exceptions, finding({ aliases: ['GHSA-1'] }))).toBe(reason);
   });

@@ -1,4 +1,4 @@
-// The policy's answer for one image: thresholds, unknown severities, fixes, grace and exploits.
+// The verdict for one image: thresholds, unknown severities, fixes, grace periods and exploits.
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
@@ -11,7 +11,7 @@ function verdict(changes: Partial<Policy>, findings: readonly Finding[], now = N
   return judgeBy(policy(changes))(IMAGE, findings, now);
 }
 
-/** The answer in one line: the kind, then each finding that matters, with the rule and the severity that counted. */
+/** The verdict as one line: the kind, then each relevant finding with its rule and the severity that counted. */
 function inShort(answer: Verdict): string {
   const reasons =
     answer.kind === 'block'
@@ -69,7 +69,7 @@ describe('a verdict', () => {
     ['severity equals the threshold', {}, [HIGH], 'block; HIGH by severityThreshold as high'],
     ['severity below the threshold', {}, [MEDIUM], 'allow'],
     [
-      'several that violate',
+      'several findings that violate',
       {},
       [HIGH, MEDIUM, CRITICAL],
       'block; HIGH by severityThreshold as high; CRITICAL by severityThreshold as critical',
@@ -89,7 +89,7 @@ describe('a verdict', () => {
     ],
     ['UNTRIAGED, no score', {}, [UNTRIAGED], 'undetermined; UNTRIAGED undetermined'],
     [
-      'UNTRIAGED, no score, beside one that violates',
+      'UNTRIAGED, no score, together with one that violates',
       {},
       [UNTRIAGED, HIGH],
       'block; HIGH by severityThreshold as high; UNTRIAGED undetermined',
@@ -137,12 +137,7 @@ describe('a verdict', () => {
       [{ ...UNTRIAGED, reportSeverity: 'critical' }],
       'allow; UNTRIAGED exempted by unknownIgnored',
     ],
-    [
-      'a severity of its own counts, whatever its report says',
-      {},
-      [{ ...MEDIUM, reportSeverity: 'critical' }],
-      'allow',
-    ],
+    ['its own severity counts, not that of its report', {}, [{ ...MEDIUM, reportSeverity: 'critical' }], 'allow'],
     [
       'UNTRIAGED, `unknownSeverity: block`',
       { unknownSeverity: 'block' },
@@ -156,19 +151,19 @@ describe('a verdict', () => {
       'allow; UNTRIAGED exempted by unknownIgnored',
     ],
     [
-      'a severity word never seen',
+      'a severity label that is not on the scale',
       {},
       [finding({ vulnerability: 'NEW', severity: 'CATASTROPHIC' })],
       'undetermined; NEW undetermined',
     ],
     [
-      'a fix that is not known counts as fixable',
+      'unknown whether a fix exists: counts as fixable',
       { unfixable: 'never' },
       [{ ...HIGH, fix: 'unknown' }],
       'block; HIGH by severityThreshold as high',
     ],
     [
-      'no fix, by its own threshold',
+      'no fix: the threshold `unfixable` applies',
       { severityThreshold: 'critical', unfixable: 'high' },
       [{ ...HIGH, fix: 'none' }],
       'block; HIGH by unfixable as high',
@@ -184,12 +179,12 @@ describe('a verdict', () => {
       'block; HIGH by severityThreshold as high',
     ],
     [
-      'known exploit from its severity up',
+      'known exploit at or above the threshold `exploited`',
       { exploited: 'medium' },
       [{ ...MEDIUM, exploited: true }],
       'block; MEDIUM by exploited as medium',
     ],
-    ['known exploit below its severity', { exploited: 'medium' }, [{ ...LOW, exploited: true }], 'allow'],
+    ['known exploit below the threshold `exploited`', { exploited: 'medium' }, [{ ...LOW, exploited: true }], 'allow'],
     ['known exploit, `exploited: never`', {}, [{ ...MEDIUM, exploited: true }], 'allow'],
     [
       'known exploit without a fix',
@@ -198,13 +193,13 @@ describe('a verdict', () => {
       'block; CRITICAL by exploited as critical',
     ],
     [
-      'known exploit of a derived severity',
+      'known exploit with a derived severity',
       { exploited: 'medium' },
       [{ ...UNTRIAGED, exploited: true, score: 5 }],
       'block; UNTRIAGED by exploited as medium',
     ],
     ['SUPPRESSED', {}, [{ ...HIGH, state: 'suppressed' }], 'allow; HIGH exempted by suppressed'],
-    ['suppressed, and below the threshold anyway', {}, [{ ...LOW, state: 'suppressed' }], 'allow'],
+    ['suppressed and below the threshold', {}, [{ ...LOW, state: 'suppressed' }], 'allow'],
     [
       'UNTRIAGED, no score, suppressed',
       {},
@@ -220,7 +215,7 @@ describe('a verdict', () => {
     expect(answers).toEqual(['allow; HIGH exempted by suppressed', 'block; HIGH by severityThreshold as high']);
   });
 
-  it('reads findings from any iterable, once', () => {
+  it('reads findings from any iterable, only once', () => {
     const findings = (function* () {
       yield HIGH;
     })();
@@ -228,7 +223,7 @@ describe('a verdict', () => {
   });
 });
 
-describe('grace', () => {
+describe('a grace period', () => {
   const graced: Partial<Policy> = { graceDays: { high: 7 }, exploited: 'medium' };
   const disclosedAt = (days: number) => ({ ...HIGH, disclosedAt: daysLater(-days) });
 
@@ -241,31 +236,31 @@ describe('grace', () => {
   });
 
   it.each<[string, Finding, string]>([
-    ['then 8 days ago: violates', disclosedAt(8), 'block; HIGH by severityThreshold as high'],
-    ['disclosed 7 days ago to the millisecond: violates', disclosedAt(7), 'block; HIGH by severityThreshold as high'],
+    ['disclosed 8 days ago: violates', disclosedAt(8), 'block; HIGH by severityThreshold as high'],
+    ['disclosed exactly 7 days ago: violates', disclosedAt(7), 'block; HIGH by severityThreshold as high'],
     [
-      'a millisecond less: exempted',
+      'disclosed a millisecond less than 7 days ago: exempted',
       { ...HIGH, disclosedAt: '2026-06-08T12:00:00.001Z' },
       'allow; HIGH exempted by grace',
     ],
-    ['no date, no grace', HIGH, 'block; HIGH by severityThreshold as high'],
+    ['no disclosure date: violates', HIGH, 'block; HIGH by severityThreshold as high'],
     [
-      'no days for this severity, no grace',
+      'no grace days for this severity: violates',
       { ...CRITICAL, disclosedAt: daysLater(-1) },
       'block; CRITICAL by severityThreshold as critical',
     ],
     [
-      'known exploit, `exploited: medium`, in grace: violates',
+      'known exploit, `exploited: medium`, in its grace period: violates',
       { ...disclosedAt(3), exploited: true },
       'block; HIGH by exploited as high',
     ],
     [
-      'UNTRIAGED takes the grace of its derived severity',
+      'UNTRIAGED has the grace period of its derived severity',
       { ...UNTRIAGED, score: 7.5, disclosedAt: daysLater(-3) },
       'allow; UNTRIAGED exempted by grace',
     ],
-    ['no fix, in grace: exempted', { ...disclosedAt(3), fix: 'none' }, 'allow; HIGH exempted by grace'],
-    ['below the threshold: not worth a word', { ...LOW, disclosedAt: daysLater(-3) }, 'allow'],
+    ['no fix, in its grace period: exempted', { ...disclosedAt(3), fix: 'none' }, 'allow; HIGH exempted by grace'],
+    ['below the threshold: not reported', { ...LOW, disclosedAt: daysLater(-3) }, 'allow'],
   ])('%s', (_name, one, expected) => {
     expect(inShort(verdict(graced, [one]))).toBe(expected);
   });

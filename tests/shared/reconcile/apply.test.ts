@@ -1,4 +1,4 @@
-// Settling a gate while things break: crashes at every call, and other workers at every call.
+// Applying a desired state under failure: a crash at every call, and a concurrent worker at every call.
 import { describe, expect, it } from 'vitest';
 import { newRecord } from '../../../shared/gate/record.ts';
 import { apply } from '../../../shared/reconcile/apply.ts';
@@ -14,7 +14,7 @@ async function reconcileOnce(world: World, ...digests: readonly string[]): Promi
   return (await reconcile(request, rules(), world.ports)).decision;
 }
 
-/** A gate that is about to be closed, or, closed before, to be opened. */
+/** A gate that is about to be closed or opened. */
 async function aboutTo(turn: 'close' | 'open'): Promise<World> {
   const world = newWorld();
   world.repository().images.set(digest(1), VIOLATING);
@@ -27,7 +27,7 @@ async function aboutTo(turn: 'close' | 'open'): Promise<World> {
   return world;
 }
 
-/** The calls that one undisturbed observation makes. */
+/** The calls of one reconciliation without failures. */
 async function callsOf(turn: 'close' | 'open'): Promise<readonly string[]> {
   const world = await aboutTo(turn);
   await reconcileOnce(world, digest(1));
@@ -46,20 +46,20 @@ describe('a crash', async () => {
     )
   ).flat();
 
-  it('is tried at every call of closing and opening', () => {
+  it('is tested at every call of a closing and an opening', () => {
     expect(rows.filter(([turn, when]) => turn === 'close' && when === 'before').length).toBe(10);
     expect(rows.filter(([turn, when]) => turn === 'open' && when === 'before').length).toBe(9);
   });
 
   it.each(rows)(
-    'while about to %s, %s call %i (%s): finished by the next reconciliation; notified at least once',
+    'while about to %s, %s call %i (%s): the next reconciliation completes it; notified at least once',
     async (turn, when, place) => {
       const world = await aboutTo(turn);
       const crashAt = (_call: string, at: 'before' | 'after') => {
         if (at === when && world.calls.length === place + 1) throw new Error('crash');
       };
       world.around = crashAt;
-      // A notice that fails is not the end of an observation; a crash there is as good as one.
+      // A notice that fails does not end a reconciliation, so a crash there has the same effect.
       expect(await reconcileOnce(world, digest(1)).then(({ notifyError }) => notifyError, String)).toBe('Error: crash');
       world.around = () => {};
       await reconcileOnce(world, digest(1));
@@ -78,7 +78,7 @@ describe('a second crash', () => {
     };
   };
 
-  // The registry has been there and back, and no record of either was confirmed.
+  // The registry was changed and changed back, and neither change was confirmed in the record.
   it.each([
     ['an opening that was written is reverted', 'open', ['opened', 'closed']],
     ['a closing that was written is reverted', 'close', ['closed', 'opened']],
@@ -99,7 +99,7 @@ describe('a second crash', () => {
     expect([stored?.state.kind, ours, stored?.closedSince, stored?.pending]).toEqual([...ends, []]);
   });
 
-  it('before the second one has written: what was reverted is notified, and nothing else', async () => {
+  it('before the second write: only the reverted change is notified', async () => {
     const world = await aboutTo('open');
     dieAfter(world, /^write/);
     await expect(reconcileOnce(world, digest(1))).rejects.toThrow('crash');
@@ -115,7 +115,7 @@ describe('a second crash', () => {
 });
 
 describe('a notice that cannot be sent', () => {
-  it('does not undo what was done: the decision says so, and the next reconciliation notifies', async () => {
+  it('does not undo the change: the decision has the error, and the next reconciliation notifies', async () => {
     const world = await aboutTo('close');
     world.around = (call) => {
       if (call === 'notify') throw 'the mail service is away';
@@ -134,8 +134,8 @@ describe('another worker', () => {
   it.each([
     ['before the intent', 1],
     ['before the confirmation', 2],
-    ['before the notice is forgotten', 3],
-  ])('that saves first, %s: the loop starts again, and the gate ends closed', async (_name, nth) => {
+    ['before the notice is removed', 3],
+  ])('that saves first, %s: the loop starts again, and the gate is closed in the end', async (_name, nth) => {
     const world = await aboutTo('close');
     let saves = 0;
     world.around = (call, when) => {
@@ -147,7 +147,7 @@ describe('another worker', () => {
     expect(world.calls.filter((call) => call === 'observe').length).toBe(2);
   });
 
-  it('that saves first before a record is taken away: the loop starts again', async () => {
+  it('that saves first before a record is removed: the loop starts again', async () => {
     const world = newWorld();
     world.repository();
     const forgettable = record({
@@ -165,7 +165,7 @@ describe('another worker', () => {
     expect([removals, world.record(GATE)]).toEqual([2, undefined]);
   });
 
-  it('that writes the gate right after us: the loop starts again, and the gate ends closed', async () => {
+  it('that writes the lock right after us: the loop starts again, and the gate is closed in the end', async () => {
     const world = await aboutTo('close');
     world.repository().overtaken = 2;
     const { to } = await reconcileOnce(world, digest(1));
@@ -173,20 +173,20 @@ describe('another worker', () => {
     expect(world.calls.filter((call) => call === 'observe').length).toBe(3);
   });
 
-  it('that is always faster: an error, so that the message is retried', async () => {
+  it('that saves first in every attempt: an error, so that the message is retried', async () => {
     const world = await aboutTo('close');
     world.around = (call, when) => {
       if (call === 'save' && when === 'before') world.save(world.record(GATE) ?? newRecord(GATE, NOW));
     };
     await expect(reconcileOnce(world, digest(1))).rejects.toThrow(
-      '123456789012/team/app: other workers changed its record or its lock first, 12 times; the message is retried',
+      '123456789012/team/app: other workers changed its record or lock first in all 12 attempts; the message is retried',
     );
     expect(world.decisions).toEqual([]);
   });
 });
 
 describe('a gate without a row', () => {
-  it('whose new record already says nothing: no row is written or taken away', async () => {
+  it('and an empty new record: no row is written or removed', async () => {
     const world = newWorld();
     const old = newRecord(GATE, hoursLater(-24 * 31));
     const next = { blockers: [], active: [], omitted: 0, clearances: [], changed: false };

@@ -1,11 +1,11 @@
-// Asking the brake while other workers do the same, and giving back what was not used.
+// Requests to the brake with concurrent workers, and the return of unused closings.
 import { describe, expect, it } from 'vitest';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import { askBrake, giveBack } from '../../../shared/reconcile/ask-brake.ts';
 import type { Row } from '../../../shared/reconcile/ports.ts';
 import { hoursLater, NOW } from '../samples.ts';
 
-/** The brake's row. `rivals` closings of other workers come right before our saves. */
+/** The brake's row. Before each of our first saves, another worker saves one of `rivals` closings. */
 function brakeRow(rivals: readonly string[] = [], value?: BrakeState) {
   const left = [...rivals];
   const stored = { value, version: 0, loads: 0 };
@@ -28,37 +28,37 @@ function brakeRow(rivals: readonly string[] = [], value?: BrakeState) {
   return { row, stored, gates: () => stored.value?.closings.map(({ gate }) => gate) ?? [] };
 }
 
-describe('asking the brake', () => {
-  it('counts the gate, if there is room', async () => {
+describe('a request to the brake', () => {
+  it('counts the gate if the limit is not reached', async () => {
     const { row, gates } = brakeRow();
     expect([await askBrake(row, 'a', NOW, 1), gates()]).toEqual([true, ['a']]);
   });
 
-  it('writes nothing for a gate that was admitted within the hour', async () => {
+  it('writes nothing for a gate that was admitted within the last hour', async () => {
     const { row, stored } = brakeRow([], { closings: [{ gate: 'a', at: hoursLater(-0.5) }] });
     expect([await askBrake(row, 'a', NOW, 1), stored.version]).toEqual([true, 0]);
   });
 
-  it('asks again if another worker was faster, and counts both', async () => {
+  it('is repeated if another worker saved first, and both gates count', async () => {
     const { row, gates } = brakeRow(['b']);
     expect([await askBrake(row, 'a', NOW, 2), gates()]).toEqual([true, ['b', 'a']]);
   });
 
-  it('waits if another worker took the last place meanwhile', async () => {
+  it('makes the gate wait if another worker got the last closing', async () => {
     const { row, gates } = brakeRow(['b']);
     expect([await askBrake(row, 'a', NOW, 1), gates()]).toEqual([false, ['b']]);
   });
 
-  it('gives up after a hundred tries, so that the message is retried', async () => {
+  it('fails after a hundred attempts, so that the message is retried', async () => {
     const { row, stored } = brakeRow(Array.from({ length: 100 }, () => 'b'));
     await expect(askBrake(row, 'a', NOW, 1_000)).rejects.toThrow(
-      'a: other workers asked the brake first, 100 times; the message is retried',
+      'a: other workers saved the brake first in all 100 attempts; the message is retried',
     );
     expect(stored.loads).toBe(100);
   });
 });
 
-describe('giving back', () => {
+describe('the return of a closing', () => {
   const TWO: BrakeState = {
     closings: [
       { gate: 'a', at: NOW },
@@ -66,19 +66,19 @@ describe('giving back', () => {
     ],
   };
 
-  it('leaves the closings of other gates', async () => {
+  it('keeps the closings of other gates', async () => {
     const { row, gates } = brakeRow([], TWO);
     await giveBack(row, 'a');
     expect(gates()).toEqual(['b']);
   });
 
-  it('writes nothing for a gate that asked for nothing', async () => {
+  it('writes nothing for a gate without a closing', async () => {
     const { row, stored } = brakeRow([], TWO);
     await giveBack(row, 'c');
     expect(stored.version).toBe(0);
   });
 
-  it('is lost if another worker is faster: the next hour comes', async () => {
+  it('is dropped if another worker saves first', async () => {
     const { row, gates } = brakeRow(['c'], TWO);
     await giveBack(row, 'a');
     expect(gates()).toEqual(['a', 'b', 'c']);

@@ -1,4 +1,4 @@
-// Where a gate should be: the rows of the design's table in their order, each with what comes before it.
+// The desired state of a gate: every rule in order, each with the rules before it.
 import { describe, expect, it } from 'vitest';
 import { nextBlockers } from '../../../shared/gate/blockers.ts';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
@@ -20,7 +20,7 @@ const reading = (changes: Partial<OwnedReading<unknown>> = {}): OwnedReading<unk
   snapshot: undefined,
   ...changes,
 });
-/** One blocker, no lock, no override, at a registry that answers. */
+/** One blocker, no lock and no override. */
 const held = (changes: Partial<DesiredStateInput> = {}): DesiredStateInput => ({
   record: OPEN_GATE,
   next: nextBlockers({ ...OPEN_GATE, blockers: [blocker()] }, []),
@@ -33,7 +33,7 @@ const CLEAR = nextBlockers(OPEN_GATE, []);
 const NO_ROOM = rules({ maxClosesPerHour: 0 });
 const EXPLOITED = nextBlockers({ ...OPEN_GATE, blockers: [blocker({ findings: [finding({ exploited: true })] })] }, []);
 
-/** The desired state in one word, and whether the brake was asked. */
+/** The desired state as text, and how often the brake was asked. */
 async function desired(input: DesiredStateInput, byRules: Rules) {
   let asked = 0;
   const brake: Row<BrakeState> = {
@@ -50,17 +50,17 @@ async function desired(input: DesiredStateInput, byRules: Rules) {
 describe('a gate should be', () => {
   it.each<[string, DesiredStateInput, Rules, string, number]>([
     ['open if it is gone', held({ reading: undefined, override: step('closed') }), rules(), 'open', 0],
-    ['open if nothing holds it', held({ next: CLEAR }), rules(), 'open', 0],
-    ['open in a pause, if nothing holds it', held({ next: CLEAR }), rules({ mode: 'pause' }), 'open', 0],
+    ['open if it has no blocker', held({ next: CLEAR }), rules(), 'open', 0],
+    ['open in a pause if it has no blocker', held({ next: CLEAR }), rules({ mode: 'pause' }), 'open', 0],
     [
-      'waiting in a pause, whatever an override says',
+      'waiting in a pause, regardless of an override',
       held({ override: step('closed') }),
       rules({ mode: 'pause' }),
       'waiting: pause',
       0,
     ],
     [
-      'waiting in audit',
+      'waiting in audit mode',
       held({ reading: reading({ lock: 'current' }) }),
       rules({ mode: 'audit' }),
       'waiting: audit',
@@ -99,7 +99,7 @@ describe('a gate should be', () => {
       0,
     ],
     [
-      'open if the config leaves out what an override would close',
+      'open if the config excludes the repository of an override that closes',
       held({ next: CLEAR, override: step('closed') }),
       rules({ repositories: { include: ['other/*'], exclude: [] } }),
       'open',
@@ -113,8 +113,8 @@ describe('a gate should be', () => {
       0,
     ],
     ['closed for a known exploit, without asking the brake', held({ next: EXPLOITED }), NO_ROOM, 'closed', 0],
-    ['waiting for the brake if there is no room', held(), NO_ROOM, 'waiting: brake', 1],
-    ['closed if there is room', held(), rules(), 'closed', 1],
+    ['waiting for the brake if its limit is reached', held(), NO_ROOM, 'waiting: brake', 1],
+    ['closed if the brake admits it', held(), rules(), 'closed', 1],
   ])('%s', async (_name, input, byRules, state, asked) => {
     expect(await desired(input, byRules)).toEqual([state, asked]);
   });

@@ -1,4 +1,4 @@
-// What is observed: with a push, with a delete, and once more before an opening.
+// Observations: after a push, after a delete, and once more before an opening.
 import { describe, expect, it } from 'vitest';
 import { digest, GATE, record, rules } from '../samples.ts';
 import { reconcileOnce, VIOLATING, violating } from './reconciling.ts';
@@ -6,7 +6,7 @@ import { reconcileOnce, VIOLATING, violating } from './reconciling.ts';
 describe('the observation before an opening', () => {
   const untagged = { ...VIOLATING, tags: [] };
 
-  /** A stale observation has written down that the first blocker does not count, and it counts again. */
+  /** A stale observation recorded that the first blocker is out of scope, but it is in scope again. */
   async function withStaleMemory(others: number) {
     const world = await violating(true);
     for (let number = 2; number < others + 2; number++) {
@@ -20,19 +20,19 @@ describe('the observation before an opening', () => {
     return world;
   }
 
-  it('is at every blocker, the remembered ones too: one that counts again keeps the gate closed', async () => {
+  it('includes every blocker, even inactive ones: one that is in scope again keeps the gate closed', async () => {
     const world = await withStaleMemory(1);
     const { to } = await reconcileOnce(world, { scope: [digest(2)] });
     expect([to.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });
 
-  it('is at everything where there are more than a hundred blockers', async () => {
+  it('includes all images if there are more than a hundred blockers', async () => {
     const world = await withStaleMemory(101);
     await reconcileOnce(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
     expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });
 
-  it('also comes before a gate that waits is cleared', async () => {
+  it('also precedes the clearing of a gate that waits', async () => {
     const world = await violating();
     const braked = rules({ maxClosesPerHour: 0 });
     await reconcileOnce(world, {}, braked);
@@ -46,7 +46,7 @@ describe('the observation before an opening', () => {
     expect(to).toEqual({ kind: 'waiting', for: 'brake' });
   });
 
-  it('is none in a release, also after another worker was faster: who releases need not be allowed to look', async () => {
+  it('does not happen in a release, even after a conflict, because a release needs no permission to observe', async () => {
     const world = await violating(true);
     let saves = 0;
     world.around = (call, when) => {

@@ -1,4 +1,4 @@
-// Whose a lock is, if the registry cannot say.
+// The owner of a lock if the registry does not say.
 import { expect, it } from 'vitest';
 import { withOwner } from '../../../shared/reconcile/owner.ts';
 

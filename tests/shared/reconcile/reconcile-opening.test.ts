@@ -1,4 +1,4 @@
-// The reconcile loop over a small world: what opens a closed gate, what does not, and what closes it again.
+// The reconcile loop in a small world: what opens a closed gate, what does not, and what closes it again.
 import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
@@ -19,7 +19,7 @@ import { EXCEPTED, notified, reconcileOnce, resultOnce, VIOLATING, violating, wr
 import { newWorld } from './world.ts';
 
 describe('opening', () => {
-  it('the blocker is deleted, another blocker remains; then none: stays closed; opens', async () => {
+  it('the blocker is deleted and another remains: stays closed; then none remains: opens', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(2), VIOLATING);
     await reconcileOnce(world, { scope: [digest(2)] });
@@ -68,7 +68,7 @@ describe('opening', () => {
     ]);
   });
 
-  it('CLOSED event; scanned only just: stays closed and the message is retried; opens five minutes later', async () => {
+  it('CLOSED event; a scan has just finished: stays closed and the message is retried; opens five minutes later', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
@@ -83,7 +83,7 @@ describe('opening', () => {
     expect(second).toMatchObject({ kind: 'done', decision: { to: { kind: 'open' } } });
   });
 
-  it('scanned only just before the observation, and the observation takes ten minutes: stays closed', async () => {
+  it('a scan finished just before an observation that takes ten minutes: stays closed', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
@@ -94,7 +94,7 @@ describe('opening', () => {
     expect([kind, decision.to.kind]).toEqual(['retry', 'closed']);
   });
 
-  it('observes again between the intent and the write; the intent forgets no blocker', async () => {
+  it('observes again between the intent and the write; the intent keeps all blockers', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
     let intent: GateRecord | undefined;
@@ -109,7 +109,7 @@ describe('opening', () => {
     ]);
   });
 
-  it('what holds the gate comes back just before the write: nothing is written, and the gate stays closed', async () => {
+  it('the blocker comes back just before the write: nothing is written, and the gate stays closed', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
     world.around = (call, when) => {
@@ -123,7 +123,7 @@ describe('opening', () => {
     ]);
   });
 
-  it('an exception is added for a finding that Inspector has meanwhile deleted: opens, on the recorded finding', async () => {
+  it('an exception is added after Inspector deleted the finding: opens, based on the recorded finding', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), {});
     const { to, images } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
@@ -131,7 +131,7 @@ describe('opening', () => {
     expect(world.calls).not.toContain('scans');
   });
 
-  it('the exception expires, and the finding is not reported any more: closes again, for want of a newer scan', async () => {
+  it('the exception expires and the finding is no longer reported: closes again for lack of a newer scan', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: NOW } });
     await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
@@ -148,7 +148,7 @@ describe('opening', () => {
     expect(world.record(GATE)?.blockers).toMatchObject([{ since: daysLater(41), violatedAt: daysLater(40) }]);
   });
 
-  it('the exception expires, and a newer scan shows nothing: stays open, and is forgotten', async () => {
+  it('the exception expires and a newer scan is clean: stays open, and the image is forgotten', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
@@ -157,7 +157,7 @@ describe('opening', () => {
     expect([to.kind, action, world.record(GATE)?.blockers]).toEqual(['open', 'nothing', []]);
   });
 
-  it('what was exempted stays in the log as long as it is there', async () => {
+  it('an exempt finding stays in the log as long as it is reported', async () => {
     const world = await violating(true);
     await reconcileOnce(world, {}, EXCEPTED);
     const { images, allowed } = await reconcileOnce(world, {}, EXCEPTED);
@@ -173,7 +173,7 @@ describe('opening', () => {
     ]);
   });
 
-  it('50 signatures, attestations and expired images beside one blocker that is deleted: opens; they hold nothing', async () => {
+  it('the only blocker among 50 signatures, attestations and expired images is deleted: opens', async () => {
     const world = await violating(true);
     for (let number = 100; number < 150; number++) world.repository().images.set(digest(number), {});
     world.repository().images.delete(digest(1));
@@ -192,7 +192,7 @@ describe('opening', () => {
   });
 
   it.each(['push', 'delete'] as const)(
-    'a %s that gives a remembered blocker its tag back: closes again',
+    'a %s that gives an inactive blocker its tag back: closes again',
     async (trigger) => {
       const world = await violating(true);
       world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
@@ -204,7 +204,7 @@ describe('opening', () => {
     },
   );
 
-  it('a push beside as many blockers as are reconciled with it, some of them only remembered: sees them all', async () => {
+  it('a push with the most blockers that it observes, some inactive: observes them all', async () => {
     const world = newWorld();
     const inactive = { at: hoursLater(-1), why: 'gone' } as const;
     const blockers = Array.from({ length: 100 }, (_, number) =>
@@ -216,7 +216,7 @@ describe('opening', () => {
     expect([to.kind, images.length]).toEqual(['open', 50]);
   });
 
-  it('a push beside more blockers than are reconciled with it: the sweep sees them', async () => {
+  it('a push with more blockers than it observes: the sweep observes them', async () => {
     const world = newWorld();
     const blockers = Array.from({ length: 101 }, (_, number) => blocker({ digest: digest(number) }));
     world.save(record({ blockers }));
@@ -231,7 +231,7 @@ describe('opening', () => {
     ]);
   });
 
-  it('blockers that the record had no room for: the gate is opened by a person only', async () => {
+  it('omitted blockers: only a command opens the gate', async () => {
     const world = newWorld();
     world.save(record({ omittedBlockers: 2 }));
     world.repository().ours = 'current';
@@ -240,9 +240,9 @@ describe('opening', () => {
   });
 
   it.each<[string, Rules, boolean]>([
-    ['by a person: then they are cleared', rules({ mode: 'pause' }), true],
-    ['with its repository: then there are none', rules(), false],
-  ])('blockers that the record had no room for: the gate opens %s', async (_name, byRules, exists) => {
+    ['by a pause, and they are cleared', rules({ mode: 'pause' }), true],
+    ['when its repository is deleted, and they are cleared', rules(), false],
+  ])('omitted blockers: the gate opens %s', async (_name, byRules, exists) => {
     const world = newWorld();
     world.save(record({ omittedBlockers: 2 }));
     if (exists) world.repository().ours = 'current';
@@ -251,7 +251,7 @@ describe('opening', () => {
     expect([first.action, world.record(GATE)?.omittedBlockers, second.to.kind]).toEqual(['opened', 0, 'open']);
   });
 
-  it('a record that says nothing any more is taken away after 30 days, and not before', async () => {
+  it('an empty record is removed after 30 days, and not before', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
     await reconcileOnce(world);
@@ -263,7 +263,7 @@ describe('opening', () => {
     expect([images, world.record(GATE)]).toEqual([[], undefined]);
   });
 
-  it('an image that never violated: nothing is read, written or told', async () => {
+  it('an image that never violated: nothing is read, written or notified', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ severity: 'LOW' })] });
     const { action, allowed } = await reconcileOnce(world);

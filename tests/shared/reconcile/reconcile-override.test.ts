@@ -1,5 +1,4 @@
-// Gates that a person keeps open or closed: what the loop makes of it in every mode, with findings or without, and at
-// both ends.
+// Overrides in the reconcile loop: in every mode, with and without findings, when they begin and when they end.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Override, OverrideDelivery, RecordedOverride } from '../../../shared/gate/override.ts';
@@ -19,7 +18,7 @@ const EXCLUDED = rules({ repositories: { include: ['other/*'], exclude: [] } });
 const LAMBDA = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
 const NO_ROOM = rules({ maxClosesPerHour: 0 });
 
-/** How a gate is: what its record says, and what the registry shows. */
+/** A gate: its record and its lock in the registry. */
 const OPEN_GATE = newRecord(GATE, hoursLater(-2));
 const CLOSED_GATE = record({ claimed: true });
 const WAITING = record({ state: { kind: 'waiting', for: 'override' }, closedSince: undefined });
@@ -45,88 +44,88 @@ function worldWith({ record: stored, order, registry, images = [] }: Given): Wor
   return world;
 }
 
-/** What comes of an observation: the registry, the state, what was done, and what people are told. */
+/** The outcome of a reconciliation: the lock, the state, the action, the step and the notices. */
 async function outcome(world: World, byRules: Rules = rules(), trigger: Trigger = 'tick') {
   const { action, to, override: step } = await reconcileOnce(world, { triggers: [trigger], scope: 'all' }, byRules);
-  const told = world.notices.map(({ kind, override: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
+  const notices = world.notices.map(({ kind, override: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
   const state = to.kind === 'waiting' ? `waiting: ${to.for}` : to.kind;
-  return [world.repository().ours, state, action, step?.step, told.join()];
+  return [world.repository().ours, state, action, step?.step, notices.join()];
 }
 
 describe('a gate that an override keeps open', () => {
   it.each<[string, Given, readonly unknown[]]>([
     [
-      'is opened, although findings hold it',
+      'is opened although it has blockers',
       { record: CLOSED_GATE, order: anOverride(NEW), images: [1] },
       ['absent', 'waiting: override', 'opened', 'begins', 'opened: begins'],
     ],
     [
-      'was open: people hear of it all the same',
+      'is notified although it was already open',
       { record: OPEN_GATE, order: anOverride(NEW) },
       ['absent', 'open', 'nothing', 'begins', 'override: begins'],
     ],
     [
-      'is not closed by a new finding, which people hear of',
+      'is not closed by a new finding, which is notified',
       { record: OPEN_GATE, order: OPEN, images: [1] },
       ['absent', 'waiting: override', 'waiting', 'runs', 'waiting'],
     ],
     [
-      'is not closed by another image, which people hear of too',
+      'is not closed by another image, which is notified too',
       { record: WAITING, order: OPEN, images: [1, 2] },
       ['absent', 'waiting: override', 'waiting', 'runs', 'waiting'],
     ],
     [
-      'stays so without a word while nothing changes',
+      'stays open without a notice while nothing changes',
       { record: WAITING, order: OPEN, images: [1] },
       ['absent', 'waiting: override', 'nothing', 'runs', ''],
     ],
     [
-      'has nothing to wait for once nothing holds it',
+      'is cleared once it has no blocker',
       { record: WAITING, order: OPEN },
       ['absent', 'open', 'cleared', 'runs', 'cleared'],
     ],
     [
-      'is audited in audit mode',
+      'waits for audit mode in audit mode',
       { record: CLOSED_GATE, order: anOverride(NEW), images: [1], rules: rules({ mode: 'audit' }) },
       ['absent', 'waiting: audit', 'opened', 'begins', 'opened: begins'],
     ],
     [
-      'is paused with everything',
+      'waits for the pause in a pause',
       { record: WAITING, order: OPEN, images: [1], rules: rules({ mode: 'pause' }) },
       ['absent', 'waiting: pause', 'waiting', 'runs', 'waiting'],
     ],
     [
-      'leaves the lock of somebody else alone',
+      'does not remove a foreign lock',
       { record: OPEN_GATE, order: anOverride(NEW), images: [1], registry: { ours: 'unmarked' } },
       ['unmarked', 'waiting: foreignLock', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
-      'is opened where the registry bears no marks and the record says that it was us',
+      'is opened if its lock is unmarked and claimed by the record',
       { record: CLOSED_GATE, order: anOverride(NEW), images: [1], registry: { ours: 'current', bearsNoMarks: true } },
       ['absent', 'waiting: override', 'opened', 'begins', 'opened: begins'],
     ],
     [
-      'may serve Lambda functions',
+      'stays open if it serves Lambda functions',
       { record: WAITING, order: OPEN, images: [1], registry: { inUse: LAMBDA } },
       ['absent', 'waiting: override', 'nothing', 'runs', ''],
     ],
     [
-      'that was ordered for longer than a day is closed',
+      'for longer than a day is closed',
       { record: WAITING, order: anOverride({ until: hoursLater(48) }), images: [1] },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
-      'closes at the end, if something holds it',
+      'closes at the end if it has blockers',
       { record: WAITING, order: anOverride(OVER), images: [1] },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
-      'closes at the end, whatever the brake says',
+      'closes at the end without the brake',
       { record: WAITING, order: anOverride(OVER), images: [1], rules: NO_ROOM },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
-      'stays open at the end, if nothing holds it',
+      'stays open at the end if it has no blocker',
       { record: OPEN_GATE, order: anOverride(OVER) },
       ['absent', 'open', 'nothing', 'ends', 'override: ends'],
     ],
@@ -136,17 +135,17 @@ describe('a gate that an override keeps open', () => {
       ['absent', 'waiting: audit', 'waiting', 'ends', 'waiting: ends'],
     ],
     [
-      'stays open at the end where it serves Lambda functions',
+      'stays open at the end if it serves Lambda functions',
       { record: WAITING, order: anOverride(OVER), images: [1], registry: { inUse: LAMBDA } },
       ['absent', 'waiting: inUse', 'waiting', 'ends', 'waiting: ends'],
     ],
     [
-      'closes without a word more where a command has told of the end',
+      'closes without another notice if a command notified the end',
       { record: CLOSED_GATE, order: anOverride({ ...OVER, notified: 'end' }), images: [1] },
       ['current', 'closed', 'nothing', 'ends', ''],
     ],
     [
-      'closes at once where it was to be closed by an override instead',
+      'closes at once if an override that closes replaces it',
       { record: WAITING, order: anOverride({ ...NEW, kind: 'closed' }), images: [1], rules: NO_ROOM },
       ['current', 'closed', 'closed', 'begins', 'closed: begins'],
     ],
@@ -158,22 +157,22 @@ describe('a gate that an override keeps open', () => {
 describe('a gate that an override keeps closed', () => {
   it.each<[string, Given, readonly unknown[]]>([
     [
-      'is closed, although nothing holds it, and the brake is not asked',
+      'is closed although it has no blocker, without the brake',
       { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), rules: NO_ROOM },
       ['current', 'closed', 'closed', 'begins', 'closed: begins'],
     ],
     [
-      'was closed: people hear of it all the same',
+      'is notified although it was already closed',
       { record: CLOSED_GATE, order: anOverride({ ...NEW, kind: 'closed' }), images: [1] },
       ['current', 'closed', 'nothing', 'begins', 'override: begins'],
     ],
     [
-      'is not opened when its last blocker goes away',
+      'is not opened when its last blocker is cleared',
       { record: CLOSED_GATE, order: CLOSED },
       ['current', 'closed', 'nothing', 'runs', ''],
     ],
     [
-      'is closed again where somebody took our closing away',
+      'is closed again if its lock was removed',
       { record: record({ blockers: [] }), order: CLOSED, registry: { ours: 'absent' } },
       ['current', 'closed', 'restored', 'runs', 'restored'],
     ],
@@ -188,32 +187,32 @@ describe('a gate that an override keeps closed', () => {
       ['absent', 'waiting: pause', 'opened', 'runs', 'opened'],
     ],
     [
-      'opens where the config leaves its repository out',
+      'opens if the config excludes its repository',
       { record: record({ blockers: [] }), order: CLOSED, rules: EXCLUDED },
       ['absent', 'open', 'opened', 'runs', 'opened'],
     ],
     [
-      'is not closed where it serves Lambda functions',
+      'is not closed if it serves Lambda functions',
       { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), registry: { inUse: LAMBDA } },
       ['absent', 'waiting: inUse', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
-      'is somebody else’s where somebody else has locked it',
+      'waits for a foreign lock',
       { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), registry: { ours: 'unmarked' } },
       ['unmarked', 'waiting: foreignLock', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
-      'opens at the end, if nothing holds it',
+      'opens at the end if it has no blocker',
       { record: record({ blockers: [] }), order: anOverride({ ...OVER, kind: 'closed' }) },
       ['absent', 'open', 'opened', 'ends', 'opened: ends'],
     ],
     [
-      'stays closed at the end, if something holds it',
+      'stays closed at the end if it has blockers',
       { record: CLOSED_GATE, order: anOverride({ ...OVER, kind: 'closed' }), images: [1] },
       ['current', 'closed', 'nothing', 'ends', 'override: ends'],
     ],
     [
-      'opens at once where it was to be opened by an override instead',
+      'opens at once if an override that opens replaces it',
       { record: record({ blockers: [] }), order: anOverride(NEW) },
       ['absent', 'open', 'opened', 'begins', 'opened: begins'],
     ],
@@ -224,7 +223,7 @@ describe('a gate that an override keeps closed', () => {
   it.each<['pause' | 'release', string]>([
     ['pause', 'of the stack'],
     ['release', 'of one gate'],
-  ])('by a %s %s opens, and the order is over', async (mode) => {
+  ])('opens in a %s %s, and the override ends', async (mode) => {
     const world = worldWith({ record: record({ blockers: [] }), order: CLOSED });
     expect(await outcome(world, rules({ mode }), mode)).toEqual(['absent', 'open', 'opened', 'ends', 'opened: ends']);
     expect(await outcome(world)).toEqual(['absent', 'open', 'nothing', 'ends', 'opened: ends']);
@@ -233,7 +232,7 @@ describe('a gate that an override keeps closed', () => {
 });
 
 describe('a release of one gate', () => {
-  it('opens it without an observation inside, and the next observation closes it again', async () => {
+  it('opens it without an observation, and the next reconciliation closes it again', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: OPEN, images: [1] });
     world.save(CLOSED_GATE);
     const { to } = await reconcileOnce(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
@@ -245,7 +244,7 @@ describe('a release of one gate', () => {
     expect((await outcome(world)).slice(0, 3)).toEqual(['current', 'closed', 'closed']);
   });
 
-  it('forgets what the record had no room for', async () => {
+  it('clears the omitted blockers', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: OPEN });
     world.save({ ...CLOSED_GATE, blockers: [], omittedBlockers: 7 });
     await reconcileOnce(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
@@ -254,8 +253,8 @@ describe('a release of one gate', () => {
   });
 });
 
-describe('an order', () => {
-  it('is written to the log by the function, however it was begun, and the tick then rests until its end', async () => {
+describe('an override', () => {
+  it('is logged by the function, whether or not a command began it, and is then not due until its end', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: anOverride(NEW), images: [1] });
     expect(await outcome(world, rules(), 'override')).toEqual([
       'absent',
@@ -296,7 +295,7 @@ describe('an order', () => {
   );
 
   it.each(['save', 'write open', 'notify'])(
-    'is begun once, whenever a worker dies before or after "%s"',
+    'begins once, even if a worker crashes before or after "%s"',
     async (call) => {
       for (const when of ['before', 'after'] as const) {
         const world = worldWith({ record: CLOSED_GATE, order: anOverride(NEW), images: [1] });
@@ -320,7 +319,7 @@ describe('an order', () => {
     },
   );
 
-  it('that is over closes on what the record says where the scanner does not answer, and the message is retried', async () => {
+  it('that has ended closes the gate based on the record if the scanner does not answer, and the message is retried', async () => {
     const world = worldWith({ record: WAITING, order: anOverride(OVER), images: [1] });
     world.around = blind;
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
@@ -332,7 +331,7 @@ describe('an order', () => {
     expect(world.repository().ours).toBe('current');
   });
 
-  it('that is over closes on what the record had no room for, too', async () => {
+  it('that has ended also closes the gate if the record only has omitted blockers', async () => {
     const { blockers: _blockers, ...rest } = WAITING;
     const world = worldWith({ record: { ...rest, blockers: [], omittedBlockers: 2 }, order: anOverride(OVER) });
     world.around = blind;
@@ -341,11 +340,11 @@ describe('an order', () => {
   });
 
   it.each<[string, GateRecord, RecordedOverride, Trigger]>([
-    ['that is not over', WAITING, OPEN, 'tick'],
-    ['to keep it closed, that is over', CLOSED_GATE, anOverride({ ...OVER, kind: 'closed' }), 'tick'],
-    ['that is over, of a gate that nothing held', OPEN_GATE, anOverride(OVER), 'tick'],
-    ['that a command looks at', WAITING, anOverride(OVER), 'override'],
-  ])('%s does nothing where the scanner does not answer', async (_name, stored, order, trigger) => {
+    ['that has not ended', WAITING, OPEN, 'tick'],
+    ['that closes and has ended', CLOSED_GATE, anOverride({ ...OVER, kind: 'closed' }), 'tick'],
+    ['that has ended, for a gate without blockers', OPEN_GATE, anOverride(OVER), 'tick'],
+    ['that has ended, in a command', WAITING, anOverride(OVER), 'override'],
+  ])('%s changes nothing if the scanner does not answer', async (_name, stored, order, trigger) => {
     const world = worldWith({ record: stored, order, images: [1] });
     const before = structuredClone([world.repository().ours, world.record(GATE)]);
     world.around = blind;
@@ -354,7 +353,7 @@ describe('an order', () => {
     expect(world.decisions).toEqual([]);
   });
 
-  it('and a release, of a repository that is not there any more, look at nothing', async () => {
+  it('and a release for a deleted repository observe nothing', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: anOverride({ ...NEW, kind: 'closed' }) });
     world.repositories.clear();
     const decision = await reconcileOnce(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
@@ -365,14 +364,14 @@ describe('an order', () => {
     ]);
   });
 
-  it('is seen to for a repository that is not there any more, too', async () => {
+  it('is also processed for a deleted repository', async () => {
     const world = worldWith({ record: WAITING, order: anOverride(OVER) });
     world.repositories.clear();
     const { to, override: step } = await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
     expect([to, step?.step, world.record(GATE)?.override]).toEqual([{ kind: 'open' }, 'ends', undefined]);
   });
 
-  it('keeps a record from being forgotten, and its end makes the record young again', async () => {
+  it('keeps a record from being removed, and its end resets the age of the record', async () => {
     const old = { ...newRecord(GATE, hoursLater(-24 * 31)), blockers: [] };
     const world = worldWith({ record: old, order: OPEN });
     await outcome(world);
@@ -382,7 +381,7 @@ describe('an order', () => {
     expect(world.record(GATE)).toMatchObject({ since: NOW, state: { kind: 'open' } });
   });
 
-  it('that keeps open is met by a scan that would prove nothing: the blocker stays recorded', async () => {
+  it('that opens does not clear a blocker whose scan is no proof', async () => {
     const world = worldWith({ record: { ...WAITING, blockers: [blocker()] }, order: OPEN });
     world.repository().images.set(digest(1), {});
     await outcome(world);
@@ -390,10 +389,10 @@ describe('an order', () => {
   });
 });
 
-describe('whatever happens to a gate', () => {
+describe('with any sequence of events', () => {
   const steps = fc.array(
     fc.record({
-      /** Which images violate, which are clean; the others are gone. */
+      /** Which images violate and which are clean. The others are gone. */
       images: fc.dictionary(fc.constantFrom('1', '2', '3'), fc.boolean()),
       trigger: fc.constantFrom<Trigger>('finding', 'push', 'sweep', 'tick', 'override'),
       number: fc.integer({ min: 1, max: 3 }),
@@ -403,7 +402,7 @@ describe('whatever happens to a gate', () => {
   );
 
   it.each(['open', 'closed'] as const)(
-    'an order to keep it %s is kept until its end, and leaves nothing behind',
+    'an override that keeps a gate %s is in force until its end, and leaves nothing behind',
     (kind) =>
       fc.assert(
         fc.asyncProperty(steps, fc.boolean(), async (events, isClosedBefore) => {

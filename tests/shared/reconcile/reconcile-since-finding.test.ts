@@ -1,4 +1,4 @@
-// How long a closing took, counted from the provider's word of what violates: the number that the dashboards show.
+// The time from the provider's report of a violation to the closing, which the dashboards show.
 import { describe, expect, it } from 'vitest';
 import type { Finding, Instant } from '../../../shared/policy/finding.ts';
 import type { ImageObservation, Report } from '../../../shared/reconcile/observation.ts';
@@ -9,7 +9,7 @@ const CRITICAL = finding();
 const WORSE = finding({ vulnerability: 'CVE-2026-1' });
 const MILD = finding({ vulnerability: 'CVE-2026-2', severity: 'low' });
 
-/** The decision about images that the world shows so, two seconds after they were observed. */
+/** The decision about these observations, two seconds after they were made. */
 async function decided(...observations: readonly ImageObservation[]) {
   const world = await violating();
   world.ports.registry.observe = async () => observations;
@@ -19,18 +19,18 @@ async function decided(...observations: readonly ImageObservation[]) {
   return reconcileOnce(world, { scope: 'all' });
 }
 
-/** A report of one finding, from that moment. */
+/** A report of one finding, updated at this time. */
 const report = (one: Finding, reportedAt: Instant): Report => ({ status: 'active', reportedAt, findings: [one] });
 
 describe('the seconds since the finding', () => {
   it.each<[string, readonly ImageObservation[], number | undefined]>([
     [
-      'run from the provider’s word of it until everything is done',
+      'start at the provider’s report and end when everything is done',
       [present({ reports: [report(CRITICAL, hoursLater(-1))] })],
       3_602,
     ],
     [
-      'run from the oldest of several, whatever image it is of',
+      'start at the oldest of several reports, whichever image it is about',
       [
         present({ reports: [report(CRITICAL, hoursLater(-1)), report(WORSE, hoursLater(-3))] }),
         present({ digest: digest(2), reports: [report(CRITICAL, hoursLater(-2))] }),
@@ -38,7 +38,7 @@ describe('the seconds since the finding', () => {
       3 * 3_600 + 2,
     ],
     [
-      'do not count what does not violate, nor an image that is gone',
+      'ignore reports that do not violate, and images that are gone',
       [
         present({ reports: [report(CRITICAL, hoursLater(-1)), report(MILD, hoursLater(-9))] }),
         present({ digest: digest(2), reports: [report(MILD, hoursLater(-9))] }),
@@ -47,16 +47,16 @@ describe('the seconds since the finding', () => {
       3_602,
     ],
     [
-      'are never below zero, where the provider’s clock is ahead',
+      'are never below zero if the provider’s clock is ahead',
       [present({ reports: [report(CRITICAL, hoursLater(1))] })],
       0,
     ],
-    ['are not known where the provider does not say when', [present({ findings: [CRITICAL] })], undefined],
+    ['are undefined if the provider gives no time', [present({ findings: [CRITICAL] })], undefined],
   ])('%s', async (_name, observations, expected) => {
     expect(await decided(...observations)).toMatchObject({ action: 'closed', secondsSinceFinding: expected });
   });
 
-  it('are of a closing only', async () => {
+  it('are defined only for a closing', async () => {
     const world = await violating();
     world.ports.registry.observe = async () => [present({ reports: [report(CRITICAL, hoursLater(-1))] })];
     const decision = await reconcileOnce(world, {}, rules({ mode: 'audit' }));

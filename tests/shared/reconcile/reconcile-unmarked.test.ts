@@ -1,5 +1,4 @@
-// Gates of a registry that cannot tell whose a closing is: what pullgate closed it opens, what somebody else closed it
-// never does.
+// Gates in a registry whose locks do not name their owner: pullgate opens the gates that it closed, and never others.
 import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import { digest, GATE, hoursLater, rules } from '../samples.ts';
@@ -18,7 +17,7 @@ function unmarked(ours: WorldRepository['ours'] = 'absent'): World {
 
 const repair = (world: World) => void world.repository().images.delete(digest(1));
 
-/** Everything that the next observation may depend on, with one image and a clock that stands still. */
+/** Everything that the next reconciliation may depend on, with one image and a stopped clock. */
 interface State {
   readonly record: GateRecord | undefined;
   readonly ours: WorldRepository['ours'];
@@ -35,7 +34,7 @@ function restored({ record, ours, violates }: State): World {
 function stateIn(world: World): State {
   const stored = world.record(GATE);
   const { ours, images } = world.repository();
-  // Who is told how often is not what this is about, and there is no end to it.
+  // Notices are left out, because their number has no limit.
   return {
     record: stored === undefined ? undefined : { ...stored, pending: [] },
     ours,
@@ -43,19 +42,19 @@ function stateIn(world: World): State {
   };
 }
 
-/** Does the record say that a closing, if there is one, is ours? */
+/** Does the record claim the lock, if there is one? */
 const isClaimed = ({ record }: State) => record?.claimed === true;
 
 const RECONCILES = [
-  ['observe', rules(), undefined],
-  ['look in a pause', PAUSE, undefined],
-  ['look while the registry refuses', rules(), 'not allowed'],
+  ['reconcile', rules(), undefined],
+  ['reconcile in a pause', PAUSE, undefined],
+  ['reconcile while the registry refuses', rules(), 'not allowed'],
 ] as const;
 
-/** What may happen to a gate between two calls of pullgate's. */
+/** What may happen to a gate between two of pullgate's calls. */
 async function successorsOf(state: State): Promise<readonly (readonly [string, State])[]> {
   const { ours, violates } = state;
-  // Who closes a gate that pullgate has closed, or is about to, changes nothing that anybody could see.
+  // A foreign lock on a gate that pullgate has closed, or is about to close, makes no visible difference.
   const others = isClaimed(state) ? 'current' : 'unmarked';
   const found: (readonly [string, State])[] = [
     violates ? ['it is repaired', { ...state, violates: false }] : ['it violates', { ...state, violates: true }],
@@ -76,7 +75,7 @@ async function successorsOf(state: State): Promise<readonly (readonly [string, S
         crashing.around = (_call, at) => {
           if (at === when && crashing.calls.length === place + 1) throw new Error('crash');
         };
-        // A notice that fails is not the end of an observation; a crash there is as good as one.
+        // A notice that fails does not end a reconciliation, so a crash there has the same effect.
         expect(await reconcileOnce(crashing, {}, byRules).then(({ notifyError }) => notifyError, String)).toBe(
           'Error: crash',
         );
@@ -87,7 +86,7 @@ async function successorsOf(state: State): Promise<readonly (readonly [string, S
   return found;
 }
 
-/** Every state that a gate can come to, with one way there. */
+/** Every state that a gate can reach, with one path to it. */
 async function reachable(): Promise<ReadonlyMap<string, { readonly state: State; readonly way: readonly string[] }>> {
   const start = stateIn(unmarked());
   const found = new Map([[JSON.stringify(start), { state: start, way: [] as readonly string[] }]]);
@@ -100,17 +99,17 @@ async function reachable(): Promise<ReadonlyMap<string, { readonly state: State;
   return found;
 }
 
-describe('whatever happens between two calls, in whatever order', async () => {
+describe('with any events between two calls, in any order', async () => {
   const states = [...(await reachable()).values()];
 
-  it('is explored to its end', () => {
+  it('all states are explored', () => {
     expect(states.length).toBeGreaterThan(50);
   });
 
   it.each([
-    ['the next observation closes what violates and opens what does not', rules()],
-    ['the next observation in a pause opens', PAUSE],
-  ])('%s, but never what others have closed', async (_name, byRules) => {
+    ['the next reconciliation closes the gate if it has blockers and opens it if not', rules()],
+    ['the next reconciliation in a pause opens the gate', PAUSE],
+  ])('%s, but never removes a foreign lock', async (_name, byRules) => {
     for (const { state, way } of states) {
       const world = restored(state);
       await reconcileOnce(world, {}, byRules);
@@ -120,8 +119,8 @@ describe('whatever happens between two calls, in whatever order', async () => {
   });
 });
 
-describe('a closing of somebody else', () => {
-  it('is left alone, and that is said once', async () => {
+describe('a foreign lock', () => {
+  it('is left alone and notified once', async () => {
     const world = unmarked('unmarked');
     const first = await reconcileOnce(world);
     const second = await reconcileOnce(world);
@@ -135,7 +134,7 @@ describe('a closing of somebody else', () => {
     expect(world.brake.value).toBe(undefined);
   });
 
-  it('that ends while the gate has a blocker: pullgate closes it', async () => {
+  it('that is removed while the gate has a blocker: pullgate closes the gate', async () => {
     const world = unmarked('unmarked');
     await reconcileOnce(world);
     world.repository().ours = 'absent';
@@ -146,7 +145,7 @@ describe('a closing of somebody else', () => {
     ]);
   });
 
-  it('stays where the blocker goes away: the gate is clear, and still closed', async () => {
+  it('stays when the blocker is cleared: the gate is cleared, and still locked', async () => {
     const world = unmarked('unmarked');
     await reconcileOnce(world);
     repair(world);
@@ -157,7 +156,7 @@ describe('a closing of somebody else', () => {
     ]);
   });
 
-  it('that comes after pullgate has opened the gate stays, whatever violates then', async () => {
+  it('that is set after pullgate opened the gate stays, with or without blockers', async () => {
     const world = unmarked();
     await reconcileOnce(world);
     repair(world);
@@ -170,7 +169,7 @@ describe('a closing of somebody else', () => {
     expect([violating.to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'foreignLock' }, 'unmarked']);
   });
 
-  it('that comes after the registry has refused pullgate is not taken for its own', async () => {
+  it('that is set after the registry refused pullgate is not claimed', async () => {
     const world = unmarked();
     world.repository().refuses = 'not allowed';
     await reconcileOnce(world);
@@ -183,7 +182,7 @@ describe('a closing of somebody else', () => {
     expect([to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'foreignLock' }, 'unmarked']);
   });
 
-  it('that comes while pullgate has the gate closed is one with its own: nothing could tell them apart', async () => {
+  it('that is set while pullgate keeps the gate closed counts as ours, because they cannot be told apart', async () => {
     const world = unmarked();
     await reconcileOnce(world);
     repair(world);
@@ -191,8 +190,8 @@ describe('a closing of somebody else', () => {
   });
 });
 
-describe('a closing of ours', () => {
-  it('that others took away is put back', async () => {
+describe('our lock', () => {
+  it('is restored if someone removed it', async () => {
     const world = unmarked();
     await reconcileOnce(world);
     world.repository().ours = 'absent';
@@ -204,7 +203,7 @@ describe('a closing of ours', () => {
     ]);
   });
 
-  it('that came after another worker had found the gate clear is opened by the one that wrote it', async () => {
+  it('that was written after another worker cleared the gate is removed by the worker that wrote it', async () => {
     const world = unmarked();
     let others = 0;
     world.around = async (call, when) => {
@@ -221,7 +220,7 @@ describe('a closing of ours', () => {
     ]);
   });
 
-  it('that came after another worker had found the gate clear, and a crash before it is opened: the next observation opens it', async () => {
+  it('that was written after another worker cleared the gate is removed by the next reconciliation after a crash', async () => {
     const world = unmarked();
     let others = 0;
     world.around = async (call, when) => {

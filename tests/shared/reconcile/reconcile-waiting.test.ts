@@ -1,4 +1,4 @@
-// Gates that have a blocker and stand open all the same: audit, pause, the brake, and repositories that serve Lambda
+// Gates that are open although they have a blocker: audit mode, a pause, the brake, and repositories that serve Lambda
 // functions.
 import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
@@ -30,8 +30,8 @@ const notified = (world: World) =>
   world.notices.map((notice) => (notice.kind === 'waiting' ? `waiting for ${notice.waiting?.for}` : notice.kind));
 const ours = (world: World) => world.repository().ours;
 
-describe('audit', () => {
-  it.each(['audit', 'pause'] as const)('%s closes nothing, and says so once', async (mode) => {
+describe('a mode that closes nothing', () => {
+  it.each(['audit', 'pause'] as const)('(%s) closes nothing and is notified once', async (mode) => {
     const world = violating();
     const { to } = await reconcileOnce(world, rules({ mode }));
     await reconcileOnce(world, rules({ mode }));
@@ -42,7 +42,7 @@ describe('audit', () => {
     ]);
   });
 
-  it.each(['audit', 'pause'] as const)('%s opens what pullgate had closed', async (mode) => {
+  it.each(['audit', 'pause'] as const)('(%s) opens the gates that pullgate closed', async (mode) => {
     const world = violating();
     await reconcileOnce(world);
     const { to, action } = await reconcileOnce(world, rules({ mode }));
@@ -54,13 +54,13 @@ describe('audit', () => {
     ]);
   });
 
-  it('ends: what it had left open is closed', async () => {
+  it('closes the waiting gates when it ends', async () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
     expect([(await reconcileOnce(world)).action, notified(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
   });
 
-  it('becomes a pause: notified, since it is another reason', async () => {
+  it('is notified again if audit mode becomes a pause', async () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
     expect([(await reconcileOnce(world, rules({ mode: 'pause' }))).action, notified(world)]).toEqual([
@@ -69,7 +69,7 @@ describe('audit', () => {
     ]);
   });
 
-  it('forgets a gate that waits when its blocker goes away', async () => {
+  it('clears a waiting gate when its blocker is gone', async () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
     world.repository().images.delete(digest(1));
@@ -80,7 +80,7 @@ describe('audit', () => {
 
 describe('a repository that serves Lambda functions', () => {
   it.each<[string, boolean, readonly string[]]>([
-    ['is announced, not closed', false, ['waiting for inUse']],
+    ['is notified, not closed', false, ['waiting for inUse']],
     ['is closed with closesInUse', true, ['closed']],
   ])('%s', async (_name, closesInUse, notices) => {
     const world = violating();
@@ -90,9 +90,9 @@ describe('a repository that serves Lambda functions', () => {
   });
 
   it.each<[string, (world: World) => void, string, string]>([
-    ['stays closed where it began to serve them while closed', () => {}, 'nothing', 'current'],
+    ['stays closed if it began to serve them while closed', () => {}, 'nothing', 'current'],
     [
-      'is closed again where the statement was removed',
+      'is closed again if the statement was removed',
       (world) => {
         world.repository().ours = 'absent';
       },
@@ -100,7 +100,7 @@ describe('a repository that serves Lambda functions', () => {
       'current',
     ],
     ['is opened like any other', (world) => world.repository().images.clear(), 'opened', 'absent'],
-  ])('%s: a grant does not open what is closed', async (_name, happens, done, statement) => {
+  ])('%s: a grant does not open a closed gate', async (_name, happens, done, statement) => {
     const world = violating();
     await reconcileOnce(world);
     world.repository().inUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
@@ -110,7 +110,7 @@ describe('a repository that serves Lambda functions', () => {
 });
 
 describe('the brake', () => {
-  it('400 repositories hit at once, brake 25: 25 closed this hour, 375 announced; a known exploit among them is closed at once', async () => {
+  it('closes 25 of 400 repositories in an hour and notifies 375 with a limit of 25; a known exploit closes at once', async () => {
     const world = newWorld();
     const names = Array.from({ length: 400 }, (_, number) => `team/app-${number}`);
     for (const name of names) violating(name, world);
@@ -123,7 +123,7 @@ describe('the brake', () => {
     );
   });
 
-  it('closes a gate that waited, when the hour has passed', async () => {
+  it('closes a waiting gate after an hour', async () => {
     const world = violating();
     const one = rules({ maxClosesPerHour: 1 });
     await reconcileOnce(violating('team/first', world), one, 'team/first');
@@ -133,7 +133,7 @@ describe('the brake', () => {
     expect([first.to, second.to]).toEqual([{ kind: 'waiting', for: 'brake' }, { kind: 'closed' }]);
   });
 
-  it('counts a gate once, however often a crash makes it ask', async () => {
+  it('counts a gate once, even if crashes repeat its request', async () => {
     const world = violating();
     world.around = (call, when) => {
       if (call === 'save brake' && when === 'after') throw new Error('crash');
@@ -146,7 +146,7 @@ describe('the brake', () => {
     ]).toEqual(['closed', 1]);
   });
 
-  it('gets back what the registry refused, so that it counts only what is closed', async () => {
+  it('does not count a closing that the registry refused', async () => {
     const world = violating();
     const two = rules({ maxClosesPerHour: 2 });
     await reconcileOnce(violating('team/first', world), two, 'team/first');
@@ -159,7 +159,7 @@ describe('the brake', () => {
     expect((await reconcileOnce(violating('team/second', world), two, 'team/second')).to.kind).toBe('closed');
   });
 
-  it('has nothing to get back for a known exploit, which did not ask it, or for an opening', async () => {
+  it('does not change for a refused closing of a known exploit, or a refused opening', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ exploited: true })] });
     world.repository().refuses = 'too long';
@@ -174,14 +174,14 @@ describe('the brake', () => {
     expect(world.calls.filter((call) => call.endsWith('brake'))).toEqual(['load brake']);
   });
 
-  it('does not hold what is closed already', async () => {
+  it('does not apply to a gate that is already closed', async () => {
     const world = violating();
     await reconcileOnce(world);
     world.repository().ours = 'absent';
     expect((await reconcileOnce(world, NO_ROOM)).action).toBe('restored');
   });
 
-  it('does not hold a closing that was written, and whose confirmation was lost', async () => {
+  it('does not apply to a closing that was written but not confirmed', async () => {
     const world = violating();
     world.save(record({ state: { kind: 'closing' }, closedSince: undefined, blockers: [] }));
     world.repository().ours = 'current';
@@ -189,10 +189,10 @@ describe('the brake', () => {
   });
 });
 
-describe('a state that a crash has left behind', () => {
+describe('a state after a crash', () => {
   it.each<[string, 'closing' | 'opening', 'current' | 'absent', boolean, string, readonly string[]]>([
     [
-      'closing, not written, and the blocker is gone: open, and nobody was told of a closing',
+      'closing, not written, and the blocker is gone: open, and no closing is notified',
       'closing',
       'absent',
       false,
@@ -200,18 +200,18 @@ describe('a state that a crash has left behind', () => {
       [],
     ],
     [
-      'closing, written, and the blocker is gone: opened, and people hear of both',
+      'closing, written, and the blocker is gone: opened, and both changes are notified',
       'closing',
       'current',
       false,
       'opened',
       ['closed', 'opened'],
     ],
-    ['closing, not written, and the blocker is there: closed', 'closing', 'absent', true, 'closed', ['closed']],
+    ['closing, not written, and the blocker is present: closed', 'closing', 'absent', true, 'closed', ['closed']],
     ['opening, not written, and the blocker is gone: opened', 'opening', 'current', false, 'opened', ['opened']],
     ['opening, written, and the blocker is gone: opened', 'opening', 'absent', false, 'opened', ['opened']],
     [
-      'opening, written, and a blocker is there: closed, and people hear of both',
+      'opening, written, and a blocker is present: closed, and both changes are notified',
       'opening',
       'absent',
       true,
@@ -219,7 +219,7 @@ describe('a state that a crash has left behind', () => {
       ['opened', 'closed'],
     ],
     [
-      'opening, not written, and a blocker is there: it was never open, and nobody is told',
+      'opening, not written, and a blocker is present: it was never open, and nothing is notified',
       'opening',
       'current',
       true,
@@ -249,7 +249,7 @@ describe('a state that a crash has left behind', () => {
     world.save(record({ state: { kind: 'closing' }, closedSince: NOW, blockers: [] }));
     world.repository().ours = statement;
     if (isThere) violating('team/app', world);
-    // What was closed asks no brake again.
+    // A gate that was closed needs no room in the brake.
     const decision = await reconcileOnce(world, NO_ROOM);
     expect([decision.action, notified(world), world.record(GATE)?.state.kind]).toEqual([
       done,
@@ -259,8 +259,8 @@ describe('a state that a crash has left behind', () => {
   });
 
   it.each<[string, Partial<GateRecord>, string]>([
-    ['closing, in audit: waits', { state: { kind: 'closing' }, closedSince: undefined }, 'waiting'],
-    ['opening, in audit: opened', { state: { kind: 'opening' } }, 'opened'],
+    ['closing, in audit mode: waits', { state: { kind: 'closing' }, closedSince: undefined }, 'waiting'],
+    ['opening, in audit mode: opened', { state: { kind: 'opening' } }, 'opened'],
   ])('%s', async (_name, changes, done) => {
     const world = violating();
     world.save(record({ ...changes, blockers: [] }));

@@ -1,5 +1,4 @@
-// Two workers on one gate at the same time, in every interleaving of their calls, and of what happens to the world
-// meanwhile.
+// Two concurrent workers on one gate, in every interleaving of their calls and of a concurrent event.
 import { describe, expect, it } from 'vitest';
 import type { Ports } from '../../../shared/reconcile/ports.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
@@ -10,7 +9,7 @@ import { newWorld, type World, type WorldImage } from './world.ts';
 const VIOLATING = { findings: [finding()] };
 const UNTAGGED = { ...VIOLATING, tags: [] };
 
-/** A worker that was woken for one image. */
+/** A worker that was triggered for one image. */
 function lookingAt(world: World, number: number) {
   return (turn: Turn) =>
     reconcile(
@@ -20,7 +19,7 @@ function lookingAt(world: World, number: number) {
     );
 }
 
-/** The same ports, each of whose calls that another worker could notice waits for its turn. */
+/** Wraps the ports: each call with an effect that another worker could notice waits for its turn. */
 function inTurns<Snapshot>(ports: Ports<Snapshot>, turn: Turn): Ports<Snapshot> {
   const { registry, records, brake } = ports;
   const inTurn =
@@ -47,7 +46,7 @@ function inTurns<Snapshot>(ports: Ports<Snapshot>, turn: Turn): Ports<Snapshot> 
   };
 }
 
-/** Something that happens to the world, and then the worker that was woken for it. */
+/** An event, followed by the worker that it triggers. */
 function wokenBy(happens: () => void, worker: (turn: Turn) => Promise<unknown>) {
   return async (turn: Turn) => {
     await turn({ thing: 'world', writes: true });
@@ -58,7 +57,7 @@ function wokenBy(happens: () => void, worker: (turn: Turn) => Promise<unknown>) 
 
 const AT_ONCE: Turn = async () => {};
 
-/** A gate that is closed for the first image, which is gone where none is given. */
+/** A gate that is closed for the first image, which is gone if no image is given. */
 function closed(bearsNoMarks: boolean, image?: WorldImage): World {
   const world = open(bearsNoMarks, image);
   world.save(record({ claimed: true, blockers: [blocker({ violatedAt: NOW })] }));
@@ -66,7 +65,7 @@ function closed(bearsNoMarks: boolean, image?: WorldImage): World {
   return world;
 }
 
-/** A gate that is open, though the first image may be there. */
+/** A gate that is open, even if the first image exists. */
 function open(bearsNoMarks: boolean, image?: WorldImage): World {
   const world = newWorld();
   world.repository().bearsNoMarks = bearsNoMarks;
@@ -87,12 +86,11 @@ function expectClosed(world: World, digests: readonly string[]): void {
 
 describe.each([
   ['one repository', false],
-  ['one gate of a registry that cannot tell whose a closing is', true],
+  ['one gate with unmarked locks', true],
 ])('two workers on %s', (_name, bearsNoMarks) => {
-  it('one closing, one opening, in every interleaving of their calls: ends closed', async () => {
+  it('one closing, one opening: closed in the end', async () => {
     const count = await everyInterleaving(() => {
-      // The gate is closed for an image that has just been deleted, which one worker comes to see; the other comes for
-      // a new image.
+      // The gate is closed for an image that was just deleted. The deletion triggers one worker, a new image the other.
       const world = closed(bearsNoMarks);
       world.repository().images.set(digest(2), VIOLATING);
       return {
@@ -103,7 +101,7 @@ describe.each([
     expect(count).toBeGreaterThan(100);
   });
 
-  it('both closing, in every interleaving of their calls: ends closed, with both blockers', async () => {
+  it('both closing: closed in the end, with both blockers', async () => {
     const count = await everyInterleaving(() => {
       const world = open(bearsNoMarks);
       world.save(record({ state: { kind: 'open' }, blockers: [] }));
@@ -116,7 +114,7 @@ describe.each([
     expect(count).toBeGreaterThan(100);
   });
 
-  it('one opening for an untagged image, one woken by the tag that goes back on, in every interleaving of their calls and of the tag: ends closed', async () => {
+  it('one opening for an untagged image, one triggered when the tag is restored: closed in the end', async () => {
     const count = await everyInterleaving(() => {
       const world = closed(bearsNoMarks, UNTAGGED);
       const tag = () => world.repository().images.set(digest(1), VIOLATING);
@@ -128,7 +126,7 @@ describe.each([
     expect(count).toBeGreaterThan(100);
   });
 
-  it('one opening after a clean scan, one woken by a new finding, in every interleaving of their calls and of the finding: ends closed', async () => {
+  it('one opening after a clean scan, one triggered by a new finding: closed in the end', async () => {
     const count = await everyInterleaving(() => {
       const world = closed(bearsNoMarks, { scan: { kind: 'finished', at: hoursLater(1) } });
       world.now = hoursLater(2);
@@ -141,7 +139,7 @@ describe.each([
     expect(count).toBeGreaterThan(100);
   });
 
-  it('one that finds it closed and violating, one woken by its deletion, in every interleaving of their calls and of the deletion: ends open', async () => {
+  it('one that observes a violation in a closed gate, one triggered by the deletion: open in the end', async () => {
     const count = await everyInterleaving(() => {
       const world = closed(bearsNoMarks, VIOLATING);
       const remove = () => world.repository().images.delete(digest(1));
@@ -156,7 +154,7 @@ describe.each([
     expect(count).toBeGreaterThan(10);
   });
 
-  it('one closing, one woken by the deletion, in every interleaving of their calls and of the deletion: the next observation finds it open, or opens it', async () => {
+  it('one closing, one triggered by the deletion: open after the next reconciliation', async () => {
     const count = await everyInterleaving(() => {
       const world = open(bearsNoMarks, VIOLATING);
       const remove = () => world.repository().images.delete(digest(1));
@@ -171,7 +169,7 @@ describe.each([
     expect(count).toBeGreaterThan(10);
   });
 
-  it('one looks while the blocker is untagged; the tag goes back on; the other finds it violating and has nothing to write: the one does not open', async () => {
+  it('one observes an untagged blocker, the tag is restored, and the other has nothing to write: the first does not open', async () => {
     const world = closed(bearsNoMarks, UNTAGGED);
     const reconcileOnce = () => lookingAt(world, 1)(AT_ONCE);
     let other: unknown;

@@ -1,11 +1,11 @@
-// The reconcile loop over a small world: what is closed and notified, whatever woke it.
+// The reconcile loop in a small world: what it closes and notifies.
 import { describe, expect, it } from 'vitest';
 import { packRecord } from '../../../shared/gate/record-codec.ts';
 import { digest, exception, finding, GATE, hoursLater, NOW, policy, rules } from '../samples.ts';
 import { notified, reconcileOnce, VIOLATING, violating, writes } from './reconciling.ts';
 
 describe('closing', () => {
-  it('records the intent, writes, confirms and tells, in this order', async () => {
+  it('records the intent, writes, confirms and notifies, in this order', async () => {
     const world = await violating();
     const decision = await reconcileOnce(world);
     expect(world.calls).toEqual([
@@ -30,7 +30,7 @@ describe('closing', () => {
     expect(notified(world)).toEqual(['closed']);
   });
 
-  it('logs what was decided, once', async () => {
+  it('logs the decision once', async () => {
     const world = await violating();
     world.repository().images.set(digest(2), { findings: [finding({ severity: 'LOW' })] });
     world.repository().images.set(digest(3), { findings: [finding({ state: 'suppressed' })] });
@@ -70,14 +70,14 @@ describe('closing', () => {
     expect(world.record(GATE)?.blockers.map((one) => one.digest)).toEqual([digest(1), digest(2)]);
   });
 
-  it('our statement removed by a person: the sweep puts it back', async () => {
+  it('our statement removed by a person: the sweep restores it', async () => {
     const world = await violating(true);
     world.repository().ours = 'absent';
     const { action } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
     expect([action, writes(world), notified(world)]).toEqual(['restored', ['write closed'], ['restored']]);
   });
 
-  it('our statement written by an older config: written anew, and the gate stays closed since when it was', async () => {
+  it('our statement from an older config: written again, and `since` does not change', async () => {
     const world = await violating(true);
     world.repository().ours = 'otherForm';
     world.now = hoursLater(5);
@@ -93,7 +93,7 @@ describe('closing', () => {
     expect([to.kind, action, notified(world)]).toEqual(['open', 'opened', ['opened']]);
   });
 
-  it('a registry that refuses: told in the decision, not tried again by itself, and the intent stays', async () => {
+  it('a registry that refuses: the decision says so, nothing is retried, and the intent stays', async () => {
     const world = await violating();
     world.repository().refuses = 'statement "Build" names a deleted role';
     const decision = await reconcileOnce(world);
@@ -105,7 +105,7 @@ describe('closing', () => {
     expect([writes(world), notified(world), world.record(GATE)?.state.kind]).toEqual([['write closed'], [], 'closing']);
   });
 
-  it('a registry that refuses to put our closing back: the record does not claim what is not there', async () => {
+  it('a registry that refuses to restore our lock: the record does not claim a lock', async () => {
     const world = await violating(true);
     world.repository().ours = 'absent';
     world.repository().refuses = 'not allowed';
@@ -114,7 +114,7 @@ describe('closing', () => {
     expect([...claims, world.record(GATE)?.claimed]).toEqual([true, undefined]);
   });
 
-  it('refused, then fixed by a person: the next observation closes', async () => {
+  it('refused, then fixed by a person: the next reconciliation closes', async () => {
     const world = await violating();
     world.repository().refuses = 'too long';
     await reconcileOnce(world);
@@ -124,7 +124,7 @@ describe('closing', () => {
 });
 
 describe('a stored record', () => {
-  it('survives the way to the table and back', async () => {
+  it('is the same after it was stored and loaded', async () => {
     const world = await violating(true);
     const stored = world.record(GATE);
     if (stored === undefined) throw new Error('expected a record, found none');

@@ -1,4 +1,4 @@
-// How the tests reconcile a gate of a small world, and what they ask of it.
+// Helpers to reconcile a gate in a small world, and to read the outcome.
 
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
@@ -11,12 +11,12 @@ import { newWorld, type World } from './world.ts';
 export const VIOLATING = { findings: [finding()] };
 export const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
 
-/** One reconciliation of the first image, as after a finding of it. */
+/** Reconciles the first image, as after a finding, and returns the decision. */
 export async function reconcileOnce(...given: Parameters<typeof resultOnce>): Promise<Decision> {
   return (await resultOnce(...given)).decision;
 }
 
-/** The same, with what becomes of its messages. */
+/** Reconciles the first image, and returns the result with the decision. */
 export function resultOnce(
   world: World,
   changes: Partial<ReconcileRequest> = {},
@@ -26,7 +26,7 @@ export function resultOnce(
   return reconcile({ ...request, ...changes }, byRules, world.ports);
 }
 
-/** A world whose first image violates; closed already where asked for. */
+/** A world whose first image violates, and whose gate can already be closed. */
 export async function violating(closed = false): Promise<World> {
   const world = newWorld();
   world.repository().images.set(digest(1), VIOLATING);

@@ -1,4 +1,4 @@
-// What events named and the scanner has yet to confirm: which messages are retried, and for how long.
+// Reports in events that the scanner has not confirmed yet: which messages are retried.
 import { describe, expect, it } from 'vitest';
 import type { ImageObservation, Report } from '../../../shared/reconcile/observation.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
@@ -7,63 +7,63 @@ import { digest, finding, GATE, hoursLater, NOW, present, rules } from '../sampl
 import { reconcileOnce, resultOnce, violating } from './reconciling.ts';
 import type { World } from './world.ts';
 
-describe('an event that is faster than the provider', () => {
+describe('an event that arrives before the provider’s data', () => {
   const namedReports = [{ id: 'CVE-2024-6119', digest: digest(1) }];
   const SUPPRESSED: readonly Report[] = [{ id: 'new', status: 'suppressed', findings: [] }];
 
   it.each<[string, (world: World) => void, Partial<ReconcileRequest>, readonly string[], number]>([
-    ['a finding that is shown is confirmed, without asking', () => {}, { namedReports }, [], 0],
+    ['a listed finding is confirmed without a call', () => {}, { namedReports }, [], 0],
     [
-      'a finding that is shown in another state than the event said is asked for',
+      'a finding that is listed in a different state than in the event needs a call',
       (world) => world.repository().images.set(digest(1), { reports: SUPPRESSED }),
       { namedReports: [{ id: 'new', digest: digest(1), status: 'active' }] },
       [],
       1,
     ],
     [
-      'a finding that is shown is confirmed in any state if the event said none, without asking',
+      'a listed finding is confirmed in any state without a call if the event has no state',
       (world) => world.repository().images.set(digest(1), { reports: SUPPRESSED }),
       { namedReports: [{ id: 'new', digest: digest(1) }] },
       [],
       0,
     ],
     [
-      'a finding that is shown in the state that the event said is confirmed, without asking',
+      'a finding that is listed in the state of the event is confirmed without a call',
       () => {},
       { namedReports: [{ id: 'CVE-2024-6119', digest: digest(1), status: 'active' }] },
       [],
       0,
     ],
     [
-      'a finding that is not shown and not known is retried',
+      'a finding that is neither listed nor known is retried',
       (world) => world.unknownReports.add('new'),
       { namedReports: [{ id: 'new', digest: digest(1) }] },
       ['new'],
       1,
     ],
     [
-      'a finding that is known in another state is confirmed where nobody knows how old the event is',
+      'a finding that is known in another state is confirmed if the event has no time',
       () => {},
       { namedReports: [{ id: 'closed', digest: digest(1) }] },
       [],
       1,
     ],
     [
-      'a finding that is known in another state is confirmed where the event is two minutes old',
+      'a finding that is known in another state is confirmed if the event is two minutes old',
       () => {},
       { namedReports: [{ id: 'closed', digest: digest(1), at: hoursLater(-2 / 60) }] },
       [],
       1,
     ],
     [
-      'a finding that is not shown so soon after the event is retried, without asking',
+      'a finding that is not listed soon after the event is retried without a call',
       () => {},
       { namedReports: [{ id: 'reactivated', digest: digest(1), at: hoursLater(-1 / 60) }] },
       ['reactivated'],
       0,
     ],
     [
-      'a finding of two events comes back once, for the younger',
+      'a finding in two events is retried once, because of the more recent one',
       (world) => world.unknownReports.add('reactivated'),
       {
         namedReports: [
@@ -75,14 +75,14 @@ describe('an event that is faster than the provider', () => {
       1,
     ],
     [
-      'a finding of an image that is gone is not waited for',
+      'a finding of an image that is gone is not awaited',
       (world) => world.unknownReports.add('new'),
       { namedReports: [{ id: 'new', digest: digest(2) }], scope: [digest(2)] },
       [],
       0,
     ],
     [
-      'a finding of an image that was not looked at is not waited for',
+      'a finding of an image that was not observed is not awaited',
       (world) => world.unknownReports.add('new'),
       { namedReports: [{ id: 'new', digest: digest(3) }] },
       [],
@@ -101,7 +101,7 @@ describe('an event about an image that is gone', () => {
   const namedReports = [{ id: 'new', digest: digest(2) }];
 
   it.each<[string, readonly Report[] | undefined, readonly string[]]>([
-    ['is not waited for where the provider is not asked about images that are gone', undefined, []],
+    ['is not awaited if the provider does not report images that are gone', undefined, []],
     ['is retried if the provider does not know its finding', [], ['new']],
     ['is confirmed if the provider knows it', [{ id: 'new', status: 'resolved', findings: [] }], []],
   ])('%s', async (_name, reports, awaited) => {
@@ -118,18 +118,18 @@ describe('an event about an image that is gone', () => {
   });
 });
 
-describe('an event that is newer than what the provider shows', () => {
+describe('an event that is newer than the provider’s data', () => {
   const ID = 'CVE-2024-6119';
   const shown = (reportedAt?: string): readonly Report[] => [
     { id: ID, status: 'active', reportedAt, findings: [finding()] },
   ];
-  const RETRIED = { id: ID, why: `the scanner shows ${ID} only as it was before the event`, whenUsedUp: 'done' };
+  const RETRIED = { id: ID, why: `the scanner still shows ${ID} as it was before the event`, whenUsedUp: 'done' };
   it.each<[string, string | undefined, string | undefined, boolean]>([
-    ['is not what was shown', hoursLater(-1), NOW, true],
-    ['is confirmed by what is as new', NOW, NOW, false],
-    ['is confirmed by what is newer', hoursLater(1), NOW, false],
-    ['is not waited for where it says nothing of its time', hoursLater(-1), undefined, false],
-    ['is not waited for where the provider says nothing of its times', undefined, NOW, false],
+    ['is stale if the report is older', hoursLater(-1), NOW, true],
+    ['is confirmed by a report of the same time', NOW, NOW, false],
+    ['is confirmed by a newer report', hoursLater(1), NOW, false],
+    ['is not awaited if it has no time', hoursLater(-1), undefined, false],
+    ['is not awaited if the report has no time', undefined, NOW, false],
   ])('%s', async (_name, reportedAt, notBefore, isOutdated) => {
     const observations: readonly ImageObservation[] = [
       present({ reports: shown(reportedAt) }),
@@ -152,13 +152,13 @@ describe('an event that is newer than what the provider shows', () => {
     }
   });
 
-  it('says nothing of an image that was not looked at', async () => {
+  it('is not awaited for an image that was not observed', async () => {
     const world = await violating();
     const namedReports = [{ id: ID, digest: digest(9), notBefore: NOW }];
     expect(await resultOnce(world, { namedReports })).toMatchObject({ kind: 'done' });
   });
 
-  it('closes for what is shown all the same', async () => {
+  it('still closes the gate for the findings that are listed', async () => {
     const world = await violating();
     const image = present({ reports: shown(hoursLater(-1)) });
     const result = await reconcile(

@@ -1,4 +1,4 @@
-// What becomes of the messages of a request: done, retried or dead-lettered.
+// The result for the messages of a request: done, retried or dead-lettered.
 import { describe, expect, it } from 'vitest';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { digest, GATE, hoursLater, rules } from '../samples.ts';
@@ -33,7 +33,7 @@ describe('a notice that cannot be sent', () => {
     expect([world.notices.map(({ kind }) => kind), world.record(GATE)?.pending]).toEqual([['closed'], []]);
   });
 
-  it('is left to the tick if the tick delivers it: the messages are done', async () => {
+  it('is left to the tick if the tick delivers it, and the messages are done', async () => {
     const world = await speechless();
     expect(await reconcileWith(world, 'leaveToTick')).toMatchObject({
       kind: 'done',
@@ -49,7 +49,7 @@ it('a registry that refuses dead-letters the messages', async () => {
   expect(await resultOnce(world)).toMatchObject({ kind: 'deadLetter', why: 'the policy is too large' });
 });
 
-it('a scan that has only just finished retries all messages', async () => {
+it('a scan that finished only minutes ago retries all messages', async () => {
   const world = await violating(true);
   world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
   world.now = hoursLater(1.01);
@@ -60,14 +60,14 @@ it('a scan that has only just finished retries all messages', async () => {
   });
 });
 
-it('a report that the scanner does not know yet retries the messages that named it, and no others', async () => {
+it('a report that the scanner does not list yet retries only the messages that named it', async () => {
   const world = await violating();
   await reconcileOnce(world);
   world.unknownReports.add('new');
   const namedReports = [{ id: 'new', digest: digest(1) }];
   expect(await resultOnce(world, { namedReports })).toMatchObject({
     kind: 'retry',
-    reports: [{ id: 'new', why: 'the scanner does not show new yet', whenUsedUp: 'deadLetter' }],
+    reports: [{ id: 'new', why: 'the scanner does not list new yet', whenUsedUp: 'deadLetter' }],
   });
 });
 

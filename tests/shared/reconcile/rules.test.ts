@@ -1,4 +1,4 @@
-// The config's rules as the reconcile loop reads them.
+// The rules that the reconcile loop uses, from the config.
 import { describe, expect, it } from 'vitest';
 import { createRules, currentRules } from '../../../shared/reconcile/rules.ts';
 import { digest, finding, hoursLater, NOW, policy } from '../samples.ts';
@@ -8,7 +8,7 @@ describe('the rules of a stack', () => {
   const settings = { policy: policy(), maxClosesPerHour: 25, closesInUse: true, repositories };
   const rules = createRules(settings, 'audit');
 
-  it('are the config’s own', () => {
+  it('are those of the config', () => {
     expect(rules).toMatchObject({
       policy: policy(),
       mode: 'audit',
@@ -17,7 +17,7 @@ describe('the rules of a stack', () => {
     });
   });
 
-  it('include the repositories that the globs say', () => {
+  it('include the repositories that match the globs', () => {
     expect(['team/app', 'team/legacy', 'other/app'].filter(rules.includes)).toEqual(['team/app']);
   });
 
@@ -28,12 +28,12 @@ describe('the rules of a stack', () => {
 
   it.each([
     ['the stack was never paused', undefined, 'audit'],
-    ['it is paused', { paused: true }, 'pause'],
+    ['the stack is paused', { paused: true }, 'pause'],
     ['the pause was ended', { paused: false }, 'audit'],
     ['the pause ends a moment later', { paused: true, until: hoursLater(0.001) }, 'pause'],
     ['the pause ends at this moment', { paused: true, until: NOW }, 'audit'],
     ['the pause was ended before its end', { paused: false, until: hoursLater(1) }, 'audit'],
-  ])('have the mode of now: %s', async (_case, pause, mode) => {
+  ])('have the current mode: %s', async (_case, pause, mode) => {
     const value = pause === undefined ? undefined : { at: hoursLater(-1), by: 'ada', ...pause };
     const now = await currentRules({ ...settings, mode: 'audit' }, { load: async () => ({ value, version: 0 }) }, NOW);
     expect(now.mode).toBe(mode);

@@ -10,7 +10,7 @@ describe('a sweep', () => {
   const swept = (hours: number, fingerprint = 'a') => ({ sweptAt: hoursLater(-hours), fingerprint, gates: 10 });
 
   it.each([
-    ['is due where there was none', undefined, true],
+    ['is due if there was none', undefined, true],
     ['is not due a minute after the last', swept(1 / 60), false],
     ['is not due just before its hours have passed', swept(5.99), false],
     ['is due when its hours have passed', swept(6), true],
@@ -20,7 +20,7 @@ describe('a sweep', () => {
   });
 });
 
-describe('the place among those that wait for the brake', () => {
+describe('the rank of a gate that waits for the brake', () => {
   const waiting = (severities: readonly string[], since = NOW, score?: number): GateRecord =>
     record({
       state: { kind: 'waiting', for: 'brake' },
@@ -31,17 +31,17 @@ describe('the place among those that wait for the brake', () => {
   it.each<[string, GateRecord, string | undefined]>([
     ['is first for a critical finding', waiting(['CRITICAL']), `0 ${NOW}`],
     ['is that of the worst finding of all blockers', waiting(['LOW', 'HIGH', 'MEDIUM']), `1 ${NOW}`],
-    ['is that of the derived severity where none is known', waiting(['UNTRIAGED'], NOW, 9.8), `0 ${NOW}`],
-    ['is last where nothing tells the severity', waiting(['UNTRIAGED']), `4 ${NOW}`],
-    ['is last where only omitted blockers hold the gate', waiting([]), `4 ${NOW}`],
+    ['is that of the derived severity if the reported one is unknown', waiting(['UNTRIAGED'], NOW, 9.8), `0 ${NOW}`],
+    ['is last if the severity is unknown', waiting(['UNTRIAGED']), `4 ${NOW}`],
+    ['is last if all blockers are omitted ones', waiting([]), `4 ${NOW}`],
     [
-      'leaves out inactive blockers',
+      'ignores inactive blockers',
       { ...waiting(['LOW']), blockers: [blocker({ inactive: { at: NOW, why: 'gone' } })] },
       `4 ${NOW}`,
     ],
-    ['is none for a closed gate', record(), undefined],
+    ['is undefined for a closed gate', record(), undefined],
     [
-      'is none for a gate that waits for something else',
+      'is undefined for a gate that waits for something else',
       record({ state: { kind: 'waiting', for: 'audit' } }),
       undefined,
     ],
@@ -49,14 +49,14 @@ describe('the place among those that wait for the brake', () => {
     expect(waitingRank(stored)).toBe(rank === undefined ? undefined : `${rank} ${gateKey(stored.gate)}`);
   });
 
-  it('is found among 200,000 findings', () => {
+  it('is computed for 200,000 findings', () => {
     const [first, ...others] = Array<Finding>(200_000).fill(finding({ severity: 'MEDIUM' }));
     if (first === undefined) throw new Error('200,000 findings were needed');
     const stored = waiting([]);
     expect(waitingRank({ ...stored, blockers: [blocker({ findings: [first, ...others, finding()] })] })).toMatch(/^0 /);
   });
 
-  it('puts the worst first, then the one that has waited longest, then goes by name', () => {
+  it('orders by severity, then by waiting time, then by name', () => {
     const other = { ...waiting(['HIGH']), gate: { registry: 'a', repository: 'b' } };
     const records = [
       waiting(['HIGH']),

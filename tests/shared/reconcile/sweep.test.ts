@@ -1,4 +1,4 @@
-// The tick and the sweep over plain ports: when everything is observed, what is asked for, and what the lines say.
+// The tick and the sweep with plain ports: when they run, what they request, and what they log.
 import { describe, expect, it } from 'vitest';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
@@ -26,11 +26,11 @@ function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): 
 interface Given extends Partial<Omit<SweepPorts, 'brake' | 'gatesWithRecord'>> {
   readonly last?: SweepState | undefined;
   readonly brake?: BrakeState | Row<BrakeState> | undefined;
-  /** Open, where nothing else is said. */
+  /** Default: open. */
   readonly recorded?: readonly (Gate & { readonly state?: string })[];
 }
 
-/** Ports that have nothing to say but what is given, and what came of them. */
+/** Ports with this data, and a record of their use. */
 function stage({ last, brake, recorded = [], ...given }: Given = {}) {
   const lines: Record<string, unknown>[] = [];
   const asked: string[] = [];
@@ -60,7 +60,7 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
 }
 
 describe('a sweep', () => {
-  it('asks once for each repository that has findings and is included, or that has a record, and counts the closed gates', async () => {
+  it('sends one request for each included repository with findings and each repository with a record, and counts the closed gates', async () => {
     const { ports, asked, lines, saved } = stage({
       rules: rules({ repositories: { include: ['**'], exclude: ['other/*'] } }),
       repositoriesWithFindings: async () => [gate('team/a'), gate('team/b'), gate('other/c')],
@@ -77,14 +77,14 @@ describe('a sweep', () => {
     expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4, closed: 2 }]]);
   });
 
-  it('tells repositories of the same name in two registries apart', async () => {
+  it('distinguishes repositories with the same name in two registries', async () => {
     const { ports } = stage({
       repositoriesWithFindings: async () => [gate('team/a'), { registry: '210987654321', repository: 'team/a' }],
     });
     expect((await sweep(ports)).gates).toBe(2);
   });
 
-  it('is as good as another one that was faster', async () => {
+  it('accepts that a concurrent sweep saved first', async () => {
     const { ports, saved } = stage();
     const state: Row<SweepState> = { load: ports.state.load, save: async () => undefined };
     expect([await sweep({ ...ports, state }), saved]).toMatchObject([{ gates: 0 }, []]);
@@ -92,8 +92,8 @@ describe('a sweep', () => {
 
   it.each<[string, Given]>([
     ['findings cannot be listed', { repositoriesWithFindings: () => Promise.reject(new Error('throttled')) }],
-    ['looks cannot be asked for', { sendRequests: () => Promise.reject(new Error('throttled')) }],
-  ])('is not noted as done where %s', async (_name, given) => {
+    ['requests cannot be sent', { sendRequests: () => Promise.reject(new Error('throttled')) }],
+  ])('is not recorded as done if %s', async (_name, given) => {
     const { ports, saved, lines } = stage(given);
     await expect(sweep(ports)).rejects.toThrow('throttled');
     expect([saved, lines]).toEqual([[], []]);
@@ -102,14 +102,14 @@ describe('a sweep', () => {
 
 describe('a tick', () => {
   it.each<[string, Given, boolean]>([
-    ['sweeps where there was no sweep', {}, true],
+    ['sweeps if there was no sweep', {}, true],
     ['does not sweep before its hours have passed', { last: SWEPT }, false],
     ['sweeps when its hours have passed', { last: { ...SWEPT, sweptAt: hoursLater(-6) } }, true],
     ['sweeps at once with new settings', { last: SWEPT, settingsHash: 'b' }, true],
     ['sweeps at once when a pause begins', { last: SWEPT, rules: rules({ mode: 'pause' }) }, true],
     ['sweeps at once when a pause ends', { last: { ...SWEPT, fingerprint: 'a pause' } }, true],
     [
-      'does not sweep again in the pause',
+      'does not sweep again during the pause',
       { last: { ...SWEPT, fingerprint: 'a pause' }, rules: rules({ mode: 'pause' }) },
       false,
     ],
@@ -123,15 +123,15 @@ describe('a tick', () => {
   });
 
   it.each([
-    ['sees', undefined, { kind: 'scanner', healthy: true, why: undefined }],
-    ['does not see', 'Inspector is off', { kind: 'scanner', healthy: false, why: 'Inspector is off' }],
-  ])('says that the scanner %s', async (_name, why, line) => {
+    ['is healthy', undefined, { kind: 'scanner', healthy: true, why: undefined }],
+    ['is not healthy', 'Inspector is off', { kind: 'scanner', healthy: false, why: 'Inspector is off' }],
+  ])('logs that the scanner %s', async (_name, why, line) => {
     const { ports, lines } = stage({ last: SWEPT, scannerHealth: async () => why });
     await tick(ports);
     expect(lines[0]).toEqual(line);
   });
 
-  it('admits as many of those that wait as the brake has room for, the most urgent first', async () => {
+  it('admits as many waiting gates as the brake allows, most urgent first', async () => {
     const { ports, lines, asked } = stage({
       last: SWEPT,
       rules: rules({ maxClosesPerHour: 3 }),
@@ -149,7 +149,7 @@ describe('a tick', () => {
     expect(lines.at(-1)).toEqual({ kind: 'tick', sweepAgeHours: 1, waiting: 3, admitted: 2, closedThisHour: 1 });
   });
 
-  it('asks for a reconciliation of each gate whose override begins or is over, whatever the brake says, and counts them', async () => {
+  it('requests a reconciliation of each gate whose override begins or ends, without the brake, and counts them', async () => {
     const asks: unknown[] = [];
     const { ports, lines, asked } = stage({
       last: SWEPT,
@@ -164,7 +164,7 @@ describe('a tick', () => {
     expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, overrides: 2 });
   });
 
-  it('asks for a thousand that wait, and counts what it got', async () => {
+  it('lists at most a thousand waiting gates, and counts them', async () => {
     const limits: number[] = [];
     const { ports } = stage({
       last: SWEPT,
@@ -177,7 +177,7 @@ describe('a tick', () => {
     expect(limits).toEqual([1_000]);
   });
 
-  it('says what else the cloud counts', async () => {
+  it('logs the additional fields of the cloud', async () => {
     const { ports, lines } = stage({ last: SWEPT, tickFacts: async () => ({ poisonMessages: 2 }) });
     await tick(ports);
     expect(lines.at(-1)).toEqual({
@@ -190,7 +190,7 @@ describe('a tick', () => {
     });
   });
 
-  describe('of which one step fails', () => {
+  describe('with a step that fails', () => {
     const failing = (words: string) => () => Promise.reject(new Error(words));
     const waiting = async () => [gate('worst')];
     const overridesDue = async () => [gate('by-hand')];
@@ -198,49 +198,49 @@ describe('a tick', () => {
     const swept = { ...SWEPT, sweptAt: hoursLater(-7) };
     it.each<[string, Given, readonly string[], readonly string[]]>([
       [
-        'asking whether the scanner sees: the rest is done',
+        'the scanner’s health: the other steps run',
         { last: swept, waiting, scannerHealth: failing('no answer') },
         ['sweep', 'tick'],
         ['tick worst'],
       ],
       [
-        'the sweep: gates that wait get their turns, and the line says how old the last one is',
+        'the sweep: waiting gates are admitted, and the line has the age of the last sweep',
         { last: swept, waiting, repositoriesWithFindings: failing('no answer') },
         ['scanner', 'tick'],
         ['tick worst'],
       ],
       [
-        'listing who waits: the sweep is done, and the line is there',
+        'listing the waiting gates: the sweep runs, and the line is logged',
         { last: swept, waiting: failing('no answer') },
         ['scanner', 'sweep', 'tick'],
         [],
       ],
       [
-        'finding overrides: those that wait are admitted',
+        'finding overrides: waiting gates are admitted',
         { last: SWEPT, waiting, overridesDue: failing('no answer') },
         ['scanner', 'tick'],
         ['tick worst'],
       ],
       [
-        'finding those that wait for the brake: overrides are seen to',
+        'finding gates that wait for the brake: overrides are processed',
         { last: SWEPT, overridesDue, waiting: failing('no answer') },
         ['scanner', 'tick'],
         ['tick by-hand'],
       ],
       [
-        'reading when the last sweep was: overrides and those that wait have their turns, and nothing is swept',
+        'reading the last sweep: overrides are processed, waiting gates are admitted, and no sweep runs',
         { state: broken, overridesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand', 'tick worst'],
       ],
       [
-        'reading what was closed this hour: overrides are seen to, and no gate is admitted',
+        'reading the closings of this hour: overrides are processed, and no gate is admitted',
         { last: SWEPT, brake: broken, overridesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand'],
       ],
       [
-        'what else the cloud counts: the line is there without it',
+        'the additional fields of the cloud: the line is logged without them',
         { last: SWEPT, waiting, tickFacts: failing('no answer') },
         ['scanner', 'tick'],
         ['tick worst'],
@@ -252,19 +252,19 @@ describe('a tick', () => {
       expect(asked).toEqual(observations);
     });
 
-    it('the first sweep of all: the line does not say how old the last one is', async () => {
+    it('the first sweep: the line has no age', async () => {
       const { ports, lines } = stage({ repositoriesWithFindings: failing('no answer') });
       await expect(tick(ports)).rejects.toThrow('no answer');
       expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, admitted: 0, closedThisHour: 0 });
     });
 
-    it('the sweep: the line says how old the last one is', async () => {
+    it('the sweep: the line has the age of the last sweep', async () => {
       const { ports, lines } = stage({ last: swept, repositoriesWithFindings: failing('no answer') });
       await expect(tick(ports)).rejects.toThrow('no answer');
       expect(lines.at(-1)).toMatchObject({ kind: 'tick', sweepAgeHours: 7 });
     });
 
-    it('and then another one: the error says both', async () => {
+    it('and a second one that fails: the error names both', async () => {
       const { ports } = stage({ scannerHealth: failing('first'), waiting: failing('second') });
       await expect(tick(ports)).rejects.toThrow('Error: first; Error: second');
     });

@@ -1,5 +1,4 @@
-// A registry, its scanner and the table in plain memory: the core's own ports, for the core's own tests. No cloud is
-// faked here.
+// A registry, its scanner and the table in memory, as the core's ports. It imitates no cloud.
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../../../shared/gate/record.ts';
@@ -15,36 +14,36 @@ export interface WorldImage {
   readonly tags?: readonly string[];
   readonly findings?: readonly Finding[];
   readonly scan?: Scan;
-  /** Reports besides those of its findings. */
+  /** Reports in addition to those of its findings. */
   readonly reports?: readonly Report[];
 }
 
 /** One repository of the registry. */
 export interface WorldRepository {
   readonly images: Map<string, WorldImage>;
-  /** The truth: `unmarked` is a closing of somebody else. */
+  /** The lock in the registry. `unmarked`: a foreign lock. */
   ours: Reading<string>['lock'];
-  /** Nothing in the registry tells whose a closing is. */
+  /** Whether locks in the registry do not name their owner. */
   bearsNoMarks?: boolean;
   inUse?: InUse;
   /** Why the registry refuses every change. */
   refuses?: string | undefined;
-  /** So many times somebody else writes right after us. */
+  /** How many times another writer writes right after us. */
   overtaken?: number;
 }
 
 export interface World {
   now: string;
   readonly repositories: Map<string, WorldRepository>;
-  /** What each observation was at. */
+  /** The scope of each observation. */
   readonly scopes: Scope[];
   readonly notices: Notice[];
   readonly decisions: Decision[];
-  /** The calls that were made, by name. */
+  /** The names of the calls so far. */
   readonly calls: string[];
-  /** Findings that the provider does not know in any state. */
+  /** Reports that the provider does not have in any state. */
   readonly unknownReports: Set<string>;
-  /** Called before and after each call; what it throws is what the caller meets, what it waits for is waited for. */
+  /** Called before and after each call. It can delay the call, or throw the error that the caller gets. */
   around: (call: string, when: 'before' | 'after') => void | Promise<void>;
   readonly ports: Ports<string>;
   repository(name?: string): WorldRepository;
@@ -53,7 +52,7 @@ export interface World {
   readonly brake: { value: BrakeState | undefined; version: Version };
 }
 
-/** A row of text with its version, as the table has it. */
+/** A row of text with its version, as in the table. */
 interface Stored {
   readonly text: string;
   readonly version: Version;
@@ -83,7 +82,7 @@ export function newWorld(): World {
           if (repository.refuses !== undefined) return { kind: 'refused', problem: repository.refuses };
           if (repository.overtaken !== undefined && repository.overtaken-- > 0) return { kind: 'overtaken' };
           if (repository.ours !== 'unmarked') repository.ours = desired === 'closed' ? 'current' : 'absent';
-          else if (desired === 'open') throw new Error('somebody else has closed this gate: pullgate must not open it');
+          else if (desired === 'open') throw new Error('the lock is foreign: pullgate must not open the gate');
           return { kind: 'written', before: from.snapshot, after: repository.ours };
         }),
     },

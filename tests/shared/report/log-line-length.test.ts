@@ -1,5 +1,4 @@
-// A decision's line never gets longer than Application Insights takes, whatever was decided, and what is left out is
-// the least of it.
+// The line of a decision is never longer than Application Insights accepts, and omits the least important parts first.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
@@ -7,7 +6,7 @@ import type { Decision, ImageDecision } from '../../../shared/report/decision.ts
 import { decisionLine } from '../../../shared/report/log-line.ts';
 import { decision, digest, exception, finding } from '../samples.ts';
 
-/** The line as it is written and read back. */
+/** The line after it is written and parsed again. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
   const observed = decision({ triggers: ['finding', 'sweep'], ...changes });
   return JSON.parse(JSON.stringify(decisionLine({ cloud: 'azure', maxCharacters: 30_000 }, observed, 12)));
@@ -19,7 +18,7 @@ const VIOLATES: ImageDecision = { digest: digest(1), kind: 'holds', why: { kind:
 
 describe('a line of Application Insights', () => {
   const MAX_CHARACTERS = 30_000;
-  /** Texts as a provider, a config or an error may have them, up to those that no line has room for. */
+  /** Texts of any length from a provider, a config or an error, some too long for a line. */
   const anyText = fc
     .tuple(fc.string({ unit: 'binary', minLength: 1, maxLength: 5 }), fc.constantFrom(1, 10, 100, 1_000))
     .map(([text, times]) => text.repeat(times));
@@ -70,7 +69,7 @@ describe('a line of Application Insights', () => {
     }),
   );
 
-  it('is never longer than 30,000 characters, whatever was decided', () => {
+  it('is never longer than 30,000 characters, for any decision', () => {
     fc.assert(
       fc.property(anyDecision, (decision) => {
         const written = line(decision);
@@ -82,13 +81,14 @@ describe('a line of Application Insights', () => {
           action: decision.action,
         });
         const { length } = decision.images ?? [];
-        expect(told(written).length + Number(written['moreImages'] ?? 0)).toBe(length);
+        expect(imagesOf(written).length + Number(written['moreImages'] ?? 0)).toBe(length);
       }),
       { numRuns: 100 },
     );
   });
 
-  const told = (written: Record<string, unknown>) => (written['images'] as readonly Record<string, unknown>[]) ?? [];
+  const imagesOf = (written: Record<string, unknown>) =>
+    (written['images'] as readonly Record<string, unknown>[]) ?? [];
   const many = (name: string, images: number): Partial<Decision> => {
     const one = finding({ package: { name, version: '1', fixedVersion: '2' } });
     const verdict: Verdict = {
@@ -98,27 +98,27 @@ describe('a line of Application Insights', () => {
     return { images: Array.from({ length: images }, (_, place) => ({ ...VIOLATES, digest: digest(place), verdict })) };
   };
 
-  it('tells of fewer images first, and counts the rest', () => {
+  it('lists fewer images first, and counts the rest', () => {
     const written = line(many('p'.repeat(200), 25));
-    expect(told(written)).toHaveLength(5);
+    expect(imagesOf(written)).toHaveLength(5);
     expect(written['moreImages']).toBe(20);
-    expect(told(written)[0]).toMatchObject({ moreReasons: 2 });
+    expect(imagesOf(written)[0]).toMatchObject({ moreReasons: 2 });
   });
 
-  it('then says less of each finding', () => {
+  it('then shortens the texts of each finding', () => {
     const written = line(many('p'.repeat(5_000), 25));
-    const [{ reasons } = {}] = told(written);
-    expect([told(written).length, written['moreImages']]).toEqual([1, 24]);
+    const [{ reasons } = {}] = imagesOf(written);
+    expect([imagesOf(written).length, written['moreImages']]).toEqual([1, 24]);
     expect((reasons as readonly unknown[])[7]).toMatchObject({ package: `${'p'.repeat(299)}…` });
   });
 
-  it('and then tells of one finding only', () => {
+  it('then lists only one finding', () => {
     const written = line({ ...many('\u0001'.repeat(5_000), 1), awaited: Array(9).fill('\u0001'.repeat(5_000)) });
-    expect(told(written)).toMatchObject([{ moreReasons: 9, reasons: [{ package: `${'\u0001'.repeat(99)}…` }] }]);
+    expect(imagesOf(written)).toMatchObject([{ moreReasons: 9, reasons: [{ package: `${'\u0001'.repeat(99)}…` }] }]);
   });
 
-  it('has everything where that fits', () => {
+  it('has everything if that fits', () => {
     const written = line(many('openssl', 12));
-    expect([told(written).length, written['moreImages']]).toEqual([12, undefined]);
+    expect([imagesOf(written).length, written['moreImages']]).toEqual([12, undefined]);
   });
 });

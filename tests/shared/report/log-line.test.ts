@@ -1,4 +1,4 @@
-// A decision as one line of JSON: what a query finds in it, and that it stays short enough to be logged whole.
+// A decision as one line of JSON: the fields that queries read, and the limit on its length.
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
@@ -6,7 +6,7 @@ import type { Decision, ImageDecision } from '../../../shared/report/decision.ts
 import { decisionLine } from '../../../shared/report/log-line.ts';
 import { decision, digest, exception, finding, GATE, NOW } from '../samples.ts';
 
-/** The line as it is written and read back. */
+/** The line after it is written and parsed again. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
   const observed = decision({ triggers: ['finding', 'sweep'], ...changes });
   return JSON.parse(JSON.stringify(decisionLine({ cloud: 'aws', maxCharacters: 200_000 }, observed, 12)));
@@ -31,7 +31,7 @@ const OPENSSL = {
 };
 
 describe('the line of a decision', () => {
-  it('with nothing to say is short', () => {
+  it('without a change is short', () => {
     expect(line({ allowed: 3 })).toEqual({
       kind: 'decision',
       cloud: 'aws',
@@ -52,7 +52,7 @@ describe('the line of a decision', () => {
     });
   });
 
-  it('to close on an inherited severity says so in its reasons', () => {
+  it('to close on an inherited severity marks the reason as inherited', () => {
     const verdict: Verdict = { ...BLOCK, reasons: [{ ...reason, inherited: true }] };
     const { images } = line({ images: [{ ...VIOLATES, verdict }] });
     expect(images).toMatchObject([{ reasons: [{ severity: 'critical', inherited: true, rule: 'severityThreshold' }] }]);
@@ -91,7 +91,7 @@ describe('the line of a decision', () => {
     });
   });
 
-  it('that waits or is refused says for what, and why', () => {
+  it('to wait, or that the registry refuses, has the reason', () => {
     const { from, to, action, problem } = line({
       from: { kind: 'waiting', for: 'brake' },
       to: { kind: 'closing' },
@@ -107,36 +107,36 @@ describe('the line of a decision', () => {
   });
 
   it.each<[string, Partial<Decision>, string | undefined]>([
-    ['the gate, where it is an image', { gate: { ...GATE, digest: digest(2) }, images: [VIOLATES] }, digest(2)],
+    ['the gate, if it is an image', { gate: { ...GATE, digest: digest(2) }, images: [VIOLATES] }, digest(2)],
     ['the only image', { images: [VIOLATES] }, digest(1)],
-    ['none of several images', { images: [VIOLATES, { ...VIOLATES, digest: digest(2) }] }, undefined],
-    ['none where there is none', {}, undefined],
-  ])('has as its digest that of %s', (_name, changes, expected) => {
+    ['no image if there are several', { images: [VIOLATES, { ...VIOLATES, digest: digest(2) }] }, undefined],
+    ['no image if there is none', {}, undefined],
+  ])('has the digest of %s', (_name, changes, expected) => {
     expect(line(changes)['digest']).toBe(expected);
   });
 
   it.each<[string, readonly ImageDecision[], string]>([
-    ['block where any image violates', [{ ...VIOLATES, verdict: UNDETERMINED }, VIOLATES], 'block'],
+    ['block if any image violates', [{ ...VIOLATES, verdict: UNDETERMINED }, VIOLATES], 'block'],
     [
-      'undetermined where none violates and one is',
+      'undetermined if an image is undetermined and none violates',
       [{ digest: digest(1), kind: 'none', verdict: UNDETERMINED }],
       'undetermined',
     ],
     ['allow if all are cleared', [{ digest: digest(1), kind: 'cleared', how: 'gone' }], 'allow'],
-    ['allow where all are exempted', [{ digest: digest(1), kind: 'none', verdict: ALLOW }], 'allow'],
-  ])('has as its verdict %s', (_name, images, verdict) => {
+    ['allow if all are exempt', [{ digest: digest(1), kind: 'none', verdict: ALLOW }], 'allow'],
+  ])('has the verdict %s', (_name, images, verdict) => {
     expect(line({ images })['verdict']).toBe(verdict);
   });
 });
 
-describe('what queries count', () => {
+describe('the fields for queries', () => {
   const undetermined = (...severities: readonly string[]): Verdict => ({
     kind: 'undetermined',
     undetermined: severities.map((severity) => finding({ severity })) as [Finding, ...Finding[]],
     exempted: [],
   });
 
-  it('begins with the finding, where one is among what woke it', () => {
+  it('list the trigger `finding` first, if it is among the triggers', () => {
     expect(line({ triggers: ['sweep', 'push', 'finding', 'scan'] })['triggers']).toEqual([
       'finding',
       'scan',
@@ -145,11 +145,11 @@ describe('what queries count', () => {
     ]);
   });
 
-  it('is how long a closing took', () => {
+  it('have the duration of a closing', () => {
     expect(line({ images: [VIOLATES], action: 'closed', secondsSinceFinding: 7.5 })['secondsSinceFinding']).toBe(7.5);
   });
 
-  it('is every undetermined image, also where the list is cut, and each word that nobody knows, once', () => {
+  it('count every undetermined image, even if the list is shortened, and have each unknown label once', () => {
     const images = Array.from(
       { length: 30 },
       (_, place): ImageDecision => ({
@@ -165,13 +165,13 @@ describe('what queries count', () => {
     expect([undeterminedImages, undeterminedWhy]).toEqual([30, 'UNTRIAGED, w0, w1']);
   });
 
-  it('names five words at most, each cut', () => {
+  it('have at most five unknown labels, each shortened', () => {
     const verdict = undetermined(...Array.from({ length: 9 }, (_, place) => `${place}${'x'.repeat(100)}`));
     const { undeterminedWhy } = line({ images: [{ digest: digest(1), kind: 'none', verdict }] });
     expect(String(undeterminedWhy).split(', ')).toEqual([0, 1, 2, 3, 4].map((place) => `${place}${'x'.repeat(59)}`));
   });
 
-  it('stands before what may be long', () => {
+  it('come before fields that may be long', () => {
     const keys = Object.keys(line({ images: [VIOLATES], action: 'closed', secondsSinceFinding: 1 }));
     const long = keys.indexOf('message');
     for (const key of [
@@ -195,22 +195,22 @@ describe('an image of the line', () => {
       { digest: DIGEST, outcome: 'cleared', how: 'scanned' },
     ],
     [
-      'that holds without proof says what is missing',
+      'that stays a blocker for lack of proof says what is missing',
       { digest: digest(1), kind: 'holds', why: { kind: 'unproven', detail: 'not scanned' }, verdict: ALLOW },
       { digest: DIGEST, outcome: 'holds', why: { kind: 'unproven', detail: 'not scanned' }, verdict: 'allow' },
     ],
     [
-      'that holds until its scan has settled says so',
+      'that stays a blocker until its scan has settled says so',
       { digest: digest(1), kind: 'holds', why: { kind: 'recentScan', detail: 'only just scanned' }, verdict: ALLOW },
       { digest: DIGEST, outcome: 'holds', why: { kind: 'recentScan', detail: 'only just scanned' }, verdict: 'allow' },
     ],
     [
-      'that is undetermined has the word that nobody knows',
+      'that is undetermined has the unknown label',
       { digest: digest(1), kind: 'none', verdict: UNDETERMINED },
       { digest: DIGEST, outcome: 'none', verdict: 'undetermined', undetermined: [{ ...OPENSSL, label: 'UNTRIAGED' }] },
     ],
     [
-      'that is blocked also has what is undetermined',
+      'that violates also has its undetermined findings',
       { ...VIOLATES, verdict: { ...BLOCK, undetermined: [finding({ severity: 'high' })] } },
       {
         digest: DIGEST,
@@ -222,7 +222,7 @@ describe('an image of the line', () => {
       },
     ],
     [
-      'that is exempted has every rule that exempted it, and until when',
+      'that is exempt has each exemption and its end',
       {
         digest: digest(1),
         kind: 'none',
@@ -262,7 +262,7 @@ describe('an image of the line', () => {
 });
 
 describe('a long list', () => {
-  it('of images is cut behind those that hold the gate, and counted', () => {
+  it('of images keeps the blockers, is shortened, and counts the rest', () => {
     const others = Array.from(
       { length: 30 },
       (_, place): ImageDecision => ({ digest: digest(place + 2), kind: 'none', verdict: UNDETERMINED }),
@@ -273,7 +273,7 @@ describe('a long list', () => {
     expect(moreImages).toBe(11);
   });
 
-  it('of findings is cut, and counted', () => {
+  it('of findings is shortened, and counts the rest', () => {
     const verdict: Verdict = { ...BLOCK, reasons: [reason, ...Array(10).fill(reason)] };
     const image = { digest: digest(1), outcome: 'holds', why: { kind: 'violates' }, verdict: 'block', moreReasons: 3 };
     expect(line({ images: [{ ...VIOLATES, verdict }] })['images']).toEqual([
@@ -284,7 +284,7 @@ describe('a long list', () => {
     ]);
   });
 
-  it('of findings that are not known yet, or of expired exceptions, is cut', () => {
+  it('of awaited findings, or of expired exceptions, is shortened', () => {
     const { awaited, expiredExceptions } = line({
       awaited: Array.from({ length: 9 }, (_, place) => `arn:${place}`),
       expiredExceptions: Array(9).fill(exception()),
@@ -293,7 +293,7 @@ describe('a long list', () => {
     expect(expiredExceptions).toHaveLength(8);
   });
 
-  it('never makes a line longer than CloudWatch takes', () => {
+  it('never makes a line longer than CloudWatch accepts', () => {
     const findings = Array(200).fill(
       finding({ package: { name: 'a'.repeat(40), version: '1'.repeat(20), fixedVersion: '2'.repeat(20) } }),
     );

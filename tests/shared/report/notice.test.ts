@@ -1,4 +1,4 @@
-// Notices: what people are told of a state change, worst first, and never more than they can read.
+// Notices as data: what they include about a state change, worst first, and how much.
 import { describe, expect, it } from 'vitest';
 import type { EvaluatedImage, NextBlockers } from '../../../shared/gate/blockers.ts';
 import type { Notice, StableState } from '../../../shared/gate/record.ts';
@@ -26,7 +26,7 @@ function notice(
 }
 
 describe('the notice of a closing', () => {
-  it('says what holds the gate, and when it was closed', () => {
+  it('names the blockers and the time of the closing', () => {
     expect(notice('closed', CLOSED, { active: [blocker()] })).toEqual({
       kind: 'closed',
       at: NOW,
@@ -36,13 +36,13 @@ describe('the notice of a closing', () => {
     });
   });
 
-  it('shows five images, and counts the others', () => {
+  it('lists five images and counts the others', () => {
     const active = Array.from({ length: 7 }, (_, number) => blocker({ digest: digest(number) }));
     const { images, moreImages } = notice('closed', CLOSED, { active });
     expect([images.map((image) => image.digest), moreImages]).toEqual([[0, 1, 2, 3, 4].map(digest), 2]);
   });
 
-  it('shows the five worst findings of an image, and counts the others', () => {
+  it('lists the five worst findings of an image and counts the others', () => {
     const of = (vulnerability: string, severity: string, score?: number) => finding({ vulnerability, severity, score });
     const findings = [
       of('unknown', 'UNTRIAGED'),
@@ -89,7 +89,7 @@ describe('the notice of an opening', () => {
   }
   const tagged = (number: number) => present({ digest: digest(number), tags: [`${number}.0`] });
 
-  it('says since when the gate had been closed, and how each blocker was cleared, of five', () => {
+  it('says since when the gate was closed, and how each of up to five blockers was cleared', () => {
     const clearances = Array.from({ length: 6 }, (_, number) => ({ digest: digest(number), how: 'gone' as const }));
     expect(notice('opened', OPEN, { clearances })).toMatchObject({
       closedSince: hoursLater(-24),
@@ -97,7 +97,7 @@ describe('the notice of an opening', () => {
     });
   });
 
-  it('names what is still pullable although it has findings, and not what is gone', () => {
+  it('lists images that can be pulled although they have findings, but no image that is gone', () => {
     const exempted = blocker({ digest: digest(9), inactive: { at: NOW, why: 'exempted' } });
     const evaluated: readonly EvaluatedImage[] = [
       { image: tagged(1), evaluation: { kind: 'none', verdict: allow } },
@@ -123,7 +123,7 @@ describe('the notice of an opening', () => {
     ]);
   });
 
-  it('names five of them, with five vulnerabilities each', () => {
+  it('lists at most five such images, with five vulnerabilities each', () => {
     const exempted = Array.from({ length: 7 }, (_, number) => ({
       finding: finding({ vulnerability: `CVE-2026-${number}` }),
       exemption: { kind: 'suppressed' as const },
@@ -136,7 +136,7 @@ describe('the notice of an opening', () => {
     expect(named[0]?.vulnerabilities).toEqual(['CVE-2026-0', 'CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3', 'CVE-2026-4']);
   });
 
-  it('alone names them', () => {
+  it('is the only notice that lists them', () => {
     const evaluated: readonly EvaluatedImage[] = [
       { image: tagged(2), evaluation: { kind: 'none', verdict: excepted } },
     ];

@@ -1,4 +1,4 @@
-// What people read of overrides: mails at both ends, and the lines of the log.
+// What people read about overrides: a mail when one begins, a mail when it ends, and the log.
 import { describe, expect, it } from 'vitest';
 import type { OverrideStep, RecordedOverride } from '../../../shared/gate/override.ts';
 import type { Notice } from '../../../shared/gate/record.ts';
@@ -16,6 +16,8 @@ const WHY = ['Reason: the shop is down', 'Approved by: Grace'];
 const FINDING = '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.';
 const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING];
 
+const EFFECT = 'Pulls are blocked for everyone.';
+
 const LOG = { cloud: 'aws', maxCharacters: 200_000 };
 
 function news(
@@ -27,17 +29,17 @@ function news(
   return notice({ kind: 'override', override: { step, order, notified, isNews }, ...changes });
 }
 
-describe('the beginning of an order', () => {
+describe('the notice of an override that begins', () => {
   const endOpen = [
     '',
-    'At 2026-06-15T15:00:00.000Z pullgate closes it if anything holds it then. `pullgate override clear` with the name of the image ends it earlier.',
+    "The override ends at 2026-06-15T15:00:00.000Z; pullgate then closes it if it has blockers. To end it earlier, run `pullgate override clear` with the image's name.",
   ];
-  const endClosed = [endOpen[0], endOpen[1]?.replace('closes it if anything', 'opens it if nothing')];
+  const endClosed = [endOpen[0], endOpen[1]?.replace('closes it if it has blockers', 'opens it if it has no blockers')];
   const keeps = (kind: string) =>
-    `An override by ada keeps ${WHERE} ${kind}: from 2026-06-15T11:00:00.000Z until 2026-06-15T15:00:00.000Z, whatever the policy says.`;
+    `An override by ada keeps ${WHERE} ${kind} from 2026-06-15T11:00:00.000Z until 2026-06-15T15:00:00.000Z, regardless of the policy.`;
   it.each<[string, Notice, string, readonly (string | undefined)[]]>([
     [
-      'that opens a closed gate',
+      'and opens a closed gate',
       news('begins', OPEN, {
         kind: 'opened',
         waiting: { for: 'override' },
@@ -49,201 +51,191 @@ describe('the beginning of an order', () => {
         keeps('open'),
         ...WHY,
         '',
-        `It is open now; it had been closed since ${hoursLater(-24)}.`,
+        `It is open now. It had been closed since ${hoursLater(-24)}.`,
         ...HELD_BY,
         ...endOpen,
       ],
     ],
     [
-      'that opens a gate that somebody had ordered closed',
+      'and replaces one that kept the gate closed',
       news('begins', anOverride({ replaces: { kind: 'closed', by: 'bob', until: NOW } }), { kind: 'opened' }),
       'open by override',
       [
         keeps('open'),
         ...WHY,
-        `It replaces an override by bob that kept it closed until ${NOW}.`,
+        `It replaces an override by bob that would have kept it closed until ${NOW}.`,
         '',
         'It is open now.',
         ...endOpen,
       ],
     ],
     [
-      'that keeps open what was open',
+      'and keeps an open gate open',
       news('begins', OPEN, {}),
       'open by override',
-      [keeps('open'), ...WHY, '', 'It was open already.', ...endOpen],
+      [keeps('open'), ...WHY, '', 'It was already open.', ...endOpen],
     ],
     [
-      'that keeps open what was to be closed',
+      'and keeps a gate with blockers open',
       news('begins', OPEN, { kind: 'waiting', waiting: { for: 'override' }, images: IMAGES }),
       'open by override',
-      [
-        keeps('open'),
-        ...WHY,
-        '',
-        'It is open now, and stays so although something would close it.',
-        ...HELD_BY,
-        ...endOpen,
-      ],
+      [keeps('open'), ...WHY, '', 'It is open now, although it has blockers.', ...HELD_BY, ...endOpen],
     ],
     [
-      'that closes a gate',
+      'and closes an open gate',
       news('begins', CLOSED, { kind: 'closed' }),
       'closed by override',
       [keeps('closed'), ...WHY, '', 'It is closed now.', ...endClosed],
     ],
     [
-      'that keeps closed what was closed',
+      'and keeps a closed gate closed',
       news('begins', CLOSED, { images: IMAGES }),
       'closed by override',
-      [keeps('closed'), ...WHY, '', 'It was closed already.', ...HELD_BY, ...endClosed],
+      [keeps('closed'), ...WHY, '', 'It was already closed.', ...HELD_BY, ...endClosed],
     ],
     [
-      'that comes to nothing',
+      'but has no effect in audit mode',
       news('begins', CLOSED, { kind: 'waiting', waiting: { for: 'audit' } }),
       'NOT closed by override',
       [
         keeps('closed'),
         ...WHY,
         '',
-        'It is not closed for now: the stack is in audit mode, which closes nothing.',
+        'It is not closed yet: the stack is in audit mode, which closes nothing.',
         ...endClosed,
       ],
     ],
   ])('%s', (_name, notice, subject, lines) => {
-    expect(renderNotice(GATE, notice)).toEqual({
+    expect(renderNotice(GATE, notice, EFFECT)).toEqual({
       subject: `[pullgate] ${subject}: team/app`,
       text: `${lines.join('\n')}\n`,
     });
   });
 });
 
-describe('the end of an order', () => {
+describe('the notice of an override that ends', () => {
   const ended = (kind: string, how = '') => [
-    `An override by ada had kept ${WHERE} ${kind} since 2026-06-15T11:00:00.000Z. It ended at ${NOW}${how}.`,
+    `The override by ada that had kept ${WHERE} ${kind} since 2026-06-15T11:00:00.000Z ended at ${NOW}.${how}`,
     ...WHY,
     '',
   ];
   it.each<[string, Notice, string, readonly string[]]>([
     [
-      'of one that kept open: it closes',
+      'and had kept a gate with blockers open: the gate closes',
       news('ends', OPEN, { kind: 'closed', images: IMAGES }),
       'closed',
-      [
-        ...ended('open'),
-        `pullgate closed ${WHERE} at ${NOW}: no one can pull it except the principals that the config exempts.`,
-        ...HELD_BY,
-      ],
+      [...ended('open'), `pullgate closed ${WHERE} at ${NOW}. Pulls are blocked for everyone.`, ...HELD_BY],
     ],
     [
-      'of one that kept open, with nothing to close',
+      'early, and had kept a gate without blockers open: the gate stays open',
       news('ends', anOverride({ endedBy: 'eve' }), {}),
       'override ended',
-      [...ended('open', ', before its time, by eve'), 'It stays open, since nothing holds it.'],
+      [...ended('open', ' eve ended it early.'), 'It stays open because it has no blockers.'],
     ],
     [
-      'of one of which nobody had heard',
+      'before its first notice was sent',
       news('ends', anOverride({ notified: 'nothing' }), {}),
       'override ended',
       [
         ...ended('open').slice(0, 3),
-        'It was over before pullgate saw it.',
+        'It ended before pullgate processed it.',
         '',
-        'It stays open, since nothing holds it.',
+        'It stays open because it has no blockers.',
       ],
     ],
     [
-      'of one that kept open, in audit mode all the while',
+      'in audit mode: the gate stays open',
       news('ends', OPEN, { waiting: { for: 'audit' }, images: IMAGES }),
       'override ended',
       [...ended('open'), 'It is still open: the stack is in audit mode, which closes nothing.', ...HELD_BY],
     ],
     [
-      'of one that kept closed: it opens',
+      'and had kept a gate without blockers closed: the gate opens',
       news('ends', CLOSED, { kind: 'opened', closedSince: hoursLater(-1) }),
       'opened',
-      [...ended('closed'), `pullgate opened ${WHERE} at ${NOW}; it had been closed since ${hoursLater(-1)}.`],
+      [...ended('closed'), `pullgate opened ${WHERE} at ${NOW}. It had been closed since ${hoursLater(-1)}.`],
     ],
     [
-      'of one that kept closed what something else holds',
+      'and had kept a gate with blockers closed: the gate stays closed',
       news('ends', CLOSED, { images: IMAGES }),
       'override ended',
-      [...ended('closed'), 'It stays closed, since something holds it.', ...HELD_BY],
+      [...ended('closed'), 'It stays closed because it has blockers.', ...HELD_BY],
     ],
     [
-      'of one that kept closed what a record has no room for',
+      'and had kept a gate closed whose blockers did not fit into the record: the gate stays closed',
       news('ends', CLOSED, { omittedImages: 2 }),
       'override ended',
       [
         ...ended('closed'),
-        'It stays closed, since something holds it.',
+        'It stays closed because it has blockers.',
         '',
         'Why:',
-        '  and 2 more that its record has no room for: it opens only by `pullgate release`',
+        '  and 2 more images that did not fit into the record: to open the gate, run `pullgate release`',
       ],
     ],
   ])('%s', (_name, notice, subject, lines) => {
-    const told = renderNotice(GATE, notice);
-    expect(told.subject).toBe(`[pullgate] ${subject}: team/app`);
-    expect(told.text.slice(0, lines.join('\n').length + 1)).toBe(`${lines.join('\n')}\n`);
+    const { subject: given, text } = renderNotice(GATE, notice, EFFECT);
+    expect(given).toBe(`[pullgate] ${subject}: team/app`);
+    expect(text.slice(0, lines.join('\n').length + 1)).toBe(`${lines.join('\n')}\n`);
   });
 });
 
-describe('a notice while an order runs', () => {
-  it('says of a new finding who keeps the gate open, until when and why', () => {
+describe('a notice while an override is in force', () => {
+  it('about a new finding says who keeps the gate open, until when, and why', () => {
     const { subject, text } = renderNotice(
       GATE,
       news('runs', OPEN, { kind: 'waiting', waiting: { for: 'override' }, images: IMAGES }, false),
+      EFFECT,
     );
     expect(subject).toBe('[pullgate] NOT closed: team/app');
     expect(text.split('\n')[0]).toBe(
-      `${WHERE} would be closed, and is still open: an override by ada keeps it open until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down.`,
+      `${WHERE} should be closed, but is still open: an override by ada keeps it open until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down.`,
     );
   });
 
-  it('says of a closing that was put back who keeps it closed, and how that ends', () => {
-    const { text } = renderNotice(GATE, news('runs', CLOSED, { kind: 'restored' }, false));
+  it('about a restored lock says who keeps the gate closed, and how to end the override', () => {
+    const { text } = renderNotice(GATE, news('runs', CLOSED, { kind: 'restored' }, false), EFFECT);
     expect(text.split('\n').slice(2)).toEqual([
       '',
       'Why:',
       '  an override by ada keeps it closed until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
       '',
-      'At 2026-06-15T15:00:00.000Z pullgate opens it if nothing holds it then. `pullgate override clear` with the name of the image ends it earlier.',
+      "The override ends at 2026-06-15T15:00:00.000Z; pullgate then opens it if it has no blockers. To end it earlier, run `pullgate override clear` with the image's name.",
       '',
     ]);
   });
 });
 
-describe('the log', () => {
+describe('the log line', () => {
   const of = (step: OverrideStep['step'], { order }: RecordedOverride, changes: Partial<Decision> = {}) =>
     decision({ override: { step, order }, ...changes });
 
   it.each<[string, Decision, string]>([
     [
-      'of an order that runs',
+      'of an override in force',
       of('runs', OPEN, { to: { kind: 'waiting', for: 'override' } }),
-      'team/app stays open, waiting: an override keeps it open for a while: an override by ada keeps it open until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
+      'team/app stays open, waiting: an override is in force: an override by ada keeps it open until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
     ],
     [
-      'of its end',
+      'of an override that ended',
       of('ends', OPEN, { action: 'closed' }),
       'team/app is closed now: the override by ada that kept it open has ended',
     ],
     [
-      'of its end before its time',
+      'of an override that was ended early',
       of('ends', anOverride({ endedBy: 'eve' })),
-      'team/app stays open: the override by ada that kept it open has ended, since eve ended it',
+      'team/app stays open: the override by ada that kept it open has ended (eve ended it early)',
     ],
     [
-      'of a release',
+      'of a released gate',
       decision({ action: 'opened', to: { kind: 'waiting', for: 'release' } }),
-      'team/app is open now, though it was released for now; the next reconciliation closes it again if something still holds it',
+      'team/app is open now, waiting: it was released; the next reconciliation closes it again if it still has blockers',
     ],
-  ])('%s says so in a sentence', (_name, made, sentence) => {
+  ])('%s describes it in a sentence', (_name, made, sentence) => {
     expect(summarize(made)).toBe(sentence);
   });
 
-  it('has the order as data, with its reason and its approver', () => {
+  it('has the override as data, with its reason and approver', () => {
     const ended = anOverride({ endedBy: 'eve', replaces: { kind: 'closed', by: 'bob', until: NOW } });
     expect(decisionLine(LOG, of('ends', ended), 5)).toMatchObject({ override: { step: 'ends', ...ended.order } });
     expect(decisionLine(LOG, decision(), 5)).not.toHaveProperty('override');

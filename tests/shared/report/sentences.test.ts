@@ -1,4 +1,4 @@
-// What the log says in English: every outcome, every state and every verdict, word for word.
+// Sentences in the log, word for word: every outcome, every state and every verdict.
 import { describe, expect, it } from 'vitest';
 import type { GateState } from '../../../shared/gate/record.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
@@ -46,9 +46,9 @@ describe('a verdict', () => {
       },
       'violates the policy with CVE-2024-1 in openssl (critical, inherited from the report, severityThreshold)',
     ],
-    [UNDETERMINED, 'is undetermined: nobody knows the severity of CVE-2024-6119'],
-    [ALLOW, 'has nothing that violates'],
-    [EXEMPTED, 'is exempted: CVE-2024-6119 is suppressed at the provider'],
+    [UNDETERMINED, 'is undetermined: the severity of CVE-2024-6119 is unknown'],
+    [ALLOW, 'has no finding that violates the policy'],
+    [EXEMPTED, 'is allowed because of exemptions: CVE-2024-6119 is suppressed in the scanner'],
   ])('%#', (verdict, words) => {
     expect(describeVerdict(verdict)).toBe(words);
   });
@@ -63,7 +63,7 @@ describe('a state', () => {
     [{ kind: 'waiting', for: 'audit' }, 'open, waiting: the stack is in audit mode, which closes nothing'],
     [
       { kind: 'waiting', for: 'foreignLock' },
-      'locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is removed, pullgate closes the gate itself',
+      'locked, waiting: someone else locked it, and pullgate does not touch that lock; once it is removed, pullgate closes the gate',
     ],
   ])('%j', (state, words) => {
     expect(describeState(state)).toBe(words);
@@ -74,93 +74,98 @@ describe('a decision in one sentence', () => {
   const violates: ImageDecision = { digest: digest(1), kind: 'holds', why: { kind: 'violates' }, verdict: BLOCK };
   const waitingForBrake: GateState = { kind: 'waiting', for: 'brake' };
   it.each<[string, Partial<Decision>, string]>([
-    ['nothing to do, open', {}, 'team/app stays open'],
-    ['nothing to do, closed', { to: { kind: 'closed' } }, 'team/app stays closed'],
+    ['an open gate without a change', {}, 'team/app stays open'],
+    ['a closed gate without a change', { to: { kind: 'closed' } }, 'team/app stays closed'],
     [
-      'closed',
+      'a closed gate',
       { action: 'closed', to: { kind: 'closed' }, images: [violates] },
       'team/app is closed now: sha256:000000000000 violates the policy with CVE-2024-6119 in openssl (critical, severityThreshold)',
     ],
-    ['opened', { action: 'opened' }, 'team/app is open now'],
+    ['an opened gate', { action: 'opened' }, 'team/app is open now'],
     [
-      'opened, though there is a reason to close',
+      'an opened gate that waits',
       { action: 'opened', to: { kind: 'waiting', for: 'audit' } },
-      'team/app is open now, though the stack is in audit mode, which closes nothing',
+      'team/app is open now, waiting: the stack is in audit mode, which closes nothing',
     ],
     [
-      'waiting',
+      'a gate that waits for the brake',
       { action: 'waiting', to: waitingForBrake },
-      'team/app is open, waiting: the limit on closings an hour (maxClosesPerHour) is reached; it closes when its turn comes',
+      'team/app is open, waiting: the limit on closings per hour (maxClosesPerHour) is reached; pullgate closes it when the limit allows',
     ],
     [
-      'waiting, since somebody else has locked it',
+      'a gate that someone else locked',
       { action: 'waiting', to: { kind: 'waiting', for: 'foreignLock' } },
-      'team/app is locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is removed, pullgate closes the gate itself',
+      'team/app is locked, waiting: someone else locked it, and pullgate does not touch that lock; once it is removed, pullgate closes the gate',
     ],
     [
-      'an image that is a gate of its own',
+      'an image gate',
       { gate: { ...GATE, digest: digest(1) }, action: 'closed', to: { kind: 'closed' } },
       'team/app@sha256:000000000000 is closed now',
     ],
     [
       'an image whose findings are all resolved',
       { action: 'opened', images: [{ digest: digest(1), kind: 'cleared', how: 'resolved' }] },
-      'team/app is open now: sha256:000000000000 holds it no longer, the provider says that each of its findings is resolved',
+      'team/app is open now: sha256:000000000000 is no longer a blocker: the scanner reports all its findings as resolved',
     ],
-    ['cleared', { action: 'cleared' }, 'team/app has nothing to wait for any more'],
-    ['restored', { action: 'restored', to: { kind: 'closed' } }, 'team/app is closed again'],
+    ['a cleared gate', { action: 'cleared' }, 'team/app no longer needs to be closed'],
+    ['a restored lock', { action: 'restored', to: { kind: 'closed' } }, 'team/app is closed again'],
     [
-      'refused',
+      'a refused change',
       { action: 'refused', to: { kind: 'closing' }, problem: 'the policy is too long' },
       'team/app could not be changed: the policy is too long',
     ],
     [
-      'an image that holds without proof',
+      'a blocker without proof',
       {
         to: { kind: 'closed' },
         images: [
           { ...violates, why: { kind: 'unproven', detail: 'its coverage is INACTIVE, EXPIRED' }, verdict: ALLOW },
         ],
       },
-      'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its coverage is INACTIVE, EXPIRED',
+      'team/app stays closed: sha256:000000000000 is still a blocker, since proof is missing: its coverage is INACTIVE, EXPIRED',
     ],
     [
-      'an image that holds until its scan has settled',
+      'a blocker whose scan has not settled',
       {
         to: { kind: 'closed' },
         images: [
-          { ...violates, why: { kind: 'recentScan', detail: 'its scan has only just finished' }, verdict: ALLOW },
+          { ...violates, why: { kind: 'recentScan', detail: 'its scan finished only minutes ago' }, verdict: ALLOW },
         ],
       },
-      'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its scan has only just finished',
+      'team/app stays closed: sha256:000000000000 is still a blocker, since proof is missing: its scan finished only minutes ago',
     ],
     [
-      'an image that holds since nobody knows',
+      'a blocker with an unknown severity',
       { to: { kind: 'closed' }, images: [{ ...violates, why: { kind: 'undetermined' }, verdict: UNDETERMINED }] },
-      'team/app stays closed: sha256:000000000000 still holds it, and what is not known releases nothing: is undetermined: nobody knows the severity of CVE-2024-6119',
+      'team/app stays closed: sha256:000000000000 is undetermined: the severity of CVE-2024-6119 is unknown; it stays a blocker until there is proof',
     ],
     [
-      'an image that holds it no longer',
+      'an image that is no longer a blocker',
       { action: 'opened', images: [{ digest: digest(1), kind: 'cleared', how: 'gone' }] },
-      'team/app is open now: sha256:000000000000 holds it no longer, it is gone from the registry (deleted or archived)',
+      'team/app is open now: sha256:000000000000 is no longer a blocker: it is no longer in the registry (deleted or archived)',
     ],
     [
-      'an image that never held it',
+      'an image that was never a blocker',
       { images: [{ digest: digest(1), kind: 'none', verdict: EXEMPTED }] },
-      'team/app stays open: sha256:000000000000 is exempted: CVE-2024-6119 is suppressed at the provider',
+      'team/app stays open: sha256:000000000000 is allowed because of exemptions: CVE-2024-6119 is suppressed in the scanner',
     ],
     [
-      'a finding that is not there yet',
+      'findings that the scanner does not list yet',
       { awaited: ['arn:1', 'arn:2'] },
-      'team/app stays open: 2 finding(s) that an event reported are not shown by the scanner yet; the event is retried',
+      'team/app stays open: the scanner does not list 2 findings from an event yet; the event is retried',
     ],
     [
-      'people who could not be told',
+      'one finding that the scanner does not list yet',
+      { awaited: ['arn:1'] },
+      'team/app stays open: the scanner does not list 1 finding from an event yet; the event is retried',
+    ],
+    [
+      'a notice that could not be sent',
       { action: 'closed', to: { kind: 'closed' }, images: [], notifyError: 'RestError: too many mails' },
       'team/app is closed now: a notice could not be sent yet (RestError: too many mails)',
     ],
     [
-      'more images than a sentence holds: those that hold it first',
+      'more images than fit into a sentence: blockers first',
       {
         action: 'closed',
         to: { kind: 'closed' },
@@ -172,7 +177,7 @@ describe('a decision in one sentence', () => {
           violates,
         ],
       },
-      'team/app is closed now: sha256:000000000000 violates the policy with CVE-2024-6119 in openssl (critical, severityThreshold); sha256:000000000000 holds it no longer, a newer scan shows nothing that violates; sha256:000000000000 is exempted: CVE-2024-6119 is suppressed at the provider; and 2 more images',
+      'team/app is closed now: sha256:000000000000 violates the policy with CVE-2024-6119 in openssl (critical, severityThreshold); sha256:000000000000 is no longer a blocker: a newer scan shows nothing that violates the policy; sha256:000000000000 is allowed because of exemptions: CVE-2024-6119 is suppressed in the scanner; and 2 more images',
     ],
   ])('%s', (_name, changes, sentence) => {
     expect(summarize(decision(changes))).toBe(sentence);

@@ -1,8 +1,8 @@
-// How many things are under way at once, in which order they begin, and what happens when one fails.
+// Concurrent work: how much runs at a time, in which order it starts, and what happens after a failure.
 import { describe, expect, it } from 'vitest';
 import { limitedTo, mapConcurrently } from '../../../shared/runtime/concurrency.ts';
 
-/** Work that ends when it is told to, and says how much of it was under way at most. */
+/** Work that the test ends, and that records how much of it ran at the same time. */
 function workshop() {
   const started: number[] = [];
   const endings: ((error?: Error) => void)[] = [];
@@ -21,7 +21,7 @@ function workshop() {
       running -= 1;
       return item * 10;
     },
-    /** Ends what is under way, the last begun first, until nothing begins any more. */
+    /** Ends the running work, the last one first, until no more work starts. */
     async endAll(): Promise<void> {
       while (endings.length > 0) {
         endings.pop()?.();
@@ -36,14 +36,14 @@ function workshop() {
   };
 }
 
-/** Lets everything that is ready go on. */
+/** Lets all pending promises continue. */
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('mapping concurrently', () => {
   it.each([
-    ['as many as allowed are under way, and the results keep the order', 2, 2],
-    ['one after another', 1, 1],
-    ['not more than there are', 9, 4],
+    ['runs as many as allowed, and keeps the order of the results', 2, 2],
+    ['runs one after the other', 1, 1],
+    ['runs no more than there are items', 9, 4],
   ])('%s', async (_name, atOnce, most) => {
     const shop = workshop();
     const results = mapConcurrently([1, 2, 3, 4], atOnce, shop.work);
@@ -52,11 +52,11 @@ describe('mapping concurrently', () => {
     expect([await results, shop.most(), shop.started]).toEqual([[10, 20, 30, 40], most, [1, 2, 3, 4]]);
   });
 
-  it('nothing to do: nothing', async () => {
+  it('returns nothing for no items', async () => {
     expect(await mapConcurrently([], 3, async () => 1)).toEqual([]);
   });
 
-  it('the first error ends it', async () => {
+  it('rejects with the first error', async () => {
     await expect(
       mapConcurrently([1, 2], 1, async (item) => {
         throw new Error(`failed at ${item}`);
@@ -66,7 +66,7 @@ describe('mapping concurrently', () => {
 });
 
 describe('a limit', () => {
-  it('lets so many run at once; the others wait their turn, in the order in which they came', async () => {
+  it('runs that many at once; the others wait in order', async () => {
     const shop = workshop();
     const limited = limitedTo(2);
     const all = Promise.all([1, 2, 3, 4, 5].map((item) => limited(() => shop.work(item))));
@@ -76,7 +76,7 @@ describe('a limit', () => {
     expect([await all, shop.most(), shop.started]).toEqual([[10, 20, 30, 40, 50], 2, [1, 2, 3, 4, 5]]);
   });
 
-  it('gives the place of one that failed to the next, and of the last one back', async () => {
+  it('passes the slot of a failed call to the next one, and frees the slot of the last', async () => {
     const shop = workshop();
     const limited = limitedTo(1);
     const first = limited(() => shop.work(1)).catch((error: Error) => error.message);

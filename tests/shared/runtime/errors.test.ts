@@ -1,4 +1,4 @@
-// What a line of the log says of an error.
+// Errors as text for a log line.
 import { expect, it } from 'vitest';
 import { describeError } from '../../../shared/runtime/errors.ts';
 
@@ -7,7 +7,7 @@ class Denied extends Error {
 }
 
 it.each<[string, unknown, string]>([
-  ['an error with a name of its own', new Denied('no'), 'AccessDeniedException: no'],
+  ['an error with its own name', new Denied('no'), 'AccessDeniedException: no'],
   ['a plain error', new Error('no answer'), 'Error: no answer'],
   ['a text', 'no answer', 'no answer'],
   ['nothing', undefined, 'undefined'],

@@ -12,45 +12,50 @@ import {
 describe('a problem as a sentence', () => {
   it.each<[string, Problem, string]>([
     [
-      'names a text with its quotes',
+      'quotes a text',
       { key: 'mode', given: 'off', allowed: 'enforce or audit' },
       'mode is "off": expected enforce or audit',
     ],
-    ['names a number', { key: 'sweepHours', given: 48, allowed: '1 to 24' }, 'sweepHours is 48: expected 1 to 24'],
-    ['names an object', { key: 'aws', given: { a: 1 }, allowed: 'a list' }, 'aws is {"a":1}: expected a list'],
-    ['names null', { key: 'policy', given: null, allowed: 'an object' }, 'policy is null: expected an object'],
+    ['shows a number', { key: 'sweepHours', given: 48, allowed: '1 to 24' }, 'sweepHours is 48: expected 1 to 24'],
+    ['shows an object', { key: 'aws', given: { a: 1 }, allowed: 'a list' }, 'aws is {"a":1}: expected a list'],
+    ['shows null', { key: 'policy', given: null, allowed: 'an object' }, 'policy is null: expected an object'],
     [
       'says that a value is missing',
       { key: 'id', given: undefined, allowed: 'an id' },
       'id is missing: expected an id',
     ],
     [
-      'names what JSON cannot say',
+      'shows a value that JSON cannot express',
       { key: 'id', given: Symbol('x'), allowed: 'an id' },
       'id is Symbol(x): expected an id',
     ],
     [
-      'says so where a value is nested too deeply to be written',
+      'says that a value is nested too deeply to show',
       { key: 'id', given: JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)), allowed: 'an id' },
       'id is too deeply nested to show: expected an id',
     ],
     [
-      'shows 120 characters whole',
+      'shows 120 characters in full',
       { key: 'id', given: 'a'.repeat(118), allowed: 'an id' },
       `id is "${'a'.repeat(118)}": expected an id`,
     ],
     [
-      'cuts what is longer',
+      'shortens a longer value',
       { key: 'id', given: 'a'.repeat(119), allowed: 'an id' },
       `id is "${'a'.repeat(119)}…: expected an id`,
     ],
     [
-      'escapes what a terminal would obey, in the key and in the value',
-      { key: 'policy.a\u001b]0;x\u0007\n\u009b2J', given: 'b\u009b2J\u202ec\u{e0041}', allowed: 'no such key' },
-      'policy.a\\u001b]0;x\\u0007\\u000a\\u009b2J is "b\\u009b2J\\u202ec\\udb40\\udc41": expected no such key',
+      'escapes control characters in the key and in the value',
+      { key: 'policy.a\u001b]0;x\u0007\n\u009b2J', given: 'b\u009b2J\u202ec\u{e0041}', allowed: 'a text' },
+      'policy.a\\u001b]0;x\\u0007\\u000a\\u009b2J is "b\\u009b2J\\u202ec\\udb40\\udc41": expected a text',
     ],
     [
-      'escapes the key of what is missing',
+      'names an unknown key without its value',
+      { key: 'aws.regoin', given: 'eu-west-1', allowed: 'unknown key; did you mean "region"?' },
+      'aws.regoin: unknown key; did you mean "region"?',
+    ],
+    [
+      'escapes the key of a missing value',
       { key: 'a\u001b[2J', given: undefined, allowed: 'an id' },
       'a\\u001b[2J is missing: expected an id',
     ],
@@ -58,7 +63,7 @@ describe('a problem as a sentence', () => {
     expect(describeProblem(problem)).toBe(sentence);
   });
 
-  it('leaves out of the escaping what is meant to be seen', () => {
+  it('escapes only the given characters', () => {
     expect(escapeUnseen('a\n\tb', /\t/g)).toBe('a\n\\u0009b');
   });
 });
@@ -72,14 +77,14 @@ describe('problems from a failed check', () => {
 
   it.each([
     [
-      'below a root',
+      'under a root',
       { list: [{ 'odd key': 1 }] },
       'root',
       [{ key: 'root.list[0].odd key', given: 1, allowed: 'a text' }],
     ],
     ['without a root', { list: [{ 'odd key': 1 }] }, '', [{ key: 'list[0].odd key', given: 1, allowed: 'a text' }]],
     [
-      'several, in their order',
+      'in order, if there are several',
       { list: [{ 'odd key': 1 }, 2] },
       'root',
       [
@@ -89,22 +94,52 @@ describe('problems from a failed check', () => {
     ],
     ['at the root itself', 7, 'root', [{ key: 'root', given: 7, allowed: 'an object' }]],
     [
-      'of a key that no schema knows, with its value',
+      'for an unknown key, with its value',
       { list: [], lits: 5 },
       'root',
-      [{ key: 'root.lits', given: 5, allowed: 'no such key (check its spelling)' }],
+      [{ key: 'root.lits', given: 5, allowed: 'unknown key; did you mean "list"?' }],
     ],
     [
-      'of every key that no schema knows',
+      'for every unknown key',
       { list: [], one: 1, other: 2 },
       'root',
       [
-        { key: 'root.one', given: 1, allowed: 'no such key (check its spelling)' },
-        { key: 'root.other', given: 2, allowed: 'no such key (check its spelling)' },
+        { key: 'root.one', given: 1, allowed: 'unknown key' },
+        { key: 'root.other', given: 2, allowed: 'unknown key' },
       ],
     ],
-    ['of a list in place of an object', [], 'root', [{ key: 'root', given: [], allowed: 'an object' }]],
-  ])('are named %s', (_name, given, root, expected) => {
+    ['for a list instead of an object', [], 'root', [{ key: 'root', given: [], allowed: 'an object' }]],
+    ['for null instead of an object', null, 'root', [{ key: 'root', given: null, allowed: 'an object' }]],
+  ])('are reported %s', (_name, given, root, expected) => {
     expect(problems(given, root)).toEqual(expected);
+  });
+});
+
+describe('an unknown key', () => {
+  const schema = closedObject({ severityThreshold: v.optional(v.string()), mode: v.optional(v.string()) }, 'an object');
+  it.each([
+    ['with one typing error', 'severityTreshold', 'unknown key; did you mean "severityThreshold"?'],
+    ['with different case', 'SeverityThreshold', 'unknown key; did you mean "severityThreshold"?'],
+    ['with only the last word of a key', 'threshold', 'unknown key; did you mean "severityThreshold"?'],
+    ['with two typing errors', 'moed', 'unknown key; did you mean "mode"?'],
+    ['with three typing errors', 'mdxy', 'unknown key'],
+    ['with no similar key', 'region', 'unknown key'],
+  ])('%s: %s', (_name, key, allowed) => {
+    const { issues } = v.safeParse(schema, { [key]: 'x' });
+    expect(issues === undefined ? [] : problemsFrom(issues, '')).toEqual([{ key, given: 'x', allowed }]);
+  });
+
+  it('gets the most similar of several keys as suggestion', () => {
+    const similar = closedObject({ maxHours: v.optional(v.number()), maxHour: v.optional(v.number()) }, 'an object');
+    const { issues } = v.safeParse(similar, { maxHou: 1 });
+    expect(issues?.map(({ message }) => message)).toEqual(['unknown key; did you mean "maxHour"?']);
+  });
+
+  it('is reported together with the problems of known keys', () => {
+    const { issues } = v.safeParse(schema, { mode: 1, mood: 'x' });
+    expect(issues?.map(({ message }) => message)).toEqual([
+      expect.stringContaining('Expected string'),
+      'unknown key; did you mean "mode"?',
+    ]);
   });
 });

@@ -1,5 +1,4 @@
-// The settings of a deployed function: what both clouds' have in common, a cloud's own beside it, and everything that
-// can be wrong.
+// The settings of a deployed function: the shared ones, a cloud's own, and every possible problem.
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { parseSettingsFile } from '../../../shared/runtime/settings-file.ts';
@@ -10,7 +9,7 @@ const OWN = { registries: v.array(v.string('texts'), 'a list of texts') };
 const parse = (settings: unknown) => parseSettingsFile(JSON.stringify(settings), OWN);
 
 describe('settings.json', () => {
-  it('has the checked policy in the place of its parts, and what is the cloud’s own', () => {
+  it('has the checked policy instead of its parts, and the cloud’s own settings', () => {
     const settings = { ...COMMON, severityThreshold: 'critical', policy: { unfixable: 'never' }, registries: ['a'] };
     expect(parse(settings)).toEqual({
       ...COMMON,
@@ -25,19 +24,19 @@ describe('settings.json', () => {
 
   it.each<[string, string, RegExp]>([
     ['is not JSON', '{', /\nsettings is "\{": expected JSON$/],
-    ['is no object', '[]', /\nsettings\.stack is missing: expected the name of the stack/],
+    ['is not an object', '[]', /\nsettings\.stack is missing: expected the name of the stack/],
     [
       'lacks a field',
       JSON.stringify({ ...COMMON, mode: undefined, registries: [] }),
       /\nsettings\.mode is missing: expected enforce or audit$/,
     ],
     [
-      'has a field of the cloud that is wrong',
+      'has an invalid field of the cloud',
       JSON.stringify({ ...COMMON, registries: 5 }),
       /\nsettings\.registries is 5: expected a list of texts$/,
     ],
     [
-      'has a policy that is none',
+      'has an invalid policy',
       JSON.stringify({ ...COMMON, registries: [], severityThreshold: 'dire' }),
       /\nseverityThreshold is "dire": expected one of /,
     ],

@@ -1,8 +1,8 @@
-// The line that says what an invocation used: every call once, none twice.
+// The usage line of an invocation: it counts every call exactly once.
 import { expect, it } from 'vitest';
 import { createUsage } from '../../../shared/runtime/usage.ts';
 
-it('counts calls by service from line to line', () => {
+it('counts the calls by service since the previous line', () => {
   const usage = createUsage();
   for (const service of ['ecr', 'sqs', 'ecr']) usage.count(service);
   expect(usage.takeLine({ messages: 2 })).toEqual({
