@@ -1,4 +1,4 @@
-// How the tests run: which files are tests, how long one may take, what must be covered, and that a stray console call
+// How the tests run: which of them are quick, how long one may take, what must be covered, and that a stray console call
 // fails.
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
@@ -10,8 +10,20 @@ import { countReporter } from './tests/count-reporter.ts';
 const project = import.meta.dirname;
 
 /**
- * What begins first: what takes longest, the longest first, and then whatever tries how far pullgate can be trusted.
+ * What `npm test` leaves to `npm run test:all`: many seeds and interleavings, whole stacks on the local clouds, loads,
+ * attacks and the browser.
  */
+const SLOW = [
+  'tests/bench/**/*.test.ts',
+  'tests/chaos/**/*.test.ts',
+  'tests/cli/{override,pause,release,simulate,stack,status,why}/*-wire.test.ts',
+  'tests/demo/watch/**/*.test.ts',
+  'tests/e2e/**/!(triggers).test.ts',
+  'tests/parity/**/*.test.ts',
+  'tests/security/**/*.test.ts',
+];
+
+/** The slow files that take longest, the longest first: at the end no core waits for the other. */
 const FIRST = [
   'tests/chaos/aws.test.ts',
   'tests/chaos/azure.test.ts',
@@ -21,10 +33,8 @@ const FIRST = [
   'tests/e2e/azure/crashes.test.ts',
   'tests/parity/parity.test.ts',
   'tests/e2e/azure/scale.test.ts',
-  'tests/demo/start.test.ts',
 ];
 
-/** Begins with what takes longest, so that at the end no core waits for the other. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const placeOf = ({ moduleId }: TestSpecification) => {
@@ -38,7 +48,6 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['tests/**/*.test.ts'],
     globalSetup: [`${project}/tests/shared-program.ts`],
     setupFiles: [`${project}/tests/console-guard.ts`],
     reporters: ['default', countReporter],
@@ -51,6 +60,14 @@ export default defineConfig({
     testTimeout: 90_000,
     hookTimeout: 120_000,
     allowOnly: false,
+    projects: [
+      {
+        extends: true,
+        // One process runs many files: to load the same modules for each takes longer than most tests.
+        test: { name: 'quick', include: ['tests/**/*.test.ts'], exclude: SLOW, isolate: false },
+      },
+      { extends: true, test: { name: 'slow', include: SLOW } },
+    ],
     coverage: {
       provider: 'v8',
       include: ['shared/**/*.ts'],
