@@ -2,15 +2,14 @@
 // the command needs.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll } from 'vitest';
 import type { LocalAws } from '../../local/aws/cloud.ts';
 import type { PolicyDocument } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
 import { COMPILED } from '../process-group.ts';
+import { folderOfRun } from '../shared-program.ts';
 
 export const OPERATOR = 'arn:aws:iam::123456789012:role/operator';
 export const COMMAND = join(import.meta.dirname, '../../cli/pullgate.ts');
@@ -22,8 +21,7 @@ export interface Ran {
 }
 
 /** An empty folder, for a PATH that contains no commands. */
-export const FOLDER = mkdtempSync(join(tmpdir(), 'pullgate-cli-'));
-afterAll(() => rmSync(FOLDER, { recursive: true }));
+export const FOLDER = mkdtempSync(join(folderOfRun(), 'cli-'));
 
 /** Creates a file with this text. */
 export function fileOf(text: string): string {

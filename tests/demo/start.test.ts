@@ -1,23 +1,12 @@
-// Runs `npm start` as a user does: it plays every step, reports a failed step, and leaves no process behind.
+// Runs `npm start` as a user does: it plays every step on both clouds, and leaves no process behind.
 import { readFileSync } from 'node:fs';
-import { describe, expect, test, vi } from 'vitest';
-import type { Cloud } from '../../config/config.ts';
+import { describe, expect, test } from 'vitest';
 import { layOut, wrap } from '../../demo/layout.ts';
-import { playStory, type Step } from '../../demo/story/story.ts';
-import { expectNoneLeft, interrupt, isRunning, startProgramOf } from '../process-group.ts';
+import { expectNoneLeft, startProgramOf } from '../process-group.ts';
 import { blocksOf as blocksOfPage } from '../repository/doc-blocks.ts';
 import { firstLineNotPrinted } from '../repository/doc-outputs.ts';
+import { HEADLINES } from './headlines.ts';
 
-const HEADLINES = [
-  '`pulumi up` deploys the stack',
-  'CI pushes shop/checkout:1.0, and production pulls it',
-  'The scanner reports a finding, and the gate closes',
-  'The same pull is refused',
-  'CI can still push the fix',
-  'The finding disappears without proof, and the gate stays closed',
-  'There is proof that the vulnerability is gone, and the gate opens',
-  'Another image has the same vulnerability, and an exception opens its gate',
-];
 /** The function's decisions on every cloud, in order. Only the names of the gates differ by cloud. */
 const REASONS = [
   / is closed now: sha256:\w{12} violates the policy with CVE-2026-1001 in openssl/,
@@ -60,36 +49,29 @@ function expectReadmeTrue(text: string): void {
 }
 
 describe('npm start', () => {
-  test.each([
-    ['on both clouds', [], ['AWS', 'Azure']],
-    ['on AWS', ['aws'], ['AWS']],
-    ['on Azure', ['azure'], ['Azure']],
-  ] as const)(
-    'plays every step %s, prints what happened, why, and how long it took, and exits with 0',
-    async (_where, words, clouds) => {
-      const started = start(words);
-      const { said, ended } = started;
-      expect(await ended, said()).toBe(0);
-      const text = said();
-      const steps = [...text.matchAll(/^ (\d) {2}(.+) {2}\([\d.]+ m?s\)$/gm)];
-      expect(steps.map(([, number, headline]) => [Number(number), headline])).toEqual(
-        HEADLINES.map((headline, index) => [index + 1, headline]),
-      );
-      for (const cloud of ['AWS', 'Azure'] as const) {
-        const blocks = blocksOf(text, cloud);
-        // In the last step, each cloud has two blocks.
-        expect(blocks).toHaveLength((clouds as readonly string[]).includes(cloud) ? HEADLINES.length + 1 : 0);
-        const why = blocks.flatMap((block) => [...block.matchAll(/Why: (.+?)[.](?: |$)/g)].map(([, reason]) => reason));
-        expect(why).toEqual(blocks.length === 0 ? [] : REASONS.map((reason) => expect.stringMatching(reason)));
-        expect(why.filter((reason) => !reason?.startsWith(GATES[cloud]))).toEqual([]);
-      }
-      expect(text).toMatch(/\nAll 8 steps passed in [\d.]+ s[.]/);
-      expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
-      for (const cloud of clouds) expectShown(cloud, text);
-      if (words.length === 0) expectReadmeTrue(text);
-      await expectNoneLeft(started);
-    },
-  );
+  test('plays every step on both clouds, prints what happened, why, and how long it took, and exits with 0', async () => {
+    const started = start();
+    const { said, ended } = started;
+    expect(await ended, said()).toBe(0);
+    const text = said();
+    const steps = [...text.matchAll(/^ (\d) {2}(.+) {2}\([\d.]+ m?s\)$/gm)];
+    expect(steps.map(([, number, headline]) => [Number(number), headline])).toEqual(
+      HEADLINES.map((headline, index) => [index + 1, headline]),
+    );
+    for (const cloud of ['AWS', 'Azure'] as const) {
+      const blocks = blocksOf(text, cloud);
+      // In the last step, each cloud has two blocks.
+      expect(blocks).toHaveLength(HEADLINES.length + 1);
+      const why = blocks.flatMap((block) => [...block.matchAll(/Why: (.+?)[.](?: |$)/g)].map(([, reason]) => reason));
+      expect(why).toEqual(REASONS.map((reason) => expect.stringMatching(reason)));
+      expect(why.filter((reason) => !reason?.startsWith(GATES[cloud]))).toEqual([]);
+      expectShown(cloud, text);
+    }
+    expect(text).toMatch(/\nAll 8 steps passed in [\d.]+ s[.]/);
+    expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
+    expectReadmeTrue(text);
+    await expectNoneLeft(started);
+  });
 
   test('prints the usage, the arguments, the options and the exit codes for --help, and exits with 0', async () => {
     const { said, ended } = start(['--help']);
@@ -120,83 +102,6 @@ describe('npm start', () => {
     const { said, ended } = start(words);
     expect(await ended).toBe(2);
     expect(said()).toBe(`${message}\nRun \`npm start -- --help\` for usage.\n`);
-  });
-
-  test('names the step that failed, and exits with 1', async () => {
-    const started = start([], { TMPDIR: '/nonexistent' });
-    const { said, ended } = started;
-    expect(await ended).toBe(1);
-    expect(said()).toMatch(
-      /\nThe story failed[.] Step 1 \(`pulumi up` deploys the stack\): ENOENT: no such file or\sdirectory,\smkdtemp\s/,
-    );
-    expect(said()).not.toContain('    at ');
-    await expectNoneLeft(started);
-  });
-
-  test.each([
-    ['while the program runs', 'pullgate blocks pulls'],
-    ['while the functions run', '`pulumi up` deploys the stack'],
-  ])('ends at once on Ctrl-C %s, and leaves no process behind', async (_when, sign) => {
-    const started = start();
-    const { said, ended } = started;
-    await vi.waitFor(() => expect(said()).toContain(sign), { timeout: 20_000, interval: 20 });
-    expect(isRunning(started.child.pid ?? 0)).toBe(true);
-    interrupt(started);
-    expect(await ended).toBe(130);
-    expect(said()).toMatch(/\nInterrupted[.]\n$/);
-    await expectNoneLeft(started);
-  });
-});
-
-describe('the story', () => {
-  const play = async (clouds: readonly Cloud[], config: Readonly<Record<string, unknown>>) => {
-    const steps: Step[] = [];
-    const printer = { title: () => {}, note: () => {}, step: (step: Step) => void steps.push(step) };
-    const error = await playStory(printer, { clouds, config }).catch((reason: unknown) => reason);
-    return { headlines: steps.map(({ headline }) => headline), error };
-  };
-
-  test.each<[string, readonly Cloud[], Readonly<Record<string, unknown>>, number, string | undefined]>([
-    [
-      'fails at the third step on AWS if the stack is in audit mode',
-      ['aws'],
-      { 'pullgate:mode': 'audit' },
-      2,
-      'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false. The function’s last decision: shop/checkout is open, waiting: the stack is in audit mode, which closes nothing: ',
-    ],
-    [
-      'fails at the third step on Azure if the stack is in audit mode',
-      ['azure'],
-      { 'pullgate:mode': 'audit' },
-      2,
-      'Step 3 (The scanner reports a finding, and the gate closes): Azure: the manifest’s readEnabled: expected false, got true. The function’s last decision: shop/checkout@sha256:',
-    ],
-    [
-      'plays to the end if CI is not exempt, because a push needs no pull',
-      ['aws'],
-      { 'pullgate:aws': {} },
-      8,
-      undefined,
-    ],
-    [
-      'fails at the third step if the config excludes the repository',
-      ['aws'],
-      { 'pullgate:aws': { repositories: { exclude: ['shop/**'] } } },
-      2,
-      'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false',
-    ],
-    [
-      'fails at the first step if the config is invalid',
-      ['aws', 'azure'],
-      { 'pullgate:severityThreshold': 'worst' },
-      0,
-      'Step 1 (`pulumi up` deploys the stack): The config of this stack is invalid:\n',
-    ],
-  ])('%s', async (_name, clouds, config, steps, message) => {
-    const { headlines, error } = await play(clouds, config);
-    expect(headlines).toEqual(HEADLINES.slice(0, steps));
-    if (message === undefined) expect(error).toBeUndefined();
-    else expect((error as Error).message.slice(0, message.length)).toBe(message);
   });
 });
 

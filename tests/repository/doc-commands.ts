@@ -137,5 +137,6 @@ function callsIn(text: string): readonly { readonly line: number; readonly argv:
 /** The pages that people follow. Decisions (docs/adr) are history: what they quote need not work today. */
 export function pages(): readonly string[] {
   const below = readdirSync('docs').filter((name) => name.endsWith('.md'));
-  return ['README.md', 'bench/README.md', ...below.toSorted().map((name) => `docs/${name}`)];
+  const others = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md'];
+  return [...others, ...below.toSorted().map((name) => `docs/${name}`)];
 }

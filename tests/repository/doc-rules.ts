@@ -143,6 +143,13 @@ export const RULES: readonly Rule[] = [
   },
   { words: 'npm ci', shown: { test: '.ci/run', by: '\nnpm ci\n' } },
   { words: 'npm test', shown: { test: '.ci/run', by: '\nnpm test\n' } },
+  { words: 'npm run check', shown: { test: 'package.json', by: 'npm run check && npm run test:quick' } },
+  {
+    words: 'npx biome check',
+    shown: { test: 'package.json', by: 'biome check' },
+    rest: exactly('--write .'),
+  },
+  { words: 'npm run test:all', shown: { test: '.ci/run', by: '\nnpm run test:slow\n' } },
   {
     words: 'npm start',
     shown: { test: 'tests/demo/start.test.ts', by: "startProgramOf('demo/start.ts'" },
@@ -179,6 +186,12 @@ export const RULES: readonly Rule[] = [
     words: 'npm run --silent pullgate --',
     shown: { test: 'tests/repository/docs-pullgate.test.ts', by: 'pullgateLines' },
     rest: () => {},
+  },
+  // Help texts name a command without npm.
+  {
+    words: 'pullgate',
+    shown: { test: 'tests/cli/pause/pause.test.ts', by: "'resume'" },
+    rest: exactly('resume'),
   },
   {
     words: 'npx vitest run',

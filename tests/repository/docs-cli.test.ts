@@ -1,5 +1,5 @@
 // Proves that docs/cli.md has every command and option of the program's own help, in its words, and no other.
-// `npx vitest run -u tests/repository/docs-cli` writes the usages, the tables and the exit codes anew.
+// `npx vitest run tests/repository/docs-cli --update=all` writes the usages, the tables and the exit codes anew.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -90,7 +90,12 @@ describe('a command that nobody tests is found', () => {
     ['a part of the bench that is none', ['npm run bench -- speed'], 4, 'npm run bench -- speed: '],
     ['an option that is none', ['npm run fuzz -- --run 7'], 4, '--run: expected --runs, --seed, --target, --path'],
     ['tests that are none', ['npx vitest run tests/nothing'], 4, 'there are no tests in tests/nothing'],
-    ['a key that is none', ['npx pulumi config set treshold high', 'npm run up'], 5, 'pullgate:treshold is "high"'],
+    [
+      'a key that is none',
+      ['npx pulumi config set treshold high', 'npm run up'],
+      5,
+      'pullgate:treshold: unknown key; did you mean "severityThreshold"?',
+    ],
     ['a value that is none', ['npx pulumi config set severityThreshold worst', 'npm run up'], 5, 'is "worst"'],
     [
       'a value of the wrong type',

@@ -131,8 +131,8 @@ function lineOf(argv: readonly string[]): string {
 const lines = pullgateLines();
 
 /** A stack on each cloud, with closed gates, and a folder with the files that the docs name. */
-async function shop() {
-  const [aws, azure] = [await awsStage(), await azureStage()];
+async function shop(onEnd: (stop: () => Promise<void>) => void) {
+  const [aws, azure] = [await awsStage({}, onEnd), await azureStage({}, { onEnd })];
   // The command takes its time from this machine, and the stages begin in the past.
   for (const { clock } of [aws.cloud, azure.cloud]) clock.advance(Date.now() - clock.now().getTime());
   await aws.sweep();
@@ -217,15 +217,14 @@ process.stdout.write(${JSON.stringify(JSON.stringify(graph.outputs))});
   return folder;
 }
 
-/** What each line came to. The stack is taken down after the first test, and so all are run before it. */
+/** What each line printed, and its exit code. */
 const told = new Map<string, Ran>();
 /** The stacks. */
 let deployed: { readonly aws: Graph; readonly azure: Graph };
-/** For what hangs: there are some twenty processes to start, beside those of other tests. */
-const HANGS_AFTER_MILLISECONDS = 180_000;
 
 beforeAll(async () => {
-  const { run, agePause, graphs } = await shop();
+  const ends: (() => Promise<void>)[] = [];
+  const { run, agePause, graphs } = await shop((stop) => void ends.push(stop));
   deployed = graphs;
   const tell = async (one: Run) => void told.set(one.line, await run(one));
   await mapConcurrently(READS, 2, tell);
@@ -233,7 +232,8 @@ beforeAll(async () => {
     if (change.line === PAUSE_AND_WAIT) await agePause();
     await tell(change);
   }
-}, HANGS_AFTER_MILLISECONDS);
+  for (const stop of ends) await stop();
+});
 
 const shown = outputsShownIn(readFileSync('docs/cli.md', 'utf8'));
 

@@ -30,13 +30,17 @@ let operations: ReadonlySet<string>;
 let needs: readonly Need[];
 let story: Story;
 beforeAll(async () => {
-  const s = await stage({ maxClosesPerHour: 1, aws: { exemptPrincipals: [PUBLISHER] } });
+  let stop = async () => {};
+  const s = await stage({ maxClosesPerHour: 1, aws: { exemptPrincipals: [PUBLISHER] } }, (end) => {
+    stop = end;
+  });
   resources = readResources(s.graph);
   const calls = recordCalls(s, resources.lambda.roleArn);
   story = await playStory(s, OPEN_TO_ALL);
   operations = new Set(calls.map(({ service, operation }) => `${service}:${operation}`));
   const all = (await Promise.all(calls.map((call) => needsOf(call, resources)))).flat();
   needs = [...new Map(all.map((need) => [`${need.action} ${need.resource}`, need])).values()];
+  return stop;
 });
 
 /** Lambda's calls with the role, in addition to the function's own. */

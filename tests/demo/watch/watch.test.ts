@@ -2,11 +2,19 @@
 // requests, and Ctrl-C leaves nothing behind.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { needsChromium, openTab, PHONE, widthsOf } from '../../browser.ts';
-import { expectNoneLeft, interrupt, killGroup, type Started, startProgramOf } from '../../process-group.ts';
+import {
+  expectNoneLeft,
+  interrupt,
+  killGroup,
+  type Started,
+  startProgramOf,
+  waitForOutput,
+} from '../../process-group.ts';
 import { ask, openPage, type Page } from './page.ts';
 
 const HOSTILE = '<img src=x onerror="document.title=\'taken\'">';
-const SLOW = 60_000;
+/** For what hangs, not for what is slow. */
+const SLOW = 600_000;
 
 let started: Started;
 let url = '';
@@ -16,10 +24,7 @@ const watch = (words: readonly string[] = []) => startProgramOf('demo/start.ts',
 
 beforeAll(async () => {
   started = watch();
-  await vi.waitFor(() => expect(started.said()).toContain('Press Ctrl-C to stop.'), {
-    timeout: SLOW,
-    interval: 50,
-  });
+  await waitForOutput(started, 'Press Ctrl-C to stop.');
   [url = ''] = /http:\/\/\S+/.exec(started.said()) ?? [];
   page = await openPage(url);
 }, SLOW);
@@ -233,7 +238,7 @@ describe('in a browser', () => {
     await press('Report a clean scan');
     await isEach('open');
     await press('Pull');
-    await vi.waitFor(async () => expect(await shop.locator('.allowed').count()).toBe(2));
+    await vi.waitFor(async () => expect(await shop.locator('.allowed').count()).toBe(2), { timeout: SLOW });
     expect(await tab.title()).toBe('pullgate on local clouds');
     expect([problems, elsewhere]).toEqual([[], []]);
   });
@@ -251,7 +256,7 @@ describe('the command', () => {
 
   test('ends at once on Ctrl-C while the clouds start, and leaves no process behind', async () => {
     const early = watch(['aws']);
-    await vi.waitFor(() => expect(early.said()).toContain('deploying the stack'), { timeout: SLOW, interval: 20 });
+    await waitForOutput(early, 'deploying the stack');
     interrupt(early);
     expect(await early.ended).toBe(130);
     await expectNoneLeft(early);
@@ -259,7 +264,7 @@ describe('the command', () => {
 
   test('ends on Ctrl-C in the middle of a burst, and leaves no process behind', async () => {
     const burst = page.act({ do: 'burst', images: 20, severity: 'critical' }).catch(() => 'no answer');
-    await vi.waitFor(() => expect(page.state().busy).toBe('A burst of findings'));
+    await vi.waitFor(() => expect(page.state().busy).toBe('A burst of findings'), { timeout: SLOW });
     interrupt(started);
     expect(await started.ended).toBe(0);
     expect(await burst).toBe('no answer');

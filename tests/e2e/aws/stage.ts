@@ -1,6 +1,6 @@
 // A stack on the local cloud, from its config to a pull: with the real program, the deployed bundle and the SDK's
 // protocols.
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import type { Advisory } from '../../../local/aws/inspector-finding.ts';
 import { allowing } from '../../../local/aws/principals.ts';
@@ -79,20 +79,22 @@ export interface Stage {
   calls(name: string): number;
 }
 
-const running: LocalAws[] = [];
-afterEach(async () => {
-  for (const cloud of running.splice(0)) await cloud.stop();
-});
-
 export function programConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [`pullgate:${key}`, value]));
 }
 
-/** Deploys a stack with this config and runs the first tick with its sweep. */
-export async function stage(config: Config = {}): Promise<Stage> {
+/**
+ * Deploys a stack with this config and runs the first tick with its sweep.
+ *
+ * @param onEnd is given what stops the cloud. Default: it stops with the test; a hook passes its own.
+ */
+export async function stage(
+  config: Config = {},
+  onEnd: (stop: () => Promise<void>) => void = onTestFinished,
+): Promise<Stage> {
   const graph = await graphOf(programConfig(config));
   const cloud = await startAws(graph);
-  running.push(cloud);
+  onEnd(() => cloud.stop());
   const deployer = cloud.principals.add('arn:aws:iam::123456789012:role/deployer', [allowing('ecr:*')]);
   const puller = cloud.oci(deployer);
   const runUntilIdle = async () => {

@@ -1,6 +1,6 @@
 // A stack on the local Azure, from its config to a pull: the real program, the deployed bundle, and the SDK's wire.
 import { TableClient } from '@azure/data-tables';
-import { afterEach, expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { createTable } from '../../../azure/function/records.ts';
 import type { Registry, RegistryOptions } from '../../../local/azure/acr.ts';
 import type { Cve, Status } from '../../../local/azure/assessment.ts';
@@ -107,14 +107,6 @@ export interface Stage {
   name(image: Image, name: string): Image;
 }
 
-const running: LocalAzure[] = [];
-afterEach(async () => {
-  const clouds = running.splice(0);
-  await Promise.all(clouds.map((cloud) => cloud.stop()));
-  // An operation that the local cloud does not know would look like a refusal.
-  expect(clouds.flatMap(({ gaps }) => gaps)).toEqual([]);
-});
-
 const graphs = new Map<string, Promise<Graph>>();
 
 /** The graph of the real program. It depends only on the config. */
@@ -137,14 +129,23 @@ interface StageOptions {
   readonly registries?: Readonly<Record<string, RegistryOptions>>;
   /** Changes the graph before it is deployed. */
   readonly change?: (graph: Graph) => Graph;
+  /** Is given what stops the cloud. Default: it stops with the test; a hook passes its own. */
+  readonly onEnd?: (stop: () => Promise<void>) => void;
 }
 
 /** Deploys a stack with this config. By default, rows arrive together with their events. */
-export async function stage(config: Config = {}, { registries = {}, change }: StageOptions = {}): Promise<Stage> {
+export async function stage(
+  config: Config = {},
+  { registries = {}, change, onEnd = onTestFinished }: StageOptions = {},
+): Promise<Stage> {
   const program = await graphFor(config);
   const graph = change === undefined ? program : change(program);
   const cloud = await startAzure(graph, { registries });
-  running.push(cloud);
+  onEnd(async () => {
+    await cloud.stop();
+    // A call that the local cloud does not know would look like a refusal.
+    expect(cloud.gaps).toEqual([]);
+  });
   cloud.workspace.ingestionDelayMilliseconds = 0;
   const registry = cloud.acr.registry(REGISTRY);
   const puller = cloud.principals.add('deployment', [

@@ -1,18 +1,14 @@
 // Starts local Azure clouds of the fixture's graph, and stops them after each test.
-import { afterEach, expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type AzureOptions, type LocalAzure, startAzure } from '../../../local/azure/cloud.ts';
 import { type FixtureOptions, fixtureGraph } from './fixture-graph.ts';
 
-const clouds: LocalAzure[] = [];
-afterEach(async () => {
-  const gaps = clouds.flatMap((cloud) => cloud.gaps);
-  for (const cloud of clouds.splice(0)) await cloud.stop();
-  expect(gaps).toEqual([]);
-});
-
 export async function start(fixture?: FixtureOptions, options?: AzureOptions): Promise<LocalAzure> {
   const cloud = await startAzure(fixtureGraph(fixture), options);
-  clouds.push(cloud);
+  onTestFinished(async () => {
+    await cloud.stop();
+    expect(cloud.gaps).toEqual([]);
+  });
   return cloud;
 }
 

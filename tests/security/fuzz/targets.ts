@@ -1,4 +1,4 @@
-// All fuzz targets.
+// The list of all fuzz targets, by name.
 
 import type { Target } from './target.ts';
 import { CONFIG_TARGETS } from './targets-config.ts';
