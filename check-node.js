@@ -1,5 +1,5 @@
-// Reports that this Node.js is too old, before a TypeScript file fails with a syntax error. Written in old JavaScript so
-// that any version can run it.
+// Reports that this Node.js is too old, before a TypeScript file fails with a syntax error. Written in old JavaScript
+// so that any version can run it.
 var needed = [22, 18];
 var version = process.versions.node.split('.').map(Number);
 if (version[0] < needed[0] || (version[0] === needed[0] && version[1] < needed[1])) {

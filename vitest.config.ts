@@ -1,5 +1,5 @@
-// How the tests run: which of them are quick, how long one may take, what must be covered, and that a stray console call
-// fails.
+// How the tests run: which of them are quick, how long one may take, what must be covered, and that a stray console
+// call fails.
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { countReporter } from './tests/count-reporter.ts';
@@ -10,8 +10,8 @@ import { countReporter } from './tests/count-reporter.ts';
 const project = import.meta.dirname;
 
 /**
- * What `npm test` leaves to `npm run test:all`: many seeds and interleavings, loads, attacks and the browser; whole stacks
- * and commands on the local clouds; the processes of the local clouds; the proofs that a check bites.
+ * What `npm test` leaves to `npm run test:all`: many seeds and interleavings, loads, attacks and the browser; whole
+ * stacks and commands on the local clouds; the processes of the local clouds; the proofs that a check bites.
  */
 const SLOW = [
   'tests/{bench,chaos,parity,security}/**/*.test.ts',
@@ -26,7 +26,7 @@ const SLOW = [
   'tests/repository/{architecture,guards,supply-chain,docs-pullgate,docs-cli}.test.ts',
 ];
 
-/** The slow files that take longest, the longest first: at the end no core waits for the other. */
+/** The slow files that take longest, the longest first: so that no core is idle at the end. */
 const FIRST = [
   'tests/chaos/aws.test.ts',
   'tests/chaos/azure.test.ts',
@@ -55,7 +55,7 @@ export default defineConfig({
     setupFiles: [`${project}/tests/console-guard.ts`],
     reporters: ['default', countReporter],
     pool: 'forks',
-    // Two more have something to do while two wait, as the longest do most of the time.
+    // Four workers on two cores: the longest tests spend most of their time waiting.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // The limits are for what hangs, not for what is slow: a loaded machine fails no test.
@@ -65,7 +65,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // One process runs many files: to load the same modules for each takes longer than most tests.
+        // Files share a process, because loading the modules again takes longer than most tests.
         test: { name: 'quick', include: ['tests/**/*.test.ts'], exclude: SLOW, isolate: false },
       },
       { extends: true, test: { name: 'slow', include: SLOW } },

@@ -66,7 +66,7 @@ const SIZES: Readonly<Record<Scale, MonthSize>> = {
 const TICKS = MONTH_DAYS * 24 * 12;
 const SWEEPS = MONTH_DAYS * 4;
 const SNAPSHOTS = MONTH_DAYS / 7;
-/** A thousand images are scanned, one in ten of which violates and is fixed later. */
+/** A thousand images are scanned. One in ten violates, and is fixed later. */
 const [QUIET_SCANS, CLOSINGS] = [900, 100];
 
 /**

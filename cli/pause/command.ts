@@ -42,7 +42,7 @@ began before the pause can still run. This takes up to ten minutes. If a gate ca
 command retries. You can interrupt the wait safely: the pause stays in force.
 
 Exit codes: 0 done; 1 a gate could not be opened or its notice could not be sent (the output names
-it), or the wait ended early; 2 wrong usage or no consent, nothing was changed.
+it), or the wait ended early; 2 wrong usage or not confirmed, nothing was changed.
 
 Examples:
   pullgate pause

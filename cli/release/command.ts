@@ -25,7 +25,7 @@ but the statements are still in the repository policies. The command finds them 
 account and region of the AWS credentials. It does not need a stack.
 
 Exit codes: 0 done; 1 a gate could not be opened or its notice could not be sent (the output names
-it); 2 wrong usage or no consent, nothing was changed.
+it); 2 wrong usage or not confirmed, nothing was changed.
 
 Examples:
   pullgate release team/app

@@ -1,6 +1,6 @@
 // How a command ends: its exit code, and the message if something failed.
 
-/** 0: done. 1: something failed, and the output names it. 2: wrong usage or no consent; nothing was changed. */
+/** 0: done. 1: something failed, and the output names it. 2: wrong usage or not confirmed; nothing was changed. */
 export type ExitCode = 0 | 1 | 2;
 
 /** An error that the user can correct. It is reported as a sentence, and the command exits with 2. */

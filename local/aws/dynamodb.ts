@@ -1,5 +1,5 @@
-// DynamoDB: dynalite, in memory, behind the local cloud's own authorization. A read that does not ask for consistency is
-// answered by a replica that is a second behind.
+// DynamoDB: dynalite, in memory, behind the local cloud's own authorization. A read that does not ask for consistency
+// is answered by a replica that is a second behind.
 import { Readable } from 'node:stream';
 import dynalite from 'dynalite';
 import type { Clock } from '../clock.ts';

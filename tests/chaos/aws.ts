@@ -1,5 +1,5 @@
-// One run's world on the local AWS: a gate is a repository. What the function is, and what it talks to, is what is
-// deployed.
+// One run's world on the local AWS, where a gate is a repository. The function and its resources come from the deployed
+// graph.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../../aws/function/records.ts';
 import type { BusEvent } from '../../local/aws/bus-event.ts';
@@ -15,6 +15,7 @@ import { settingsOf } from '../worker.ts';
 import { type Bounds, type ChaosCloud, type ChaosOptions, HASTE, seenRecord, withCode } from './cloud.ts';
 import { between, type Draw } from './draw.ts';
 import { type CallFate, createCallFates, STALE_MILLISECONDS } from './fates.ts';
+import { openings } from './openings.ts';
 import { slowWorkers } from './slow.ts';
 import type { PlainPolicy, TrueRepository, Vulnerability } from './truth.ts';
 
@@ -35,7 +36,7 @@ export const AWS_BOUNDS: Bounds = {
 
 const graphs = new Map<string, Promise<Graph>>();
 
-/** The program's graph for a policy. It is the same for the same config. */
+/** The program's graph for a policy, cached by config. */
 function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode }: ChaosOptions['scenario']): Promise<Graph> {
   const { threshold, unfixable, exploited, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
@@ -58,7 +59,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   const graph = withCode(await graphFor(truth.policy, scenario), code);
   const clock = virtualClock({ haste: HASTE });
   const largestBatch = between(draw('batch'), 2, 10);
-  // Alone, a worker is not raced; two need a process more.
+  // A single worker never races another. Two workers need an extra process.
   const concurrency = draw('alone') < 0.3 ? 1 : 2;
   const cloud = await startAws(graph, { clock, concurrency, largestBatch });
   const { tableName, roleArn } = settingsOf(graph);
@@ -68,7 +69,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   const names = new Map<string, string>();
   const arns = new Map<string, string>();
   const events = new Map<string, BusEvent>();
-  const edits = new Map([...truth.repositories.keys()].map((name) => [name, 0]));
+  const editCounts = new Map([...truth.repositories.keys()].map((name) => [name, 0]));
   const crashes: number[] = [];
   const written = new Set<string>();
   const known = new Map<string, GateRecord>();
@@ -76,6 +77,8 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     ({ accessKeyId }) => accessKeyId,
     ({ operation }) => /^(Put|Delete|Set)/.test(operation),
   );
+  const opening = openings(() => clock.now().getTime(), slow.waitForOthers);
+  cloud.calls.before((call) => (call.principal.arn === roleArn ? opening.hook(call) : undefined));
   let nextTick = clock.now().getTime();
 
   for (const repository of truth.repositories.values())
@@ -99,11 +102,11 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     if (found === undefined) throw new Error(`there is no repository ${name}`);
     return found;
   };
-  const foreignOf = (name: string) => foreignPolicy(repositoryOf(name), edits.get(name) ?? 0);
+  const foreignOf = (name: string) => foreignPolicy(repositoryOf(name), editCounts.get(name) ?? 0);
 
   /**
-   * Whoever reads a policy from before somebody else's writing, and writes, takes that back: ECR has no lock against it
-   * (docs/limits.md).
+   * A worker that reads a policy from before another writer's change, and then writes, reverts that change: ECR has no
+   * lock against it (docs/limits.md). Moving the clock makes the old policy too old for a stale read.
    */
   const forgetOldPolicies = () => clock.advance(STALE_MILLISECONDS + 1);
 
@@ -152,9 +155,9 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       }
       case 'edit': {
         const repository = cloud.ecr.repository(given.repository);
-        const count = edits.get(given.repository) ?? 0;
+        const count = editCounts.get(given.repository) ?? 0;
         const before = teamStatement(repositoryOf(given.repository), count);
-        edits.set(given.repository, count + 1);
+        editCounts.set(given.repository, count + 1);
         const after = teamStatement(repositoryOf(given.repository), count + 1);
         repository.policyText = repository.policyText?.replace(before, after);
         return forgetOldPolicies();
@@ -172,6 +175,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     for (;;) {
       await cloud.runUntilIdle();
       await slow.doWhatIsPending();
+      await opening.doWhatIsPending();
       const next = Math.min(cloud.queue.nextVisibleAt() ?? Number.POSITIVE_INFINITY, nextTick);
       if (next > end) break;
       clock.advance(Math.max(0, next - clock.now().getTime()));
@@ -220,7 +224,12 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
       slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
     },
-    midway: slow.midway,
+    midway(happening, action) {
+      if (happening.kind === 'edit') opening.midway(happening.repository, 'afterIntent', action);
+      else if (happening.kind === 'unsuppress')
+        opening.midway(imageOf(happening.image).repository, 'beforeIntent', action);
+      else slow.midway(action);
+    },
     calm() {
       slow.end();
       cloud.faults.clear();
@@ -261,7 +270,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     stop: () => cloud.stop(),
   };
 
-  /** Now and then the team's tooling writes between our write and our reading it back. */
+  /** Sometimes the team's tooling overwrites the policy between our write and our read-back. */
   function takeOutWhatWasWritten(drawn: Draw): () => void {
     const justWritten = new Map<string, string>();
     let count = 0;
@@ -279,7 +288,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   function damageTo(name: string, text: string | undefined): readonly string[] {
     const foreign = foreignOf(name);
     if (!isOurs(text ?? '')) return text === foreign ? [] : [`${name}: the policy was ${foreign} and is ${text}`];
-    const statement = foreign === undefined ? '' : teamStatement(repositoryOf(name), edits.get(name) ?? 0);
+    const statement = foreign === undefined ? '' : teamStatement(repositoryOf(name), editCounts.get(name) ?? 0);
     return text?.includes(statement) === true ? [] : [`${name}: the team's statement ${statement} is not in ${text}`];
   }
 }
@@ -288,7 +297,7 @@ function describe({ service, operation, input }: Call) {
   const text = JSON.stringify(input);
   const [about = ''] = /(team|legacy)\/app-\d+/.exec(text) ?? [];
   const isRead = /^(Get|Describe|List|BatchGet)/.test(operation) && service !== 'dynamodb';
-  // The queue of a tick or of a batch's start is not one gate's trouble.
+  // Calls to the queue, and calls that concern no single repository, are never rough.
   return { service, operation, about, isRead, isRough: service !== 'sqs' && about !== '' };
 }
 
@@ -296,12 +305,12 @@ function isOurs(policy: string): boolean {
   return policy.includes('"Sid":"Pullgate');
 }
 
-/** The team's own statement, with the spacing of somebody who writes by hand. */
+/** The team's own statement, with the irregular spacing of a handwritten policy. */
 function teamStatement({ name }: TrueRepository, edits: number): string {
   return `{ "Sid" :"${name.replaceAll(/\W/g, '')}${edits}",  "Effect":"Allow", "Principal": {"AWS":"arn:aws:iam::210987654321:root"},\n "Action":["ecr:BatchGetImage",   "ecr:DescribeImages"] }`;
 }
 
-/** What the team has written; every third repository has no policy of its own. */
+/** The team's own policy. Every third repository has none, unless it serves Lambda functions. */
 function foreignPolicy(repository: TrueRepository, edits: number): string | undefined {
   const { name, servesLambda } = repository;
   if (Number(name.split('-').at(-1)) % 3 === 2 && !servesLambda) return undefined;

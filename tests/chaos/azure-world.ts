@@ -1,5 +1,5 @@
-// One run's world on the local Azure: a registry with its attributes, what Defender says of its images, and what is
-// somebody else's there.
+// One run's world on the local Azure: a registry with its attributes, Defender's assessments of its images, and the
+// attributes and locks that others have set.
 import { type Attributes, UNLOCKED } from '../../local/azure/acr.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
 import type { LocalAzure } from '../../local/azure/cloud.ts';
@@ -14,9 +14,9 @@ export const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
 
 /**
- * An event may come up to two minutes after what it tells of was written down (azure/function/invocation.ts). So of two
- * rows of one assessment within that time the function takes the first for what the second event was about; which of
- * them it sees is then the workspace's doing.
+ * An event may arrive up to two minutes after its row was written (azure/function/invocation.ts). If two rows of one
+ * assessment are written within that time, the function may take the first row for the one that the second event
+ * reports. The workspace then decides which of the rows the function sees.
  */
 const SAME_EVENT_MILLISECONDS = 2 * MINUTE;
 
@@ -26,16 +26,16 @@ const NAMINGS = ['path', 'dashed', 'joined', 'nameless'] as const;
 type WorldStep = Exclude<Step, { kind: 'policy' }>;
 
 export interface AzureWorld {
-  /** Does a step. What it writes to the workspace is seen after so many minutes. */
+  /** Performs a step. The rows that it writes to the workspace become visible after `rowDelayMinutes`. */
   happen(step: WorldStep, fate: Fate, rowDelayMinutes: number): Promise<void>;
-  /** The name of a gate in the scenario: `team/app-1`, or `team/app-1@image-1-2`. A digest may be cut short. */
+  /** The name of a gate in the scenario: `team/app-1`, or `team/app-1@image-1-2`. The digest may be abbreviated. */
   gateName(repository: string, digest: string | undefined): string;
   /** The names of images by their digests. */
   readonly names: ReadonlyMap<string, string>;
-  /** The gates that are closed, by whomever. */
+  /** The gates that are closed, by pullgate or by others. */
   closed(): ReadonlySet<string>;
   damage(): readonly string[];
-  /** Somebody opens what is closed, and is not locked by others. */
+  /** Opens a closed repository or image, as another user would, unless others have locked it. */
   open(repository: string, digest: string | undefined): void;
 }
 
@@ -44,11 +44,11 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
   const registry = acr.registry(REGISTRY);
   const digests = new Map<string, string>();
   const names = new Map<string, string>();
-  /** The ids of assessments by image and vulnerability. */
+  /** Assessment ids, by image and vulnerability. */
   const ids = new Map<string, string>();
   const replays = new Map<string, ReturnType<typeof defender.eventOf>>();
   const lastRows = new Map<string, { readonly writtenAt: number; readonly seenAt: number }>();
-  /** What the team has set, by `team/app-1` or `team/app-1@sha256:...`. */
+  /** The attributes that the team has set, by `team/app-1` or `team/app-1@sha256:...`. */
   const ofTeam = new Map<string, Partial<Attributes>>();
   let edits = 0;
 
@@ -70,7 +70,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
   const set = (repository: string, digest: string | undefined, attributes: Partial<Attributes>) =>
     registry.setAttributes(repository, attributes, digest === undefined ? {} : { digest });
 
-  /** Rows of one assessment that the function cannot tell apart are seen together. */
+  /** Rows of one assessment that the function cannot tell apart become visible together. */
   function writeRows(of: readonly string[], delayMinutes: number): void {
     let seenAt = now() + delayMinutes * MINUTE;
     for (const id of of) {
@@ -88,7 +88,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     const how = (choice: string) => draw('shape', choice, image, vulnerability.id) < 0.5;
     const name = `package-of-${vulnerability.id}`;
     const cve = cveOf(vulnerability);
-    // The id alone says the same where the recommendation has the CVE's severity, and there is no exploit to tell of.
+    // The bare id says the same if the recommendation has the CVE's severity and the CVE is not exploited.
     const mayBeBare = vulnerability.severity !== undefined && !vulnerability.exploited;
     const [id = ''] = await defender.assess({
       registry: REGISTRY,
@@ -116,7 +116,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     if (!isThere && isOfOthers(digest)) set(repository, digest, { readEnabled: false });
   }
 
-  /** Once more, as the automation would repeat it, or as it was put on the queue at its time. */
+  /** Repeats an event: the automation sends it again, or its old queue message arrives again. */
   async function replay(image: string, vulnerability: Vulnerability, fate: Fate): Promise<void> {
     const event = replays.get(idOf(image, vulnerability));
     if (event === undefined) return;
@@ -158,7 +158,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     return `${repository}@${name}`;
   }
 
-  /** What the attributes have to be; whether it may be read is pullgate's where it is a gate. */
+  /** The expected attributes. If the target is a gate, `readEnabled` is pullgate's to set. */
   function expected(repository: string, digest: string | undefined, found: Attributes): Attributes {
     const isGate = (digest === undefined) === (granularity === 'repository');
     const readEnabled = isOfOthers(digest ?? '') ? false : isGate ? found.readEnabled : true;

@@ -1,5 +1,5 @@
-// One run on the local Azure: a gate is an image, or a repository. What the function is, and what it talks to, is what
-// is deployed.
+// One run on the local Azure, where a gate is an image or a repository. The function and its resources come from the
+// deployed graph.
 import { TableClient } from '@azure/data-tables';
 import { createTable } from '../../azure/function/records.ts';
 import type { Call } from '../../local/azure/calls.ts';
@@ -26,17 +26,17 @@ import type { PlainPolicy } from './truth.ts';
 
 const MINUTE = 60_000;
 const SWEEP_HOURS = 6;
-/** The timer fires every five minutes. Here it is paid for now and then only, and each time again where it failed. */
+/** The deployed timer fires every five minutes. To save time, a run waits longer, except after a failed tick. */
 const TICK_MINUTES = 120;
 const TICK_AGAIN_MINUTES = 5;
-/** A message is retried for so long: 1 + 2 + 4 + 8 + 16 + 32 + 57 (azure/function/invocation.ts). */
+/** A message is retried for this long: 1 + 2 + 4 + 8 + 16 + 32 + 57 (azure/function/invocation.ts). */
 const RETURNS_MINUTES = 120;
-/** `visibilityTimeout` of host.json: a message whose process has died is seen again after so long. */
+/** `visibilityTimeout` of host.json: if a process dies, its message becomes visible again after this time. */
 const HIDDEN_MINUTES = 1;
 
 export const AZURE_BOUNDS: Bounds = {
   event: RETURNS_MINUTES * MINUTE,
-  // It may have been a tick, which no message repeats.
+  // The process may have died in a tick, which no message repeats.
   setback: (HIDDEN_MINUTES + TICK_AGAIN_MINUTES) * MINUTE,
   tick: TICK_MINUTES * MINUTE,
   sweep: SWEEP_HOURS * 60 * MINUTE,
@@ -44,7 +44,7 @@ export const AZURE_BOUNDS: Bounds = {
 
 const graphs = new Map<string, Promise<Graph>>();
 
-/** The program's graph for a policy. It is the same for the same config. */
+/** The program's graph for a policy, cached by config. */
 function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: ChaosOptions['scenario']) {
   const { threshold, unfixable, exploited, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
@@ -105,15 +105,15 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
     now: () => clock.now().getTime(),
     async apply(given, fate) {
       if (given.kind === 'policy') return cloud.deploy(withCode(await graphFor(given.policy, scenario), code));
-      // The event, its row, or both.
+      // The event is late, its row is, or both are.
       const late = pick(draw('late', ++steps), [
         ['event', 1],
         ['row', 2],
         ['both', 1],
       ] as const);
       const undo = faultsOfBus(fate, late === 'row' ? 0 : fate.delayMinutes).map(cloud.faults.addToBus);
-      // Where the event is lost, the row is there: the next event of the image tells of it too, and does not wait for
-      // another's row.
+      // If the event is lost, its row is not late: the next event of the image covers this row too, and does not wait
+      // for the row of another event.
       await world.happen(given, fate, late === 'event' || fate.isLost ? 0 : fate.delayMinutes);
       for (const take of undo) take();
     },
@@ -138,7 +138,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
       slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
       slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
     },
-    midway: slow.midway,
+    midway: (_step, action) => slow.midway(action),
     calm() {
       slow.end();
       cloud.faults.clear();
@@ -165,7 +165,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
     stop: () => cloud.stop(),
   };
 
-  /** Now and then somebody opens what was closed between our write and our reading it back. */
+  /** Sometimes another user opens the target between our write and our read-back. */
   function takeOutWhatWasWritten(drawn: Draw): () => void {
     const justWritten = new Map<string, string>();
     let count = 0;
@@ -196,7 +196,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
   }
 }
 
-/** What a mail's subject calls a change. */
+/** Changes, by their words in a mail's subject. */
 const CHANGES: Readonly<Record<string, string>> = {
   closed: 'closed',
   'closed again': 'restored',
@@ -205,7 +205,7 @@ const CHANGES: Readonly<Record<string, string>> = {
   clear: 'cleared',
 };
 
-/** What a mail of several state changes has in the place of subjects. */
+/** The subject lines in the text of a mail about several state changes. */
 function subjectsIn(text: string): readonly string[] {
   return text.split('\n').filter((line) => line.startsWith('[pullgate] '));
 }
@@ -219,7 +219,7 @@ function faultsOfBus({ isLost, copies, overtakes }: Fate, delayMinutes: number) 
   ];
 }
 
-/** Reads the records that were written since the last time. */
+/** Returns all gate records, and loads only those that changed since the last call. */
 function recordsOf(cloud: LocalAzure, { gateName, names }: ReturnType<typeof azureWorldOf>) {
   const judge = cloud.principals.add('judge', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
   const { records } = createTable(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
@@ -259,8 +259,8 @@ function keyOf(call: Call): string {
 function describe({ service, operation, input }: Call) {
   const text = JSON.stringify(input).replaceAll('|', '/');
   const [about = ''] = /(team|legacy)\/app-\d+/.exec(text) ?? [];
-  // Table storage is consistent.
+  // Table storage is consistent, so its reads are never stale.
   const isRead = (service === 'acr' && /^(Get|List)/.test(operation)) || service === 'logs';
-  // The queue, and what a tick asks for, is not one gate's trouble.
+  // Calls to the queue, and calls that concern no single repository, are never rough.
   return { service, operation, about, isRead, isRough: service !== 'queue' && about !== '' };
 }

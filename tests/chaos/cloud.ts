@@ -1,51 +1,51 @@
-// What a run needs of a local cloud: to move its world, to disturb it, and to see what has become of it.
+// What a run needs from a local cloud: change its world, disturb the function, and observe the result.
 import type { Graph } from '../../local/graph.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
 import type { Scenario } from './scenario.ts';
 import type { Step } from './truth.ts';
 
-/** What becomes of the events of a step on their way. */
+/** How the events of a step are delivered. */
 export interface Fate {
   readonly isLost: boolean;
   readonly delayMinutes: number;
   readonly copies: number;
-  /** It overtakes those that came before. */
+  /** The events overtake those that were sent before. */
   readonly overtakes: boolean;
 }
 
 /**
- * What the registry, the records and the queues show at one moment. Images and gates have their names of the scenario.
+ * The state of the registry, the records and the queues at one moment. Images and gates have the scenario's names.
  */
 export interface Observation {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** The gates that are closed, by whomever: `team/app-1`, or `team/app-1@image-1-2`. */
+  /** The gates that are closed, by pullgate or by others: `team/app-1`, or `team/app-1@image-1-2`. */
   readonly closed: ReadonlySet<string>;
   readonly records: readonly SeenRecord[];
-  /** What people were notified, in order. */
+  /** The notices that people received, in order. */
   readonly notified: readonly { readonly gate: string; readonly change: string }[];
-  /** Messages that wait to be handled. */
+  /** The number of messages on the queue. */
   readonly waiting: number;
-  /** The texts of messages that were given up. */
+  /** The texts of messages that were moved to the dead-letter or poison queue. */
   readonly dead: readonly string[];
   /**
-   * When messages were left hidden for as long as the queue hides them: the function's process was killed, or could not
-   * say when they shall come back.
+   * When messages stayed hidden for the queue's full timeout, because the function's process was killed or could not
+   * set their retry delay.
    */
   readonly setbacks: readonly number[];
-  /** What was changed that is somebody else's. */
+  /** Changes to what belongs to others. */
   readonly damage: readonly string[];
 }
 
 export interface SeenRecord {
   readonly gate: string;
-  /** `waiting: brake`, or the state's own word. */
+  /** The kind of the state; with the reason if it is waiting: `waiting: brake`. */
   readonly state: string;
   readonly pending: number;
   readonly blockers: readonly {
     readonly image: string;
-    /** Ids of the vulnerabilities. */
+    /** Vulnerability ids. */
     readonly findings: readonly string[];
     readonly dangerousAt: number;
   }[];
@@ -55,24 +55,24 @@ export interface ChaosCloud {
   readonly name: 'aws' | 'azure';
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Does a step; what it sends has this fate. */
+  /** Performs a step. Its events are delivered by this fate. */
   apply(step: Step, fate: Fate): Promise<void>;
-  /** Begins to disturb calls and workers, as drawn. */
+  /** Starts to disturb calls and workers, as drawn. */
   disturb(draw: Draw): void;
-  /** Does something while a worker is slow; at the latest when the others have nothing left to do. */
-  midway(action: () => Promise<void>): void;
-  /** Ends that. */
+  /** Runs the action of a step while a worker is busy, or once all workers are idle. */
+  midway(step: Step, action: () => Promise<void>): void;
+  /** Ends all disturbances. */
   calm(): void;
-  /** Moves the clock, with all that falls due on the way, each at its time; ticks too. */
+  /** Moves the clock. Everything that falls due, including ticks, happens at its time. */
   advance(milliseconds: number): Promise<void>;
   observe(): Promise<Observation>;
-  /** How many sweeps have asked for all their reconciliations. */
+  /** How many sweeps have requested all their reconciliations. */
   sweeps(): number;
   /** How many calls the function has made. */
   calls(): number;
-  /** How often its process was killed. */
+  /** How often the function's process was killed. */
   crashes(): number;
-  /** The function's log, for whoever reads of a failure. */
+  /** The function's log, to analyze a failure. */
   logs(): readonly string[];
   stop(): Promise<void>;
 }
@@ -80,25 +80,25 @@ export interface ChaosCloud {
 export interface ChaosOptions {
   readonly scenario: Scenario;
   readonly draw: Draw;
-  /** Other code for the function than what the program bundles: its index.mjs. */
+  /** An index.mjs that replaces the program's bundle in the function. */
   readonly code?: string | undefined;
 }
 
-/** The bounds of one cloud, in milliseconds, and its names. */
+/** The time limits of one cloud, in milliseconds. */
 export interface Bounds {
   /** From an event's arrival to the closing. */
   readonly event: number;
-  /** What each setback may add: the time for which a message stays hidden then. */
+  /** The extra time that each setback allows: how long its message stays hidden. */
   readonly setback: number;
   /** From one tick to the next, as this run fires them. */
   readonly tick: number;
   readonly sweep: number;
 }
 
-/** How much faster the function's timers go: what it waits for between two tries is not what is tried here. */
+/** How much faster the function's timers run. The delays between retries are not under test here. */
 export const HASTE = 20;
 
-/** The graph with other code in its function. */
+/** The graph, with the function's code replaced. */
 export function withCode(graph: Graph, code: string | undefined): Graph {
   if (code === undefined) return graph;
   const archives = Object.entries(graph.archives).map(([urn, files]) => [
@@ -108,7 +108,7 @@ export function withCode(graph: Graph, code: string | undefined): Graph {
   return { ...graph, archives: Object.fromEntries(archives) };
 }
 
-/** A record in the scenario's words. */
+/** A record, with the scenario's names. */
 export function seenRecord(gate: string, record: GateRecord, names: ReadonlyMap<string, string>): SeenRecord {
   const { state, pending, blockers } = record;
   return {

@@ -1,7 +1,7 @@
-// Random numbers that depend on a seed and a name, and on nothing else: one call more or less changes no other number.
+// Random numbers that depend only on a seed and a name. An added or removed call changes no other number.
 import { createHash } from 'node:crypto';
 
-/** A number from 0 up to 1, the same for the same name. */
+/** A number of at least 0 and below 1. The same name always gives the same number. */
 export type Draw = (...name: readonly (string | number)[]) => number;
 
 export function drawFrom(seed: number): Draw {
@@ -13,7 +13,7 @@ export function drawFrom(seed: number): Draw {
     2 ** 32;
 }
 
-/** The choice that a number falls on, each as likely as its weight. */
+/** Picks a choice by a drawn number. Each choice is as likely as its weight. */
 export function pick<T>(drawn: number, choices: readonly (readonly [choice: T, weight: number])[]): T {
   const total = choices.reduce((sum, [, weight]) => sum + weight, 0);
   let left = drawn * total;
@@ -24,12 +24,12 @@ export function pick<T>(drawn: number, choices: readonly (readonly [choice: T, w
   throw new Error('there is nothing to choose from');
 }
 
-/** One of a list, each as likely; undefined of none. */
+/** An element of the list, all equally likely; undefined if the list is empty. */
 export function oneOf<T>(drawn: number, list: readonly T[]): T | undefined {
   return list[Math.floor(drawn * list.length)];
 }
 
-/** A whole number between two, both included. */
+/** A whole number from `least` to `most`, both included. */
 export function between(drawn: number, least: number, most: number): number {
   return least + Math.floor(drawn * (most - least + 1));
 }

@@ -1,15 +1,15 @@
-// What goes wrong: the fate of each event, and of each call that the function makes. A call's fate depends on what it
-// is and on how often it was made before.
+// What goes wrong: the fate of each event, and of each call that the function makes. A call's fate depends on the call
+// and on how often it was made before.
 
 import type { Fate } from './cloud.ts';
 import { between, type Draw, pick } from './draw.ts';
 
 export const CALM: Fate = { isLost: false, delayMinutes: 0, copies: 1, overtakes: false };
 
-/** An event, or what the scanner has written of it, may come so much later. */
+/** The longest delay of an event, or of the row that the scanner writes for it. */
 export const LONGEST_DELAY_MINUTES = 20;
 
-/** An event's fate. */
+/** Draws an event's fate. */
 export function fateOf(draw: Draw): Fate {
   return {
     isLost: draw('lost') < 0.12,
@@ -29,10 +29,10 @@ export type CallFate =
   | 'crashBefore'
   | 'crashAfter';
 
-/** How long ago the answer may be that a stale read gives. */
+/** The maximum age of the answer to a stale read. */
 export const STALE_MILLISECONDS = 30_000;
 
-/** How often a call meets something: about one of sixteen. */
+/** How likely each fate is. About one call in sixteen is disturbed. */
 const FATES: readonly (readonly [CallFate | 'none', number])[] = [
   ['none', 150],
   ['throttle', 2],
@@ -45,15 +45,15 @@ const FATES: readonly (readonly [CallFate | 'none', number])[] = [
   ['crashAfter', 0.5],
 ];
 
-/** Some runs are rough for a service, so that what fails goes on to fail until the queue brings the message back. */
+/** In some runs a service throttles most calls, so that retries fail until the queue delivers the message again. */
 const ROUGH_SERVICE = 0.2;
 const ROUGH_CALL = 0.6;
 
-/** Tells each call's fate; undefined for most. */
+/** Returns a function that draws each call's fate; undefined for most calls. */
 export function createCallFates(draw: Draw): (call: {
   readonly service: string;
   readonly operation: string;
-  /** What it is about: a repository, a record, an image. */
+  /** The repository that the call concerns; empty if it concerns no single one. */
   readonly about: string;
   readonly isRead: boolean;
   readonly isRough: boolean;

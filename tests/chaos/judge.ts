@@ -1,23 +1,23 @@
-// Watches a run and says what is wrong with it: a gate that was open for too long, a change without a notice, and a
-// final state that is not what it should be.
+// Watches a run and reports what is wrong: a gate that was open for too long, a change without a notice, or a wrong
+// final state.
 import type { Bounds, Observation, SeenRecord } from './cloud.ts';
 import { holds, isCleared, type Memory } from './plain.ts';
 import type { Scenario } from './scenario.ts';
 import type { Step, TrueImage, Truth } from './truth.ts';
 
-/** Why an image has to be held, and since when. */
+/** Since when an image must hold its gate closed. */
 interface Hold {
   since: number;
-  /** When the first event arrived that says so; undefined if none did. */
+  /** When the first event that reports it arrives; undefined if none does. */
   heardAt: number | undefined;
 }
 
 export interface Judge {
-  /** A step has happened now; whether its events arrive, and when. */
+  /** Takes note of a step that has just happened. `arrivesAt` is undefined if its events are lost. */
   hear(step: Step, now: number, arrivesAt: number | undefined): void;
-  /** After a step has happened, or the clock has moved. */
+  /** Checks an observation after the clock has moved. */
   see(observation: Observation): void;
-  /** At the end of it all: every gate is where it should be. */
+  /** Checks the final state of every gate, and returns all complaints. */
   conclude(observation: Observation): readonly string[];
 }
 
@@ -25,7 +25,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   const memories = new Map<string, Memory>();
   const holdings = new Map<string, Hold>();
   const complaints = new Set<string>();
-  /** Changes of the registry that were seen, by gate: each has to be notified. */
+  /** Observed changes of the registry, by gate. Each must have a notice. */
   const changes = new Map<string, { closed: number; opened: number }>();
   const stripped = new Map<string, number>();
   let before: ReadonlySet<string> = new Set();
@@ -34,7 +34,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     cloud === 'azure' && scenario.granularity === 'image' ? `${repository}@${name}` : repository;
   const isHeld = (image: TrueImage) => holds(image, memories.get(image.name), truth, cloud);
 
-  /** What the records know, and what they may forget. */
+  /** Remembers the findings in the records, and forgets those that the records may drop. */
   function remember(records: readonly SeenRecord[]): void {
     const recorded = new Map(records.flatMap(({ blockers }) => blockers).map((blocker) => [blocker.image, blocker]));
     for (const image of truth.images.values()) {
@@ -55,18 +55,26 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   /** Azure's registries send no events to pullgate. */
   const isHeardOf = ({ kind }: Step) => cloud === 'aws' || (kind !== 'push' && kind !== 'remove');
 
-  /** A finding that its record may drop while others hold. */
+  /** Whether the record may drop this finding while others still hold the gate. */
   function isDroppable(image: TrueImage, id: string): boolean {
     const finding = image.findings.get(id);
     return finding !== undefined && (finding.status === 'clean' || finding.status === 'suppressed');
   }
 
-  /** When a gate has to be closed at the latest. */
+  /** The time by which a gate must be closed. */
   function deadline(hold: Hold, { setbacks }: Observation): number {
     const grace = (since: number) => setbacks.filter((at) => at >= since).length * bounds.setback;
     const bySweep = hold.since + bounds.sweep + 2 * bounds.tick + bounds.event;
     const byEvent = hold.heardAt === undefined ? Number.POSITIVE_INFINITY : hold.heardAt + bounds.event;
     return Math.min(bySweep, byEvent) + grace(hold.since);
+  }
+
+  /**
+   * On AWS, once the event has arrived and the queue is empty, nothing else closes the gate before the next sweep. The
+   * gate must be closed by then. On Azure, rows may arrive after the message is done.
+   */
+  function isOverlooked({ heardAt }: Hold, { at, waiting }: Observation): boolean {
+    return cloud === 'aws' && waiting === 0 && heardAt !== undefined && heardAt <= at;
   }
 
   function heardOf(image: string, now: number, arrivesAt: number): void {
@@ -95,10 +103,10 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       const hold = holdings.get(name) ?? { since: at, heardAt: undefined };
       holdings.set(name, hold);
       const taken = stripped.get(gate) ?? stripped.get(repository);
-      // Whoever takes a closing away is found by the next sweep, whatever was heard before.
+      // If the team removes a closing, only the next sweep must find it, even if an event was heard before.
       const counted = taken === undefined || taken < hold.since ? hold : { since: taken, heardAt: undefined };
-      if (closed.has(gate) || at <= deadline(counted, observation) || isExcused(gate, repository, observation))
-        continue;
+      const isTooLate = at > deadline(counted, observation) || isOverlooked(counted, observation);
+      if (closed.has(gate) || !isTooLate || isExcused(gate, repository, observation)) continue;
       const what = `${gate} is open though ${name} has had to hold it`;
       if ([...complaints].some((said) => said.startsWith(what))) continue;
       const minutes = Math.round((at - counted.since) / 60_000);
@@ -119,10 +127,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     before = new Set(closed);
   }
 
-  /**
-   * On Azure a gate goes away with its last image: that is no opening, and a notice that is still pending is of no use
-   * any more.
-   */
+  /** On Azure, a gate disappears with its last image. That is not an opening, and pending notices lapse. */
   function forgetGate(gate: string): void {
     if ([...truth.images.values()].some((image) => image.present && gateOf(image) === gate)) return;
     before = new Set([...before].filter((one) => one !== gate));
@@ -136,7 +141,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     hear(step, now, arrivesAt) {
       if (step.kind === 'strip') {
         stripped.set(step.repository, now);
-        // Not pullgate's change: there is no notice of it.
+        // This is not pullgate's change, so no notice is expected.
         before = new Set(
           [...before].filter((gate) => gate !== step.repository && !gate.startsWith(`${step.repository}@`)),
         );
@@ -180,20 +185,20 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
           complaints.add(
             `${gate} closed ${counts.closed} times, and was notified of ${toldOf('closed', 'restored')} times`,
           );
-        // Where a slow worker opens what another has found to be dangerous again, people hear that it is closed again:
-        // restored.
+        // If a slow worker opens a gate that another worker has found dangerous again, people are notified that the
+        // gate was restored.
         if (toldOf('opened', 'restored') < counts.opened)
           complaints.add(
             `${gate} opened ${counts.opened} times, and was notified of ${toldOf('opened', 'restored')} times`,
           );
       }
-      if (waiting > 0) complaints.add(`${waiting} messages are still waiting`);
+      if (waiting > 0) complaints.add(`messages still on the queue: ${waiting}`);
       return [...complaints];
     },
   };
 
   function checkRecord(gate: string, record: SeenRecord | undefined, isClosed: boolean, isHeldBack: boolean): void {
-    if ((record?.pending ?? 0) > 0) complaints.add(`${gate}: ${record?.pending} changes were never notified`);
+    if ((record?.pending ?? 0) > 0) complaints.add(`${gate}: notices still pending: ${record?.pending}`);
     const state = record?.state ?? 'open';
     const expected = isClosed ? 'closed' : isHeldBack ? 'waiting' : 'open';
     if (!state.startsWith(expected)) complaints.add(`at the end the record of ${gate} says ${state}, not ${expected}`);

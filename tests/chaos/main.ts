@@ -1,11 +1,11 @@
-// `npm run chaos`: many seeds, or one seed again with its log.
+// `npm run chaos`: runs many seeds, or repeats one seed and prints its log.
 import { parseArgs } from 'node:util';
 import { describeFailure, describeTotal, runMany, seedsFrom } from './many.ts';
 import { codeOf, MUTANTS, type Mutant } from './mutants.ts';
 import { type CloudName, run } from './run.ts';
 
 const HELP = `npm run chaos -- [--seeds 200] [--from 1] [--cloud aws|azure] [--at-once 2] [--mutant NAME]
-npm run chaos -- --seed N --cloud aws|azure [--mutant NAME]     one seed again, with the function's log
+npm run chaos -- --seed N --cloud aws|azure [--mutant NAME]     repeats one seed and prints the function's log
 
 The planted faults: ${Object.keys(MUTANTS).join('; ')}.
 `;
@@ -28,23 +28,23 @@ const print = (text: string) => void process.stdout.write(`${text}\n`);
 function count(name: 'seeds' | 'from' | 'seed' | 'at-once'): number {
   const given = Number(values[name]);
   if (Number.isInteger(given) && given >= 1) return given;
-  throw new Error(`--${name} is a whole number from 1 on; given ${values[name]}`);
+  throw new Error(`--${name} must be a whole number of at least 1, not "${values[name]}"`);
 }
 
 function clouds(): readonly CloudName[] {
   const { cloud } = values;
   if (cloud === undefined) return ['aws', 'azure'];
   if (cloud === 'aws' || cloud === 'azure') return [cloud];
-  throw new Error(`--cloud is aws or azure; given ${cloud}`);
+  throw new Error(`--cloud must be aws or azure, not "${cloud}"`);
 }
 
 function mutant(): Mutant | undefined {
   const { mutant: name } = values;
   if (name === undefined || name in MUTANTS) return name as Mutant | undefined;
-  throw new Error(`--mutant is one of ${Object.keys(MUTANTS).join('; ')}; given ${name}`);
+  throw new Error(`unknown --mutant "${name}"; must be one of: ${Object.keys(MUTANTS).join('; ')}`);
 }
 
-/** Whether all was well. */
+/** Returns whether all runs ended without complaints. */
 async function main(): Promise<boolean> {
   if (values.help) {
     print(HELP);
@@ -60,7 +60,7 @@ async function main(): Promise<boolean> {
       const result = await run(cloud, count('seed'), { code: codes.get(cloud) });
       for (const line of result.logs) print(line);
       for (const complaint of result.complaints) print(complaint);
-      print(`seed ${result.seed} on ${cloud}: ${result.complaints.length} complaints`);
+      print(`complaints of seed ${result.seed} on ${cloud}: ${result.complaints.length}`);
       isWell &&= result.complaints.length === 0;
     }
     return isWell;

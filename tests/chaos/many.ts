@@ -3,13 +3,13 @@ import { type CloudName, type RunOptions, type RunResult, run } from './run.ts';
 
 export interface Many extends RunOptions {
   readonly clouds: readonly CloudName[];
-  /** In this order. */
+  /** They run in this order. */
   readonly seeds: readonly number[];
-  /** So many runs at a time: they wait for each other's functions more than they compute. */
+  /** The number of runs at a time. They spend more time waiting for functions than computing. */
   readonly atOnce: number;
-  /** Ends at the first complaint that is like this. Default: at the end. */
-  readonly until?: RegExp;
-  /** Hears of each run as it ends. */
+  /** Stops once this many seeds have led to such a complaint. Default: runs all seeds. */
+  readonly until?: { readonly sign: RegExp; readonly seeds: number };
+  /** Is called with each result as its run ends. */
   readonly heard?: (result: RunResult) => void;
 }
 
@@ -22,9 +22,14 @@ export interface Total {
   readonly failed: readonly RunResult[];
 }
 
-/** So many seeds, from the first on. */
+/** Consecutive seeds. */
 export function seedsFrom(first: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => first + index);
+}
+
+/** The runs that led to a complaint like this. */
+export function findings(results: readonly RunResult[], sign: RegExp): readonly RunResult[] {
+  return results.filter(({ complaints }) => complaints.some((complaint) => sign.test(complaint)));
 }
 
 export async function runMany({ clouds, seeds, atOnce, until, heard, ...options }: Many): Promise<Total> {
@@ -32,8 +37,7 @@ export async function runMany({ clouds, seeds, atOnce, until, heard, ...options 
   const total = { seeds: 0, events: 0, calls: 0, crashes: 0 };
   const failed: RunResult[] = [];
   const queue = [...seeds];
-  const isFound = () =>
-    until !== undefined && failed.some(({ complaints }) => complaints.some((said) => until.test(said)));
+  const isFound = () => until !== undefined && findings(failed, until.sign).length >= until.seeds;
   const work = async (): Promise<void> => {
     for (let seed = queue.shift(); seed !== undefined && !isFound(); seed = queue.shift()) {
       for (const cloud of clouds) {
@@ -51,7 +55,7 @@ export async function runMany({ clouds, seeds, atOnce, until, heard, ...options 
   return { ...total, failed, minutes: (performance.now() - startedAt) / 60_000 };
 }
 
-/** What a run has to say where something is wrong, and how to see it again. */
+/** The complaints of a run, and the command that repeats it. */
 export function describeFailure({ cloud, seed, complaints }: RunResult): string {
   const lines = complaints.map((complaint) => `  ${complaint}`);
   return [`seed ${seed} on ${cloud}:`, ...lines, `  again: npm run chaos -- --seed ${seed} --cloud ${cloud}`].join(
@@ -59,7 +63,7 @@ export function describeFailure({ cloud, seed, complaints }: RunResult): string 
   );
 }
 
-/** The figures of many runs, in a line. */
+/** The figures of many runs, in one line. */
 export function describeTotal({ seeds, events, calls, crashes, minutes, failed }: Total): string {
   const rate = (seeds / minutes).toFixed(1);
   return `${seeds} seeds, ${events} events, ${calls} calls, ${crashes} kills; ${failed.length} failed; ${rate} seeds a minute`;

@@ -1,16 +1,18 @@
 // The harness bites: with any one of these faults planted in the deployed code, it complains, and of the right thing.
 import { expect, test } from 'vitest';
-import { runMany, seedsFrom } from './many.ts';
+import { findings, runMany, seedsFrom } from './many.ts';
 import { codeOf, MUTANTS, type Mutant } from './mutants.ts';
 
-/** More seeds than this without a complaint, beside those that are known to find it: the harness has gone blind. */
-const OTHERS = 100;
+/** The seeds that are tried, and how many of them must find the fault. */
+const SEEDS = 40;
+const FINDING = 3;
 
-test.each(Object.keys(MUTANTS) as Mutant[])('%s: found', { timeout: 1_200_000 }, async (mutant) => {
-  const { sign, seeds: known } = MUTANTS[mutant];
+test.each(Object.keys(MUTANTS) as Mutant[])(`%s: found by ${FINDING} of ${SEEDS} seeds`, async (mutant) => {
+  const { sign, firstSeed } = MUTANTS[mutant];
   const code = await codeOf(mutant, 'aws');
-  const tried = [...known, ...seedsFrom(1, OTHERS)];
-  const { failed, seeds } = await runMany({ clouds: ['aws'], seeds: tried, atOnce: 2, code, until: sign });
-  process.stdout.write(`${mutant}: found with seed ${failed.at(-1)?.seed}, the ${seeds}th\n`);
-  expect(failed.flatMap(({ complaints }) => complaints).some((said) => sign.test(said))).toBe(true);
+  const until = { sign, seeds: FINDING };
+  const total = await runMany({ clouds: ['aws'], seeds: seedsFrom(firstSeed, SEEDS), atOnce: 4, code, until });
+  const found = findings(total.failed, sign);
+  process.stdout.write(`${mutant}: found by ${found.map(({ seed }) => seed).join(', ')} of ${total.seeds} seeds\n`);
+  expect(found.length).toBeGreaterThanOrEqual(FINDING);
 });

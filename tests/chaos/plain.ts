@@ -1,18 +1,18 @@
-// A second implementation of what the final state should be, as plainly as it can be written: it judges the first.
+// A second, simple implementation of the rules for the final state. The judge compares the function with it.
 import type { PlainPolicy, TrueImage, Truth, Vulnerability, Word } from './truth.ts';
 
-/** What is known to have held a gate because of one image: what its record said when it was last seen. */
+/** An image's blocker, as the gate's record last showed it. */
 export interface Memory {
   readonly image: string;
-  /** Ids of the vulnerabilities. */
+  /** Vulnerability ids. */
   readonly findings: ReadonlySet<string>;
-  /** When it was last seen to violate, or to be away, in milliseconds since the epoch. */
+  /** When the image was last seen in violation or inactive, in milliseconds since the epoch. */
   readonly dangerousAt: number;
 }
 
 const RANK: Readonly<Record<Word, number>> = { low: 1, medium: 2, high: 3, critical: 4 };
 
-/** Would it close a gate, if the scanner reported it as active? */
+/** Whether the vulnerability closes a gate while the scanner reports it as active. */
 export function violates({ id, severity, score, fixable, exploited }: Vulnerability, policy: PlainPolicy): boolean {
   if (policy.excepted.includes(id)) return false;
   const rank = RANK[severity ?? bandOf(score)];
@@ -28,7 +28,7 @@ function bandOf(score: number): Word {
   return score >= 4 ? 'medium' : 'low';
 }
 
-/** Does the image hold its gate closed? */
+/** Whether the image holds its gate closed. */
 export function holds(image: TrueImage, memory: Memory | undefined, truth: Truth, cloud: 'aws' | 'azure'): boolean {
   const isIncluded = truth.repositories.get(image.repository)?.included === true;
   if (!image.present || !isIncluded) return false;
@@ -38,7 +38,7 @@ export function holds(image: TrueImage, memory: Memory | undefined, truth: Truth
   return memory !== undefined && !isCleared(image, memory, truth.policy, cloud);
 }
 
-/** Is there a reason for each finding that once held the gate not to hold it any more? */
+/** Whether every finding that once held the gate has a reason to release it. */
 export function isCleared(image: TrueImage, memory: Memory, policy: PlainPolicy, cloud: 'aws' | 'azure'): boolean {
   if (cloud === 'aws' && image.cleanAt !== undefined && image.cleanAt > memory.dangerousAt) return true;
   for (const id of memory.findings) {
@@ -47,7 +47,7 @@ export function isCleared(image: TrueImage, memory: Memory, policy: PlainPolicy,
     const { vulnerability, status } = finding;
     if (!violates(vulnerability, policy)) continue;
     if (status === 'suppressed') continue;
-    // Defender says of an assessment that it is healthy; Inspector's word is its scan, as above.
+    // Defender marks each assessment as healthy. With Inspector, only a finished scan is proof, as above.
     if (cloud === 'azure' && status === 'clean') continue;
     return false;
   }

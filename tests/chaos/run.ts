@@ -1,4 +1,4 @@
-// One run: a seed's world, steps and faults on one cloud, then calm, then a sweep; and what the judge says of it.
+// One run: a seed's world, steps and faults on one cloud, then a sweep without faults, then the judge's complaints.
 import { AWS_BOUNDS, startChaosAws } from './aws.ts';
 import { AZURE_BOUNDS, startChaosAzure } from './azure.ts';
 import type { Bounds, ChaosCloud, ChaosOptions } from './cloud.ts';
@@ -14,7 +14,7 @@ export interface RunResult {
   readonly cloud: CloudName;
   readonly seed: number;
   readonly complaints: readonly string[];
-  /** Steps, of which nearly each is an event. */
+  /** The number of steps. Nearly every step sends an event. */
   readonly events: number;
   readonly calls: number;
   readonly crashes: number;
@@ -44,14 +44,14 @@ const KINDS: Readonly<Record<CloudName, Kind>> = {
 };
 
 export interface RunOptions {
-  /** Other code for the function. */
+  /** Replaces the function's code. */
   readonly code?: string | undefined;
 }
 
-/** So long the narrowest brake may take to let through all that one run can hold. */
+/** The time that the narrowest brake may need to let through all closings of one run. */
 const LET_THROUGH_MILLISECONDS = 12 * 60 * MINUTE;
 
-/** How often the world is observed while time passes. */
+/** The interval between two observations. */
 const STEP_MILLISECONDS = 15 * MINUTE;
 
 export async function run(name: CloudName, seed: number, { code }: RunOptions = {}): Promise<RunResult> {
@@ -90,12 +90,12 @@ async function play(
     while (cloud.now() < end && !(await isEnough())) await passTo(Math.min(end, cloud.now() + STEP_MILLISECONDS));
   };
   const isQuiet = async () => (await cloud.observe()).waiting === 0;
-  /** Nothing waits for its turn with the brake any more, either. */
+  /** The queue is empty, and no gate is waiting for the brake. */
   const isAllThrough = async () => {
     const { waiting, records } = await cloud.observe();
     return waiting === 0 && records.every(({ state }) => state !== 'waiting: brake');
   };
-  // The first sweep, of an empty world.
+  // The first sweep finds an empty world.
   await cloud.advance(0);
   cloud.disturb(draw);
   for (const [number, { minute, isMidway, step }] of steps.entries()) {
@@ -106,12 +106,12 @@ async function play(
       judge.hear(step, cloud.now(), fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE);
       await cloud.apply(step, fate);
     };
-    if (isMidway) cloud.midway(takePlace);
+    if (isMidway) cloud.midway(step, takePlace);
     else await takePlace();
   }
   await passTo(cloud.now() + MINUTE);
   cloud.calm();
-  // What the faults have left behind is over with its last return; then one sweep, and what it asks for.
+  // Wait for the last retry that the faults have caused, then for one sweep and the reconciliations that it requests.
   await passTo(cloud.now() + LONGEST_DELAY_MINUTES * MINUTE);
   await passUntil(isQuiet, bounds.event + bounds.setback);
   const sweeps = cloud.sweeps();

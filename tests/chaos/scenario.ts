@@ -1,6 +1,6 @@
-// What happens in one run: repositories, images, a policy and a long list of steps with their times, all drawn from the
-// seed.
+// The scenario of one run: repositories, images, a policy and a long list of timed steps, all drawn from the seed.
 import { between, type Draw, oneOf, pick } from './draw.ts';
+import { violates } from './plain.ts';
 import {
   happen,
   type PlainPolicy,
@@ -14,9 +14,9 @@ import {
 } from './truth.ts';
 
 export interface TimedStep {
-  /** After the beginning of the run. */
+  /** Minutes since the start of the run. */
   readonly minute: number;
-  /** It happens while the function works on what came before. */
+  /** The step happens while the function handles the steps before it. */
   readonly isMidway: boolean;
   readonly step: Step;
 }
@@ -25,23 +25,23 @@ export interface Scenario {
   /** The world before the first step. */
   readonly truth: Truth;
   readonly steps: readonly TimedStep[];
-  /** The brake: closings an hour. */
+  /** The brake: closings per hour. */
   readonly maxClosesPerHour: number;
   readonly mode: 'enforce' | 'audit';
-  /** What a gate is, where the cloud leaves a choice. */
+  /** What a gate is, if the cloud offers a choice. */
   readonly granularity: 'image' | 'repository';
 }
 
 export interface Size {
-  /** How many steps, of which nearly each is an event of the registry or the scanner. */
+  /** The number of steps. Nearly every step sends an event from the registry or the scanner. */
   readonly steps: number;
-  /** Over how many minutes they are spread. */
+  /** The duration over which the steps are spread. */
   readonly minutes: number;
-  /** How many, at least and at most. */
+  /** The minimum and maximum number of repositories. */
   readonly repositories: readonly [least: number, most: number];
   /**
-   * A stack names registries: each of their repositories counts, none of them serves Lambda functions, and single
-   * images can be locked, by others too. Else it names repositories.
+   * Whether the stack names registries. If so, all of their repositories are included, none of them serves Lambda
+   * functions, and single images can be locked, also by others. If not, the stack names repositories.
    */
   readonly namesRegistries: boolean;
 }
@@ -68,23 +68,27 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
       happen(truth, step, minute);
       steps.push({ minute, isMidway, step });
     };
-    // Now and then nothing else happens than that an image becomes harmless, and dangerous again while the function has
-    // only heard of the first.
+    // Some bursts are a race: a finding is suppressed, and the next step happens while the function handles that.
     const race = isFirst && drawn('race') < 0.7 ? raceOf(drawn, truth, vulnerabilities) : undefined;
     if (race !== undefined) {
+      if (race.reminder !== undefined) {
+        take(race.reminder, false);
+        minute += 0.5;
+        number += 1;
+      }
       take(race.first, false);
       take(race.second, true);
       number += 1;
     } else {
-      // Trouble comes together: most of a burst is about one repository.
+      // In most bursts, most steps concern one repository.
       const focus = drawn('focus') < 0.7 ? oneOf(draw('focus', minute), [...truth.repositories.keys()]) : undefined;
       const step = nextStep(drawn, truth, vulnerabilities, focus);
       isFirst = drawn('pause') < 0.3;
-      // The last of a burst may happen while the function works on the others.
+      // The last step of a burst may happen while the function handles the others.
       take(step, isFirst && MAKES_DANGER.has(step.kind) && drawn('midway') < 0.6);
       if (!isFirst) continue;
     }
-    // Bursts have quiet times between them.
+    // Quiet periods separate the bursts.
     minute += between(drawn('minutes'), 1, Math.ceil((6 * size.minutes) / size.steps));
   }
   return {
@@ -144,7 +148,7 @@ function catalogue(draw: Draw): readonly Vulnerability[] {
   });
 }
 
-/** Few, so that the program runs once for each of them, whatever the number of seeds. */
+/** A short list: the program runs once for each policy, not once for each seed. */
 const POLICIES: readonly PlainPolicy[] = [
   { threshold: 'high', unfixable: 'high', exploited: 'never', images: 'tagged', excepted: [] },
   { threshold: 'critical', unfixable: 'never', exploited: 'medium', images: 'tagged', excepted: [] },
@@ -158,38 +162,48 @@ function policyFrom(draw: Draw): PlainPolicy {
   return policy;
 }
 
-interface RaceStep {
+interface Race {
+  /** Half a minute earlier, so that the record is current and a worker that finds the same again writes nothing. */
+  readonly reminder: Step | undefined;
   readonly first: Step;
+  /** Happens while the function handles `first`. */
   readonly second: Step;
 }
 
-/** Of a repository that one image holds by one finding: the finding is suppressed, and another one comes. */
+/**
+ * One finding of one image holds a repository's gate, and the finding is suppressed. While the function opens the gate,
+ * another finding arrives, the suppression ends, or the team edits the repository's policy.
+ */
 function raceOf(
   draw: Draw,
-  { repositories, images }: Truth,
+  { repositories, images, policy }: Truth,
   catalogue: readonly Vulnerability[],
-): RaceStep | undefined {
-  const candidates = [...repositories.keys()].flatMap((repository) => {
+): Race | undefined {
+  const candidates = [...repositories.values()].flatMap(({ name, included, servesLambda }) => {
     const active = [...images.values()].flatMap((image) =>
-      image.repository === repository && image.present && image.tags.size > 0
+      image.repository === name && image.present && image.tags.size > 0
         ? [...image.findings.values()].flatMap(({ status, vulnerability }) =>
-            status === 'active' ? [{ image: image.name, vulnerability }] : [],
+            status === 'active' && violates(vulnerability, policy) ? [{ image: image.name, vulnerability }] : [],
           )
         : [],
     );
-    return active.length === 1 ? active : [];
+    return active.length === 1 && included && !servesLambda ? active : [];
   });
   const found = oneOf(draw('racing'), candidates);
   const worst = catalogue.filter(({ id, score }) => score >= 9 && id !== found?.vulnerability.id);
   const other = oneOf(draw('other'), worst);
   if (found === undefined || other === undefined) return undefined;
-  return {
-    first: { kind: 'suppress', ...found },
-    second: { kind: 'report', image: found.image, vulnerability: other },
-  };
+  const { repository = '' } = images.get(found.image) ?? {};
+  const second = pick<Step>(draw('racer'), [
+    [{ kind: 'report', image: found.image, vulnerability: other }, 3],
+    [{ kind: 'unsuppress', ...found }, 5],
+    [{ kind: 'edit', repository }, 2],
+  ]);
+  const reminder: Step | undefined = second.kind === 'unsuppress' ? { kind: 'replay', ...found } : undefined;
+  return { reminder, first: { kind: 'suppress', ...found }, second };
 }
 
-/** A step that is possible now. */
+/** Draws one of the steps that are possible now. */
 function nextStep(
   draw: Draw,
   truth: Truth,

@@ -1,35 +1,37 @@
-// Workers that are slow at the wrong moment: a call waits while another worker gets on with its own, and while the
-// world goes on.
+// Workers that are slow at the wrong moment: a call waits while other workers make their calls and the world changes.
 import type { Hook } from '../../local/calls.ts';
 import type { Draw } from './draw.ts';
 
-/** A call waits for so many calls of others, as long as they go on. */
+/** A slow call waits for this many calls of other workers, or until they stop making calls. */
 const CALLS = 30;
-/** Who has made no call for so long is not at work. */
+/** A worker that has made no call for this long is idle. */
 const QUIET_MILLISECONDS = 40;
-/** So long it may take until a worker has started that was woken just now. */
+/** The time that a worker may need to start after an action wakes it. */
 const START_MILLISECONDS = 500;
-/** No call waits longer, or its caller might have given it up: after 15 seconds, hurried (HASTE). */
+/** The longest wait. A caller gives up after 15 seconds, divided by HASTE. */
 const LONGEST_MILLISECONDS = 550;
 /**
- * A call whose caller has given up is lost. Done later, it would be done in another hour of the run's clock, which no
- * service does.
+ * A call that waited longer is dropped, because its caller has given up. It would otherwise take effect much later on
+ * the run's clock, which no real service does.
  */
 const GIVEN_UP_MILLISECONDS = 700;
 const STEP_MILLISECONDS = 5;
+/** The share of calls that are slow. */
 const SHARE = 0.04;
-/** The same of a call that writes: what has been decided is old by then. */
+/** The share of writes that are slow. A slow write acts on an outdated decision. */
 const SHARE_OF_WRITES = 0.15;
-/** Where something is about to happen meanwhile. */
-const SHARE_BEFORE_MIDWAY = 0.5;
+/** The share of writes that are slow while an action is pending. */
+const SHARE_BEFORE_MIDWAY = 0.7;
 
 export interface SlowWorkers<Call> {
-  /** Begins to slow workers down, as drawn; `hookIn` calls the hook before each of their calls. */
+  /** Starts to slow workers down, as drawn. `hookIn` runs the hook before each of their calls. */
   begin(draw: Draw, hookIn: (hook: Hook<Call>) => () => void): void;
-  /** Is done while a worker is slow. */
+  /** Adds an action that runs while a worker is slow. */
   midway(action: () => Promise<void>): void;
   doWhatIsPending(): Promise<void>;
-  /** What else is over when the run calms down. */
+  /** Waits, like a slow worker, while workers that an action has just woken make their calls. */
+  waitForOthers(worker: string): Promise<void>;
+  /** Adds a function that `end` calls. */
   alsoOnEnd(end: () => void): void;
   end(): void;
 }
@@ -64,6 +66,7 @@ export function slowWorkers<Call>(
 
   return {
     doWhatIsPending,
+    waitForOthers: (worker) => waitForOthers(worker, true, performance.now()),
     midway: (action) => void pending.push(action),
     begin(draw, hookIn) {
       let number = 0;

@@ -1,12 +1,11 @@
-// What is really the case in the world of one run: registries, images and findings, as plainly as they can be written
-// down.
+// The true state of one run's world: its registries, images and findings, in their simplest form.
 
 export type Word = 'critical' | 'high' | 'medium' | 'low';
 
-/** A vulnerability of the run's catalogue. An image has it once, in one package. */
+/** A vulnerability of the run's catalogue. It affects one package of an image. */
 export interface Vulnerability {
   readonly id: string;
-  /** Undefined: the scanner gives no severity that anybody knows, and the score counts. */
+  /** Undefined if the scanner gives no known severity. The score decides then. */
   readonly severity: Word | undefined;
   readonly score: number;
   readonly fixable: boolean;
@@ -14,8 +13,8 @@ export interface Vulnerability {
 }
 
 /**
- * What the scanner says of a vulnerability of an image: vanished is gone without any proof, clean is gone by a finished
- * scan.
+ * The scanner's status of a vulnerability in an image. `vanished` is gone without proof; `clean` is gone after a
+ * finished scan.
  */
 export type FindingStatus = 'active' | 'suppressed' | 'vanished' | 'clean';
 
@@ -30,19 +29,19 @@ export interface TrueImage {
   present: boolean;
   readonly tags: Set<string>;
   readonly findings: Map<string, TrueFinding>;
-  /** When a scan last finished that found nothing at all, in milliseconds since the epoch. */
+  /** When a scan last finished without any finding, in milliseconds since the epoch. */
   cleanAt: number | undefined;
-  /** Of somebody else's, from before everything: never pullgate's to change. Only where images can be locked. */
+  /** Others locked the image before the run, so pullgate must not change it. Only if images can be locked. */
   readonly foreignLock: boolean;
 }
 
 export interface TrueRepository {
   readonly name: string;
-  /** Does the config include it? */
+  /** Whether the config includes it. */
   readonly included: boolean;
-  /** It serves Lambda functions: announced, never closed. */
+  /** Whether it serves Lambda functions. If so, pullgate notifies but never closes it. */
   readonly servesLambda: boolean;
-  /** How often its team has written its own part of the policy. */
+  /** How often the team has changed its own part of the policy. */
   edits: number;
 }
 
@@ -51,7 +50,7 @@ export interface PlainPolicy {
   readonly unfixable: Word | 'never';
   readonly exploited: Word | 'never';
   readonly images: 'tagged' | 'all';
-  /** Ids that are excepted everywhere. */
+  /** Vulnerability ids that are excepted everywhere. */
   readonly excepted: readonly string[];
 }
 
@@ -61,27 +60,27 @@ export interface Truth {
   policy: PlainPolicy;
 }
 
-/** Something that happens in the world. */
+/** An event in the world. */
 export type Step =
-  /** A new image, or one that was there before, under a tag that moves to it. */
+  /** A new or earlier image is pushed, and the tag moves to it. */
   | { readonly kind: 'push'; readonly image: string; readonly repository: string; readonly tag: string }
   | { readonly kind: 'report'; readonly image: string; readonly vulnerability: Vulnerability }
-  /** The scanner forgets what it said, and nothing is proved. */
+  /** The scanner drops its active findings without proof that they are gone. */
   | { readonly kind: 'vanish'; readonly image: string }
-  /** A finished scan finds nothing any more. */
+  /** A scan finishes without any finding. */
   | { readonly kind: 'fix'; readonly image: string }
   | { readonly kind: 'suppress' | 'unsuppress'; readonly image: string; readonly vulnerability: Vulnerability }
   | { readonly kind: 'remove'; readonly image: string }
-  /** The event of a finding comes once more, as it was at its time. */
+  /** An old event of a finding arrives again, unchanged. */
   | { readonly kind: 'replay'; readonly image: string; readonly vulnerability: Vulnerability }
-  /** The team changes its own part of the repository's policy, and keeps what else is there. */
+  /** The team changes its own part of the repository's policy and keeps the rest. */
   | { readonly kind: 'edit'; readonly repository: string }
-  /** The team's tooling writes the policy without our statement, or takes our locks away. */
+  /** The team's tooling writes the policy without our statement, or removes our locks. */
   | { readonly kind: 'strip'; readonly repository: string }
   /** `pulumi up` with another policy. */
   | { readonly kind: 'policy'; readonly policy: PlainPolicy };
 
-/** Does the step, at this time. */
+/** Applies a step to the truth at the given time. */
 export function happen(truth: Truth, step: Step, at: number): void {
   const { repositories, images } = truth;
   const image = (name: string): TrueImage => {
@@ -105,7 +104,7 @@ export function happen(truth: Truth, step: Step, at: number): void {
       return;
     case 'vanish':
       for (const one of image(step.image).findings.values()) if (one.status === 'active') one.status = 'vanished';
-      // Who does not scan any more vouches for nothing.
+      // Without a current scan, there is no proof that the image is clean.
       image(step.image).cleanAt = undefined;
       return;
     case 'fix':

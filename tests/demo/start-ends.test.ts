@@ -1,4 +1,5 @@
-// What `npm start` does on one cloud, if a step fails, and on Ctrl-C: it says what happened, and leaves no process behind.
+// What `npm start` does on one cloud, if a step fails, and on Ctrl-C: it says what happened, and leaves no process
+// behind.
 import { describe, expect, test } from 'vitest';
 import type { Cloud } from '../../config/config.ts';
 import { playStory, type Step } from '../../demo/story/story.ts';

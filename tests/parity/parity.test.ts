@@ -51,7 +51,7 @@ describe('rows that one cloud cannot express', () => {
     expect(ONE_CLOUD.filter(({ row }) => names.has(row))).toEqual([]);
   });
 
-  test.each(ONE_CLOUD)('$only: $row. The other cannot: $why', ({ test: [file, name] }) => {
+  test.each(ONE_CLOUD)('only $only has "$row": $why', ({ test: [file, name] }) => {
     expect(readFileSync(join(import.meta.dirname, '../..', file), 'utf8')).toContain(name);
   });
 });

@@ -1,4 +1,5 @@
-// Proves that CONTRIBUTING.md, SECURITY.md and CHANGELOG.md name files that exist, and that the changelog keeps its form.
+// Proves that CONTRIBUTING.md, SECURITY.md and CHANGELOG.md name files that exist, and that the changelog keeps its
+// form.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 

@@ -1,8 +1,9 @@
-// Proves that every source file says its purpose in its first line, that no name says nothing, and that both checks
-// bite.
+// Every source file says its purpose in its first line, has a name that says something, and keeps its comments to 120
+// columns and to plain English. Each check finds a bad example.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { pages } from './doc-commands.ts';
 
 const project = join(import.meta.dirname, '..', '..');
 const FOLDERS = ['.ci', 'config', 'shared', 'aws', 'azure', 'local', 'demo', 'cli', 'tests', 'bench'];
@@ -14,6 +15,17 @@ const SOURCE = /[.](?:ts|js|cjs|mjs)$|^[.]ci\//;
 function purpose(text: string): string | undefined {
   return /^(?:#!.*\n)?(?:\/\/|#) (\S.{20,})/.exec(text.split('\n', 2).join('\n'))?.[1];
 }
+
+/** The comment lines that are too long, but for a URL, which cannot be broken. */
+function tooLong(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.length > 120 && /^\s*(?:\/\/|\*|\/\*)/.test(line) && !/https?:/.test(line));
+}
+
+/** Words that no technical writer uses today. */
+const OLD_WORDS = ['whoever', 'whomever', 'lest', 'thereof', 'mend(?:s|ed|ing)?', '(?:is|are) told of', 'as far as'];
+const OLD = new RegExp(`\\b(?:${OLD_WORDS.join('|')})\\b`, 'i');
 
 /** Is it a name for what found no better place? */
 function saysNothing(file: string): boolean {
@@ -57,6 +69,18 @@ describe('every source file', () => {
   it('has a name that says what is in it', () => {
     expect(files.filter(saysNothing)).toEqual([]);
   });
+
+  it('has comments of at most 120 columns', () => {
+    const long = files.flatMap((file) =>
+      tooLong(readFileSync(join(project, file), 'utf8')).map((line) => [file, line]),
+    );
+    expect(long).toEqual([]);
+  });
+
+  it('uses no old words, nor does any page', () => {
+    const all = [...files, ...pages()].filter((file) => file !== 'tests/repository/conventions.test.ts');
+    expect(all.filter((file) => OLD.test(readFileSync(join(project, file), 'utf8')))).toEqual([]);
+  });
 });
 
 describe('the checks', () => {
@@ -75,6 +99,25 @@ describe('the checks', () => {
     ['#!/usr/bin/env bash\n# What CI runs, in a fresh clone.\n', 'What CI runs, in a fresh clone.'],
   ])('take %j', (text, said) => {
     expect(purpose(text)).toBe(said);
+  });
+
+  it('find a long comment, but not a long line of code or a URL', () => {
+    const long = 'x'.repeat(120);
+    expect(tooLong(`// ${long}\n * ${long}\nconst x = '${long}';\n// https://example.com/${long}`)).toEqual([
+      `// ${long}`,
+      ` * ${long}`,
+    ]);
+  });
+
+  it.each(['Whoever reads this', 'what the function is told of', 'this mends the record'])(
+    'find old words: %s',
+    (text) => {
+      expect(OLD.test(text)).toBe(true);
+    },
+  );
+
+  it.each(['recommended', 'amend the commit', 'at least one'])('find no old words: %s', (text) => {
+    expect(OLD.test(text)).toBe(false);
   });
 
   it('find names that say nothing', () => {

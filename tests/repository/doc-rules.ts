@@ -208,7 +208,11 @@ export const RULES: readonly Rule[] = [
     shown: { reason: PULUMI, source: pulumiDocs('stack_select') },
     rest: exactly('', 'dev'),
   },
-  { words: 'pulumi stack rm', shown: { reason: PULUMI, source: pulumiDocs('stack_rm') }, rest: exactly('dev') },
+  {
+    words: 'pulumi stack rm',
+    shown: { reason: PULUMI, source: pulumiDocs('stack_rm') },
+    rest: exactly('dev --preserve-config'),
+  },
   {
     words: 'pulumi stack output',
     shown: { reason: PULUMI, source: pulumiDocs('stack_output') },

@@ -1,5 +1,5 @@
-// Proves that what the docs name is there: the tests for the claims of docs/upgrading.md, and the panels of the dashboard.
-// And that the glossary is in order.
+// Proves that what the docs name is there: the tests for the claims of docs/upgrading.md, and the panels of the
+// dashboard. And that the glossary is in order.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 

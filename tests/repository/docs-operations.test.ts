@@ -105,7 +105,7 @@ describe('the pages', () => {
     for (const [, script = ''] of text.matchAll(/npm run (\w+)/g)) expect(Object.keys(scripts)).toContain(script);
   });
 
-  it('have blocks of three languages only, each of which a test reads', () => {
+  it('have blocks of three languages only, and a test reads each', () => {
     const languages = [...text.matchAll(/^```(\w+)$/gm)].map(([, language]) => language);
     expect(new Set(languages)).toEqual(new Set(['sh', 'logs', 'kusto']));
     const read = ['sh', 'logs', 'kusto'].flatMap((language) => blocksOf(text, language));

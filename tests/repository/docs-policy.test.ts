@@ -141,7 +141,7 @@ describe('a case', () => {
     },
   );
 
-  it('is told of every field that judges findings', () => {
+  it('names every field that judges findings', () => {
     const told = new Set(cases().flatMap(({ policy }) => Object.keys(JSON.parse(policy) as object)));
     // Which images count is decided before their findings are: tests/shared/reconcile/reconcile.test.ts and
     // tests/e2e/aws/policies.test.ts.

@@ -143,7 +143,7 @@ async function shop(onEnd: (stop: () => Promise<void>) => void) {
   await azure.close('1.0', 'shop/checkout');
 
   const folder = mkdtempSync(join(FOLDER, 'shop-'));
-  // Whoever runs a line may do what docs/permissions.md says that its command needs, and nothing else.
+  // A line runs with only the permissions that docs/permissions.md gives its command.
   const environmentOf = ({ line, on = 'aws' }: Run) =>
     on === 'aws'
       ? {

@@ -1,5 +1,5 @@
-// One case for each trigger, from the cloud's event to the pull: the deployed bundle on the real protocols. The repository
-// has a name that only ECR's own rules allow.
+// One case for each trigger, from the cloud's event to the pull: the deployed bundle on the real protocols. The
+// repository has a name that only ECR's own rules allow.
 import { expect, test } from 'vitest';
 import type { FunctionTrigger } from '../../../shared/reconcile/trigger.ts';
 import { CRITICAL, HOUR, type Stage, stage } from './stage.ts';

@@ -1,0 +1,66 @@
+// Runs actions in the middle of an opening on AWS, at the moments when an opening is easiest to get wrong. An action
+// that meets no opening runs once the workers are idle.
+import type { Call } from '../../local/aws/calls.ts';
+
+/**
+ * `beforeIntent`: the worker has observed the images and is about to save its intent. `afterIntent`: it has saved its
+ * intent and is about to observe the images again. ECR has no lock against other writers, so an edit at another moment
+ * could be overwritten (docs/limits.md).
+ */
+export type Moment = 'beforeIntent' | 'afterIntent';
+
+interface Pending {
+  readonly moment: Moment;
+  readonly action: () => Promise<void>;
+}
+
+/** A worker's last step on a repository: it read the policy, or saved an intent after that. */
+interface Progress {
+  readonly step: 'read' | 'intent';
+  readonly at: number;
+}
+
+export function openings(now: () => number, waitForOthers: (worker: string) => Promise<void>) {
+  const pending = new Map<string, readonly Pending[]>();
+  /** By repository and worker. */
+  const progress = new Map<string, Map<string, Progress>>();
+
+  /** Runs the pending actions for this moment, or all of them. Returns whether there were any. */
+  async function happen(repository: string, moment?: Moment): Promise<boolean> {
+    const all = pending.get(repository) ?? [];
+    const due = all.filter((one) => moment === undefined || one.moment === moment);
+    const later = all.filter((one) => !due.includes(one));
+    pending.set(repository, later);
+    for (const { action } of due) await action();
+    return due.length > 0;
+  }
+
+  /** Whether no other worker is between its read and its write of this policy. */
+  const isAlone = (workers: ReadonlyMap<string, Progress>) =>
+    [...workers.values()].filter(({ at }) => at === now()).length === 1;
+
+  return {
+    midway(repository: string, moment: Moment, action: () => Promise<void>): void {
+      pending.set(repository, [...(pending.get(repository) ?? []), { moment, action }]);
+    },
+    async doWhatIsPending(): Promise<void> {
+      for (const repository of [...pending.keys()]) await happen(repository);
+    },
+    /** Follows the workers. Runs before each call that the function makes. */
+    async hook({ operation, input, accessKeyId }: Call): Promise<void> {
+      const [repository] = /(?:team|legacy)\/app-\d+/.exec(JSON.stringify(input)) ?? [];
+      if (repository === undefined) return;
+      const workers = progress.get(repository) ?? new Map<string, Progress>();
+      progress.set(repository, workers);
+      const step = workers.get(accessKeyId)?.step;
+      if (operation === 'GetRepositoryPolicy') workers.set(accessKeyId, { step: 'read', at: now() });
+      else if (operation === 'PutItem' && step === 'read') {
+        workers.set(accessKeyId, { step: 'intent', at: now() });
+        const { state } = input['Item'] as { readonly state?: { readonly S?: string } };
+        if (state?.S === 'opening' && (await happen(repository, 'beforeIntent'))) await waitForOthers(accessKeyId);
+      } else if (operation !== 'DescribeImages') workers.delete(accessKeyId);
+      // Only an opening observes its images again after its intent.
+      else if (step === 'intent' && isAlone(workers)) await happen(repository, 'afterIntent');
+    },
+  };
+}
