@@ -80,6 +80,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   const opening = openings(() => clock.now().getTime(), slow.waitForOthers);
   cloud.calls.before((call) => (call.principal.arn === roleArn ? opening.hook(call) : undefined));
   let nextTick = clock.now().getTime();
+  let reports = 0;
 
   for (const repository of truth.repositories.values())
     cloud.ecr.createRepository(repository.name, policyOption(foreignPolicy(repository, 0)));
@@ -228,6 +229,8 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       if (happening.kind === 'edit') opening.midway(happening.repository, 'afterIntent', action);
       else if (happening.kind === 'unsuppress')
         opening.midway(imageOf(happening.image).repository, 'beforeIntent', action);
+      else if (happening.kind === 'report' && draw('moment', ++reports) < 0.5)
+        opening.midway(imageOf(happening.image).repository, 'beforeConfirmation', action);
       else slow.midway(action);
     },
     calm() {

@@ -116,6 +116,16 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     }
   }
 
+  /** When no message is left, the record of a closed gate does not say that it is open. */
+  function checkRecords({ closed, records, waiting }: Observation): void {
+    if (cloud !== 'aws' || waiting > 0) return;
+    for (const gate of closed) {
+      const state = records.find((record) => record.gate === gate)?.state ?? 'open';
+      if (!['closed', 'closing', 'opening'].includes(state))
+        complaints.add(`${gate} is closed, and its record says ${state}`);
+    }
+  }
+
   function noteChanges({ closed }: Observation): void {
     const countsOf = (gate: string) => {
       const counts = changes.get(gate) ?? { closed: 0, opened: 0 };
@@ -157,6 +167,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       noteChanges(observation);
       remember(observation.records);
       checkBounds(observation);
+      checkRecords(observation);
       for (const one of observation.damage) complaints.add(one);
     },
     conclude(observation) {

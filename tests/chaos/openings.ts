@@ -4,10 +4,11 @@ import type { Call } from '../../local/aws/calls.ts';
 
 /**
  * `beforeIntent`: the worker has observed the images and is about to save its intent. `afterIntent`: it has saved its
- * intent and is about to observe the images again. ECR has no lock against other writers, so an edit at another moment
- * could be overwritten (docs/limits.md).
+ * intent and is about to observe the images again. `beforeConfirmation`: it has opened the gate and is about to save that.
+ * ECR has no lock against other writers, so an edit at another moment than `afterIntent` could be overwritten
+ * (docs/limits.md).
  */
-export type Moment = 'beforeIntent' | 'afterIntent';
+export type Moment = 'beforeIntent' | 'afterIntent' | 'beforeConfirmation';
 
 interface Pending {
   readonly moment: Moment;
@@ -53,14 +54,23 @@ export function openings(now: () => number, waitForOthers: (worker: string) => P
       const workers = progress.get(repository) ?? new Map<string, Progress>();
       progress.set(repository, workers);
       const step = workers.get(accessKeyId)?.step;
+      if (isSaving('open', operation, input) && (await happen(repository, 'beforeConfirmation')))
+        await waitForOthers(accessKeyId);
       if (operation === 'GetRepositoryPolicy') workers.set(accessKeyId, { step: 'read', at: now() });
       else if (operation === 'PutItem' && step === 'read') {
         workers.set(accessKeyId, { step: 'intent', at: now() });
-        const { state } = input['Item'] as { readonly state?: { readonly S?: string } };
-        if (state?.S === 'opening' && (await happen(repository, 'beforeIntent'))) await waitForOthers(accessKeyId);
+        if (isSaving('opening', operation, input) && (await happen(repository, 'beforeIntent')))
+          await waitForOthers(accessKeyId);
       } else if (operation !== 'DescribeImages') workers.delete(accessKeyId);
       // Only an opening observes its images again after its intent.
       else if (step === 'intent' && isAlone(workers)) await happen(repository, 'afterIntent');
     },
   };
+}
+
+/** Does a worker save a record in this state? */
+function isSaving(state: 'opening' | 'open', operation: string, input: Call['input']): boolean {
+  if (operation !== 'PutItem') return false;
+  const item = input['Item'] as { readonly state?: { readonly S?: string } };
+  return item.state?.S === state;
 }
