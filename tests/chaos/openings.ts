@@ -4,8 +4,8 @@ import type { Call } from '../../local/aws/calls.ts';
 
 /**
  * `beforeIntent`: the worker has observed the images and is about to save its intent. `afterIntent`: it has saved its
- * intent and is about to observe the images again. `beforeConfirmation`: it has opened the gate and is about to save that.
- * ECR has no lock against other writers, so an edit at another moment than `afterIntent` could be overwritten
+ * intent and is about to observe the images again. `beforeConfirmation`: it has opened the gate and is about to save
+ * that. ECR has no lock against other writers, so an edit at another moment than `afterIntent` could be overwritten
  * (docs/limits.md).
  */
 export type Moment = 'beforeIntent' | 'afterIntent' | 'beforeConfirmation';
