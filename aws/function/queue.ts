@@ -16,12 +16,25 @@ const SEND_TRIES = 5;
 const FIRST_RETRY_SECONDS = 15;
 const LAST_RETRY_SECONDS = 900;
 
-export function createQueue(client: SQSClient, queueUrl: string, deadLetterQueueUrl: string) {
+/** What sends batches. */
+interface Sender {
+  readonly client: SQSClient;
+  readonly queueUrl: string;
+  readonly wait: (milliseconds: number) => Promise<unknown>;
+}
+
+/** @param wait waits between two attempts. Default: a timer. */
+export function createQueue(
+  client: SQSClient,
+  queueUrl: string,
+  deadLetterQueueUrl: string,
+  wait: Sender['wait'] = sleep,
+) {
   return {
     /** Sends a reconcile request for each of these repositories, one message per repository. */
     async sendRequests(repositories: readonly string[], trigger: FunctionTrigger): Promise<void> {
       await mapConcurrently(chunksOf(repositories, MESSAGES_PER_BATCH), BATCHES_AT_ONCE, (batch) =>
-        sendBatch(client, queueUrl, batch, trigger),
+        sendBatch({ client, queueUrl, wait }, batch, trigger),
       );
     },
 
@@ -47,8 +60,7 @@ export type Queue = ReturnType<typeof createQueue>;
 
 /** Sends one batch. SQS may accept only part of it; the rest is sent again. */
 async function sendBatch(
-  client: SQSClient,
-  queueUrl: string,
+  { client, queueUrl, wait }: Sender,
   repositories: readonly string[],
   trigger: FunctionTrigger,
 ): Promise<void> {
@@ -61,7 +73,7 @@ async function sendBatch(
     const again = new Set(failed?.map(({ Id }) => Id));
     entries = entries.filter(({ Id }) => again.has(Id));
     if (entries.length === 0) return;
-    await sleep(100 * 2 ** tries);
+    await wait(100 * 2 ** tries);
   }
   throw new Error(
     `SQS rejected ${entries.length} of ${repositories.length} reconcile requests after ${SEND_TRIES} attempts; the next sweep or tick sends them again`,

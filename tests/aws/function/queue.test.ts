@@ -1,14 +1,10 @@
 // What the function sends to its queues: complete batches, even if SQS accepts only part of one, and messages with a
 // retry delay.
 import { type SendMessageBatchCommand, type SendMessageBatchResultEntry, SQSClient } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createQueue, type Queue } from '../../../aws/function/queue.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { startStage } from '../../local/aws/stage.ts';
-
-/** The delays between attempts. The mock records them and does not wait. */
-const waits = vi.hoisted((): number[] => []);
-vi.mock('node:timers/promises', () => ({ setTimeout: async (milliseconds: number) => void waits.push(milliseconds) }));
 
 const names = (count: number) => Array.from({ length: count }, (_, number) => `team/app-${number}`);
 const requestFor = (repository: string) => ({ pullgate: 'reconcile', repository, trigger: 'sweep' });
@@ -83,11 +79,13 @@ describe('over the SQS protocol', () => {
 });
 
 describe('a batch that SQS accepts in part', () => {
-  beforeEach(() => void waits.splice(0));
-
-  /** A queue of a service that rejects some entries of each batch, and the repositories of each batch. */
+  /**
+   * A queue of a service that rejects some entries of each batch, the repositories of each batch, and the delays between
+   * attempts. It does not wait.
+   */
   function stage(refusedOf: (repositories: readonly string[]) => readonly string[]) {
     const batches: (readonly string[])[] = [];
+    const waits: number[] = [];
     const client: Pick<SQSClient, 'send'> = {
       send: async ({ input }: SendMessageBatchCommand) => {
         const entries = (input.Entries ?? []).map(({ Id, MessageBody = '' }) => ({ Id, ...JSON.parse(MessageBody) }));
@@ -99,11 +97,12 @@ describe('a batch that SQS accepts in part', () => {
         return { Failed };
       },
     };
-    return { queue: createQueue(client as SQSClient, 'queue', 'dead letters'), batches };
+    const wait = async (milliseconds: number) => void waits.push(milliseconds);
+    return { queue: createQueue(client as SQSClient, 'queue', 'dead letters', wait), batches, waits };
   }
 
   it('is retried for the rest only, with longer delays', async () => {
-    const { queue, batches } = stage((repositories) => repositories.slice(1));
+    const { queue, batches, waits } = stage((repositories) => repositories.slice(1));
     await queue.sendRequests(['a', 'b', 'c'], 'tick');
     expect(batches).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
     expect(waits).toEqual([100, 200]);
