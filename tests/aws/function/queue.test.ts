@@ -80,8 +80,8 @@ describe('over the SQS protocol', () => {
 
 describe('a batch that SQS accepts in part', () => {
   /**
-   * A queue of a service that rejects some entries of each batch, the repositories of each batch, and the delays between
-   * attempts. It does not wait.
+   * A queue of a service that rejects some entries of each batch, the repositories of each batch, and the delays
+   * between attempts. It does not wait.
    */
   function stage(refusedOf: (repositories: readonly string[]) => readonly string[]) {
     const batches: (readonly string[])[] = [];
