@@ -18,11 +18,11 @@ interface Planted {
   readonly changes: Readonly<Record<CloudName, readonly Change[]>>;
   /** The complaint that the judge must make. */
   readonly sign: RegExp;
-  /** The first of the 40 seeds that are tried on AWS (mutants.test.ts). */
+  /** The first of the seeds that are tried on AWS (mutants.test.ts). */
   readonly firstSeed: number;
   /**
-   * How many of them find it at least. Which of two workers is faster depends on the machine, so the faults that only a
-   * race shows have 1.
+   * How many of them find it at least: 3 of 40 seeds. Which of two workers is faster depends on the machine, so of a
+   * fault that only a race shows it is 1 of 150.
    */
   readonly finding: number;
 }
