@@ -121,6 +121,6 @@ describe('the table', () => {
   });
 
   it('is an error if a meter has no price', () => {
-    expect(() => costTable({ rockets: 1 }, AWS_MONTH_PRICES)).toThrow('"rockets" is counted and has no price');
+    expect(() => costTable({ rockets: 1 }, AWS_MONTH_PRICES)).toThrow('"rockets" is metered but has no price');
   });
 });

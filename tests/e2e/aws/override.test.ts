@@ -63,7 +63,7 @@ test('an open override: an event and a sweep keep the gate open, the tick after 
   expect(s.notified()).toEqual(['closed', 'opened', 'waiting', 'closed']);
   const [, opened, , closed] = s.cloud.notices;
   expect(opened?.message).toContain('Reason: the shop is down\nApproved by: Grace\n');
-  expect(closed?.message).toContain('An override by ada had kept team/app (registry 123456789012) open since ');
+  expect(closed?.message).toContain('The override by ada that had kept team/app (registry 123456789012) open since ');
   expect((await record())?.override).toBeUndefined();
 });
 

@@ -64,7 +64,7 @@ test('override open: an event and a sweep leave the gate open, the tick after th
     notified: ['closed team/app:v1', 'open by override team/app:v1', 'closed team/app:v1'],
     poison: [],
   });
-  expect(s.cloud.mails.at(-1)?.plainText).toMatch(/^An override by ada had kept .+ open since /m);
+  expect(s.cloud.mails.at(-1)?.plainText).toMatch(/^The override by ada that had kept .+ open since /m);
   expect((await s.record(gate))?.override).toBeUndefined();
 });
 
