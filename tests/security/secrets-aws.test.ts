@@ -33,7 +33,9 @@ test('no secret of AWS is readable after runs with every kind of result', async 
     cloud.principals.add('arn:aws:iam::123456789012:role/judge', [allowing('dynamodb:*')]),
   );
   const outputs = s.graph.outputs['aws'] as { readonly tableName: string };
-  const { Items: records } = await new DynamoDBClient(judge).send(new ScanCommand({ TableName: outputs.tableName }));
+  const { Items: records } = await new DynamoDBClient(judge).send(
+    new ScanCommand({ TableName: outputs.tableName, ConsistentRead: true }),
+  );
   const places = {
     ...placesIn(s.graph),
     'the log': cloud.logs.map(({ text }) => text).join('\n'),

@@ -68,7 +68,7 @@ function recordOf(repository: string, blockers: number, findings: number): GateR
 
 async function storedBytes(repository: string): Promise<number> {
   const Key = { id: { S: `gate#${ACCOUNT_ID}/${repository}` } };
-  const { Item: item } = await client.send(new GetItemCommand({ TableName: 'fixture', Key }));
+  const { Item: item } = await client.send(new GetItemCommand({ TableName: 'fixture', Key, ConsistentRead: true }));
   return item?.['body']?.B?.length ?? 0;
 }
 

@@ -53,7 +53,8 @@ describe('two workers on one repository', () => {
       cloud.clientConfig(cloud.principals.add('arn:aws:iam::123456789012:role/judge', [allowing('dynamodb:*')])),
     );
     const key = { id: { S: `gate#123456789012/${REPOSITORY}` } };
-    const row = async () => (await table.send(new GetItemCommand({ TableName: settings.tableName, Key: key }))).Item;
+    const row = async () =>
+      (await table.send(new GetItemCommand({ TableName: settings.tableName, Key: key, ConsistentRead: true }))).Item;
 
     const deleted = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
