@@ -1,5 +1,6 @@
 // The calls that the deployed function makes for a number of events, and for the same events again.
-import { count, many, type Part, type Scale, type Table } from './part.ts';
+import { counted } from '../shared/report/sentences.ts';
+import { count, type Part, type Scale, type Table } from './part.ts';
 import type { Counts, Deploy, Findings, World, WorldSize } from './world.ts';
 import { deployAws } from './world-aws.ts';
 import { deployAzure } from './world-azure.ts';
@@ -21,7 +22,7 @@ interface Scenario extends WorldSize {
 const EVENTS_EACH = 10;
 
 const oneImage = (events: number, findingsEach: number): Scenario => ({
-  name: `${many(events, 'event')}, ${many(findingsEach, 'finding')}`,
+  name: `${counted(events, 'event')}, ${counted(findingsEach, 'finding')}`,
   repositories: 1,
   imagesEach: 1,
   findingsEach,
@@ -30,7 +31,7 @@ const oneImage = (events: number, findingsEach: number): Scenario => ({
   closes: 1,
 });
 const manyImages = (repositories: number, imagesEach: number, order: Scenario['order'], closes: number): Scenario => ({
-  name: `${many(repositories * imagesEach, 'image')}, ${order === 'byImage' ? 'image by image' : 'interleaved'}`,
+  name: `${counted(repositories * imagesEach, 'image')}, ${order === 'byImage' ? 'image by image' : 'interleaved'}`,
   repositories,
   imagesEach,
   findingsEach: EVENTS_EACH,

@@ -1,7 +1,8 @@
 // Loads a stack with a burst of events, one vulnerability in many repositories, and a sweep over everything, and
 // measures the naive design for comparison.
+import { counted } from '../shared/report/sentences.ts';
 import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
-import { many, type Scale } from './part.ts';
+import type { Scale } from './part.ts';
 import { type Counts, type Deploy, type Ledger, LOOSE, type Run, repositoryNamed, type World } from './world.ts';
 
 /** The size of a load. Each repository has one image, and all of its findings violate the policy. */
@@ -202,13 +203,13 @@ export function lost(ledger: Ledger, gates: readonly string[], expected: Expecte
     [queued, 'message', ' still in the queue'],
     [dead, 'dead-letter message', ''],
   ];
-  return problems.flatMap(([count, noun, rest]) => (count === 0 ? [] : `${many(count, noun)}${rest}`));
+  return problems.flatMap(([count, noun, rest]) => (count === 0 ? [] : `${counted(count, noun)}${rest}`));
 }
 
 function checkNothingLost(ledger: Ledger, gates: readonly string[], expected: Expected): void {
   const problems = lost(ledger, gates, expected);
   if (problems.length > 0)
-    throw new Error(`something was lost among ${many(gates.length, 'gate')}: ${problems.join('; ')}`);
+    throw new Error(`something was lost among ${counted(gates.length, 'gate')}: ${problems.join('; ')}`);
 }
 
 /** With a hundred findings each, ten thousand repositories have a million. */

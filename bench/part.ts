@@ -29,11 +29,6 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** @example many(1, 'gate') // '1 gate' */
-export function many(number: number, what: string): string {
-  return `${count(number)} ${what}${number === 1 ? '' : 's'}`;
-}
-
 /** @example ratio(3, 2) // '1.50' */
 export function ratio(value: number, to: number): string {
   return (value / to).toFixed(2);

@@ -1,5 +1,5 @@
 // A stack on a local cloud, with images and findings: what the bench measures on, independent of the cloud.
-import { many } from './part.ts';
+import { counted } from '../shared/report/sentences.ts';
 
 /** The number of repositories, of images per repository, and of findings per image. */
 export interface WorldSize {
@@ -147,6 +147,6 @@ export function checkWorked(
   const failed = outcomes.find(({ kind }) => kind !== 'answered');
   if (failed === undefined && dead === 0) return;
   throw new Error(
-    `the function failed: ${failed?.kind ?? 'every invocation answered'}, ${many(dead, 'dead-letter message')}; its last log line is ${lastLine}`,
+    `the function failed: ${failed?.kind ?? 'every invocation answered'}, ${counted(dead, 'dead-letter message')}; its last log line is ${lastLine}`,
   );
 }

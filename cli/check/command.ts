@@ -1,12 +1,13 @@
 // The command `pullgate check`: its options and help, and how its answer is printed.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Policy } from '../../shared/policy/policy.ts';
+import { counted } from '../../shared/report/sentences.ts';
 import { type JsonOption, now, withJson, withStack } from '../command.ts';
 import { findStack, type Stack, type StackOptions } from '../stack/stack.ts';
 import { type AnswerCode, printAnswer, runAnswering } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { columns, paint } from '../terminal/terminal.ts';
-import { counted, plain } from '../terminal/words.ts';
+import { plain } from '../terminal/words.ts';
 import { type Warning, warningsOf } from './check.ts';
 import { type CheckedFile, checkFile, type PlacedProblem, type Position } from './file.ts';
 

@@ -5,12 +5,12 @@ import { activeBlockers, type GateRecord } from '../../shared/gate/record.ts';
 import { rankOf } from '../../shared/policy/finding.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
-import { describeFinding, describeState, gateName } from '../../shared/report/sentences.ts';
+import { counted, describeFinding, describeState, gateName } from '../../shared/report/sentences.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Client } from '../stack/client.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { columns, counter, gateCount, type Terminal } from '../terminal/terminal.ts';
-import { counted, minute, plain } from '../terminal/words.ts';
+import { minute, plain } from '../terminal/words.ts';
 
 /** A gate's record, and the client for its cloud. */
 export interface GateOnRecord {

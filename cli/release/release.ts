@@ -6,11 +6,12 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import { GLOB_PATTERN, globMatcher } from '../../shared/policy/glob.ts';
 import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
+import { counted } from '../../shared/report/sentences.ts';
 import type { Client } from '../stack/client.ts';
 import { ACR, ECR, isAt } from '../stack/image-name.ts';
 import { type ExitCode, UsageError } from '../terminal/ending.ts';
 import { agreed, DRY_RUN, type Terminal } from '../terminal/terminal.ts';
-import { counted, gateNames } from '../terminal/words.ts';
+import { gateNames } from '../terminal/words.ts';
 import {
   countOf,
   type GateJson,

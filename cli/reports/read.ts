@@ -1,9 +1,9 @@
 // Reads reports of findings of any size from files or stdin. Recognizes the format, and gathers the findings by image.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { counted } from '../../shared/report/sentences.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 import type { Progress } from '../terminal/progress.ts';
-import { counted } from '../terminal/words.ts';
 import type { DefenderRows } from './defender.ts';
 import { beginningOf, type DocumentReader, type Outermost, type ReportInput, readDocuments } from './documents.ts';
 import { type Format, formatOf, unknownFormat } from './formats.ts';

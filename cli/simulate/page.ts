@@ -2,7 +2,7 @@
 // gates with their reasons.
 import { createHash } from 'node:crypto';
 import type { Finding } from '../../shared/policy/finding.ts';
-import { describeExemption, describeSeverity } from '../../shared/report/sentences.ts';
+import { counted, describeExemption, describeSeverity } from '../../shared/report/sentences.ts';
 import {
   NO_FINDINGS,
   SEVERITY_WORDS,
@@ -10,7 +10,6 @@ import {
   type SeverityWord,
   severityWord,
 } from '../reports/counts.ts';
-import { counted } from '../terminal/words.ts';
 import { exemptedIn } from './exempted.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
 import type { GateOutcome, InImages, Simulation, Worst } from './simulation.ts';

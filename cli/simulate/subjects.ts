@@ -6,7 +6,7 @@ import { globFilter } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { SEVERITIES } from '../../shared/policy/severity.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
-import { gateName } from '../../shared/report/sentences.ts';
+import { counted, gateName } from '../../shared/report/sentences.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { AWS_ACCOUNT, type GatheredImage, type Gathering, severitiesBelowAll } from '../reports/gathering.ts';
 import { unpack } from '../reports/packed.ts';
@@ -16,7 +16,6 @@ import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Progress } from '../terminal/progress.ts';
 import { repositories } from '../terminal/terminal.ts';
-import { counted } from '../terminal/words.ts';
 import type { Subject } from './simulation.ts';
 
 /** Returns what the gate of an image is: on Azure this granularity, on AWS always a repository. */

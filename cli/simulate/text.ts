@@ -1,8 +1,7 @@
 // The text output of `pullgate simulate`: which gates would close, for which findings, and what is exempted until when.
-import { describeExemption, describeFinding } from '../../shared/report/sentences.ts';
+import { counted, describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
 import { paint, type Style } from '../terminal/terminal.ts';
-import { counted } from '../terminal/words.ts';
 import { exemptedIn } from './exempted.ts';
 import type { Change, GateOutcome, InImages, Outcome, Simulation, Worst } from './simulation.ts';
 

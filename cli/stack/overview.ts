@@ -3,10 +3,10 @@
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
+import { counted } from '../../shared/report/sentences.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { progressOn } from '../terminal/progress.ts';
 import { repositories as countRepositories } from '../terminal/terminal.ts';
-import { counted } from '../terminal/words.ts';
 import type { Client, Observed } from './client.ts';
 import { CLOUD_NAMES } from './cloud.ts';
 

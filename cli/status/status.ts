@@ -13,13 +13,13 @@ import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
-import { shortName } from '../../shared/report/sentences.ts';
+import { counted, shortName } from '../../shared/report/sentences.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { loadRecords, observeEverything } from '../stack/overview.ts';
 import { sentenceOf } from '../terminal/ending.ts';
-import { counted, exceptionName, minute, nearEnd } from '../terminal/words.ts';
+import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
 
 /** A gate that is not open, or that has an override or pending notices. */
 export interface GateStatus {

@@ -1,10 +1,10 @@
 // Formats the state of a stack as lines: first what requires action, then the gates and the rest.
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { describeState } from '../../shared/report/sentences.ts';
+import { counted, describeState } from '../../shared/report/sentences.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { columns, paint, repositories, type Style } from '../terminal/terminal.ts';
-import { counted, endOf, exceptionName, gateNames, minute, plain } from '../terminal/words.ts';
+import { endOf, exceptionName, gateNames, minute, plain } from '../terminal/words.ts';
 import type { CloudStatus, GateStatus, ImageStatus, Status } from './status.ts';
 
 /** Formats the answer as lines, in colour if stdout is a terminal. */

@@ -2,8 +2,9 @@
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
 import type { Gate } from '../../shared/gate/gate.ts';
+import { counted } from '../../shared/report/sentences.ts';
 import { type Access, type ExitCode, endingOf } from './ending.ts';
-import { counted, plainLines } from './words.ts';
+import { plainLines } from './words.ts';
 
 export interface Terminal {
   readonly print: (line: string) => void;

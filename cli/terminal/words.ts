@@ -4,18 +4,13 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Exemption } from '../../shared/policy/verdict.ts';
-import { gateName } from '../../shared/report/sentences.ts';
+import { counted, gateName } from '../../shared/report/sentences.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
 import { DAY_MILLISECONDS, HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 
 /** `2026-03-02 09:00 UTC` */
 export function minute(at: Instant): string {
   return `${at.slice(0, 16).replace('T', ' ')} UTC`;
-}
-
-/** `1 gate`, `2 gates`. `many` is the plural if it is irregular: `2 repositories`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
 }
 
 /** Replaces control and format characters in text from a scanner or a registry: a terminal would interpret them. */

@@ -2,11 +2,11 @@
 // to do next.
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
-import { describeCounted, describeState } from '../../shared/report/sentences.ts';
+import { counted, describeCounted, describeState } from '../../shared/report/sentences.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { columns, paint } from '../terminal/terminal.ts';
-import { counted, endOf, exceptionName, minute, nearEnd, plain } from '../terminal/words.ts';
+import { endOf, exceptionName, minute, nearEnd, plain } from '../terminal/words.ts';
 import type { Move } from './advice.ts';
 import type { ExemptedAnswer, ImageAnswer } from './images.ts';
 import type { GateAnswer, WhyAnswer } from './why.ts';

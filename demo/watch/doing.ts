@@ -2,6 +2,7 @@
 // functions are idle.
 
 import type { Severity } from '../../shared/policy/severity.ts';
+import { counted } from '../../shared/report/sentences.ts';
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Acts, Found, ImageRef } from '../acts.ts';
 import { errorMessage, isRefused } from '../story/cloud.ts';
@@ -137,10 +138,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
     },
     letPass: ({ minutes }) =>
       onEach(clouds, async (cloud) => {
-        say(
-          `The clock advances ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}, and the ticks that are due run.`,
-          cloud,
-        );
+        say(`The clock advances ${counted(minutes, 'minute')}, and the ticks that are due run.`, cloud);
         await cloud.letPass(minutes * MINUTE_MILLISECONDS);
       }),
     async deploy({ config }) {

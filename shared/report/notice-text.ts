@@ -3,7 +3,7 @@
 import type { Gate } from '../gate/gate.ts';
 import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting } from '../gate/record.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
-import { CLEARANCES, count, describeFinding, describeWaiting, gateName, list, shortName } from './sentences.ts';
+import { CLEARANCES, counted, describeFinding, describeWaiting, gateName, list, shortName } from './sentences.ts';
 
 /** A message to the people that the config lists. */
 export interface Message {
@@ -137,11 +137,11 @@ function becauseOf({ images, moreImages, omittedImages, override }: Notice): rea
   const because = [
     ...ordered,
     ...images.flatMap(describeImage),
-    ...(moreImages === 0 ? [] : [`  and ${count(moreImages, 'more image')}`]),
+    ...(moreImages === 0 ? [] : [`  and ${counted(moreImages, 'more image')}`]),
     ...(omittedImages === 0
       ? []
       : [
-          `  and ${count(omittedImages, 'more image')} that did not fit into the record: to open the gate, run \`pullgate release\``,
+          `  and ${counted(omittedImages, 'more image')} that did not fit into the record: to open the gate, run \`pullgate release\``,
         ]),
   ];
   return because.length === 0 && override !== undefined ? [] : ['', 'Why:', ...because];
@@ -156,7 +156,7 @@ function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): r
   return [
     `  ${digest}${describeTags(tags)}`,
     ...findings.map((finding) => `    ${describeFinding(finding)}`),
-    ...(moreFindings === 0 ? [] : [`    and ${count(moreFindings, 'more finding')}`]),
+    ...(moreFindings === 0 ? [] : [`    and ${counted(moreFindings, 'more finding')}`]),
   ];
 }
 

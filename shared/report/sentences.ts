@@ -103,10 +103,10 @@ export function summarize(decision: Decision): string {
   const notes = weightiestFirst(decision.images).slice(0, MAX_NOTES).map(noteOf);
   const more = decision.images.length - notes.length;
   if (decision.override !== undefined) notes.unshift(noteOfOverride(decision.override));
-  if (more > 0) notes.push(`and ${count(more, 'more image')}`);
+  if (more > 0) notes.push(`and ${counted(more, 'more image')}`);
   const awaited = decision.awaited.length;
   if (awaited > 0)
-    notes.push(`the scanner does not list ${count(awaited, 'finding')} from an event yet; the event is retried`);
+    notes.push(`the scanner does not list ${counted(awaited, 'finding')} from an event yet; the event is retried`);
   if (decision.notifyError !== undefined) notes.push(`a notice could not be sent yet (${decision.notifyError})`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
 }
@@ -177,9 +177,9 @@ function describeExempted({ finding, exemption }: ExemptedFinding): string {
   return `${finding.vulnerability} is ${describeExemption(exemption)}`;
 }
 
-/** A number with its noun, which takes an `s` for all numbers but 1. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+/** `1 gate`, `2 gates`. `many` is the plural if it is irregular: `2 repositories`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
 }
 
 /** The first items of a list, and the number of the others. */
