@@ -16,7 +16,7 @@ export interface DynamoDb {
 
 type Input = Readonly<Record<string, unknown>>;
 
-const WRITES: ReadonlySet<string> = new Set(['PutItem', 'DeleteItem']);
+const WRITES: ReadonlySet<string> = new Set(['PutItem', 'DeleteItem', 'DeleteTable']);
 const READS: ReadonlySet<string> = new Set(['GetItem', 'Query', 'Scan']);
 
 /**
@@ -47,7 +47,6 @@ export function createDynamoDb(place: Place, clock: Pick<Clock, 'now'>): DynamoD
       await replication;
       return ask(replica, operation, input);
     }
-    if (operation === 'DeleteTable') return ask(primary, operation, input);
     if (!WRITES.has(operation)) throw new Error(`the local DynamoDB does not know ${operation}`);
     const answer = await ask(primary, operation, input);
     // The replica repeats what the primary accepted, without its condition.
