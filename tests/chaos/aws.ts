@@ -77,7 +77,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     ({ accessKeyId }) => accessKeyId,
     ({ operation }) => /^(Put|Delete|Set)/.test(operation),
   );
-  const opening = openings(() => clock.now().getTime(), slow.waitForOthers);
+  const opening = openings(() => clock.now().getTime(), slow.delay);
   cloud.calls.before((call) => (call.principal.arn === roleArn ? opening.hook(call) : undefined));
   let nextTick = clock.now().getTime();
   let reports = 0;

@@ -21,19 +21,26 @@ interface Progress {
   readonly at: number;
 }
 
-export function openings(now: () => number, waitForOthers: (worker: string) => Promise<void>) {
+/** @param delay delays a call for an action, and for the workers that the action wakes */
+export function openings(now: () => number, delay: (call: Call, action: () => Promise<void>) => Promise<void>) {
   const pending = new Map<string, readonly Pending[]>();
   /** By repository and worker. */
   const progress = new Map<string, Map<string, Progress>>();
 
-  /** Runs the pending actions for this moment, or all of them. Returns whether there were any. */
-  async function happen(repository: string, moment?: Moment): Promise<boolean> {
+  const isDue = (repository: string, moment: Moment) =>
+    pending.get(repository)?.some((one) => one.moment === moment) === true;
+
+  /** Runs the pending actions for this moment, or all of them. */
+  async function happen(repository: string, moment?: Moment): Promise<void> {
     const all = pending.get(repository) ?? [];
     const due = all.filter((one) => moment === undefined || one.moment === moment);
     const later = all.filter((one) => !due.includes(one));
     pending.set(repository, later);
     for (const { action } of due) await action();
-    return due.length > 0;
+  }
+
+  async function delayAt(moment: Moment, repository: string, call: Call): Promise<void> {
+    if (isDue(repository, moment)) await delay(call, () => happen(repository, moment));
   }
 
   /** Whether no other worker is between its read and its write of this policy. */
@@ -48,19 +55,18 @@ export function openings(now: () => number, waitForOthers: (worker: string) => P
       for (const repository of [...pending.keys()]) await happen(repository);
     },
     /** Follows the workers. Runs before each call that the function makes. */
-    async hook({ operation, input, accessKeyId }: Call): Promise<void> {
+    async hook(call: Call): Promise<void> {
+      const { operation, input, accessKeyId } = call;
       const [repository] = /(?:team|legacy)\/app-\d+/.exec(JSON.stringify(input)) ?? [];
       if (repository === undefined) return;
       const workers = progress.get(repository) ?? new Map<string, Progress>();
       progress.set(repository, workers);
       const step = workers.get(accessKeyId)?.step;
-      if (isSaving('open', operation, input) && (await happen(repository, 'beforeConfirmation')))
-        await waitForOthers(accessKeyId);
+      if (isSaving('open', call)) await delayAt('beforeConfirmation', repository, call);
       if (operation === 'GetRepositoryPolicy') workers.set(accessKeyId, { step: 'read', at: now() });
       else if (operation === 'PutItem' && step === 'read') {
         workers.set(accessKeyId, { step: 'intent', at: now() });
-        if (isSaving('opening', operation, input) && (await happen(repository, 'beforeIntent')))
-          await waitForOthers(accessKeyId);
+        if (isSaving('opening', call)) await delayAt('beforeIntent', repository, call);
       } else if (operation !== 'DescribeImages') workers.delete(accessKeyId);
       // Only an opening observes its images again after its intent.
       else if (step === 'intent' && isAlone(workers)) await happen(repository, 'afterIntent');
@@ -69,7 +75,7 @@ export function openings(now: () => number, waitForOthers: (worker: string) => P
 }
 
 /** Does a worker save a record in this state? */
-function isSaving(state: 'opening' | 'open', operation: string, input: Call['input']): boolean {
+function isSaving(state: 'opening' | 'open', { operation, input }: Call): boolean {
   if (operation !== 'PutItem') return false;
   const item = input['Item'] as { readonly state?: { readonly S?: string } };
   return item.state?.S === state;

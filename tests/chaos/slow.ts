@@ -29,20 +29,22 @@ export interface SlowWorkers<Call> {
   /** Adds an action that runs while a worker is slow. */
   midway(action: () => Promise<void>): void;
   doWhatIsPending(): Promise<void>;
-  /** Waits, like a slow worker, while workers that an action has just woken make their calls. */
-  waitForOthers(worker: string): Promise<void>;
+  /** Delays a call, like that of a slow worker: for the action, and for the calls of the workers that it wakes. */
+  delay(call: Call, action: () => Promise<void>): Promise<void>;
   /** Adds a function that `end` calls. */
   alsoOnEnd(end: () => void): void;
   end(): void;
 }
 
-export function slowWorkers<Call>(
+export function slowWorkers<Call extends object>(
   workerOf: (call: Call) => string,
   isWrite: (call: Call) => boolean,
 ): SlowWorkers<Call> {
   const counts = new Map<string, number>();
   const lastAt = new Map<string, number>();
   const pending: (() => Promise<void>)[] = [];
+  /** When the delay of a call began. It may be delayed twice, and its caller gives up all the same. */
+  const delayedSince = new WeakMap<Call, number>();
   let ends: (() => void)[] = [];
   const others = <T>(worker: string, of: ReadonlyMap<string, T>) =>
     [...of].flatMap(([other, value]) => (other === worker ? [] : [value]));
@@ -64,9 +66,17 @@ export function slowWorkers<Call>(
     for (const action of pending.splice(0)) await action();
   }
 
+  async function delay(call: Call, wakesSomebody: boolean, action: () => Promise<void>): Promise<void> {
+    const startedAt = delayedSince.get(call) ?? performance.now();
+    delayedSince.set(call, startedAt);
+    await action();
+    await waitForOthers(workerOf(call), wakesSomebody, startedAt);
+    if (performance.now() - startedAt > GIVEN_UP_MILLISECONDS) await new Promise<never>(() => {});
+  }
+
   return {
     doWhatIsPending,
-    waitForOthers: (worker) => waitForOthers(worker, true, performance.now()),
+    delay: (call, action) => delay(call, true, action),
     midway: (action) => void pending.push(action),
     begin(draw, hookIn) {
       let number = 0;
@@ -78,10 +88,7 @@ export function slowWorkers<Call>(
           const wakesSomebody = pending.length > 0;
           const share = wakesSomebody ? SHARE_BEFORE_MIDWAY : SHARE_OF_WRITES;
           if (draw('slow', ++number) >= (isWrite(call) ? share : SHARE)) return;
-          const startedAt = performance.now();
-          await doWhatIsPending();
-          await waitForOthers(worker, wakesSomebody, startedAt);
-          if (performance.now() - startedAt > GIVEN_UP_MILLISECONDS) await new Promise<never>(() => {});
+          await delay(call, wakesSomebody, doWhatIsPending);
         }),
       );
     },
