@@ -31,9 +31,13 @@ function count(name: 'seeds' | 'from' | 'seed' | 'at-once'): number {
   throw new Error(`--${name} must be a whole number of at least 1, not "${values[name]}"`);
 }
 
-function clouds(): readonly CloudName[] {
+/** By default both clouds, or those that have the planted fault. */
+function clouds(planted: Mutant | undefined): readonly CloudName[] {
   const { cloud } = values;
-  if (cloud === undefined) return ['aws', 'azure'];
+  if (cloud === undefined)
+    return (['aws', 'azure'] as const).filter(
+      (name) => planted === undefined || MUTANTS[planted].changes[name].length > 0,
+    );
   if (cloud === 'aws' || cloud === 'azure') return [cloud];
   throw new Error(`--cloud must be aws or azure, not "${cloud}"`);
 }
@@ -51,7 +55,7 @@ async function main(): Promise<boolean> {
     return true;
   }
   const planted = mutant();
-  const of = clouds();
+  const of = clouds(planted);
   const codes = new Map<CloudName, string>();
   if (planted !== undefined) for (const cloud of of) codes.set(cloud, await codeOf(planted, cloud));
   if (values.seed !== undefined) {

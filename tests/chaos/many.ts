@@ -28,7 +28,7 @@ export function seedsFrom(first: number, count: number): readonly number[] {
 }
 
 /** The runs that led to a complaint like this. */
-export function findings(results: readonly RunResult[], sign: RegExp): readonly RunResult[] {
+export function runsWith(results: readonly RunResult[], sign: RegExp): readonly RunResult[] {
   return results.filter(({ complaints }) => complaints.some((complaint) => sign.test(complaint)));
 }
 
@@ -37,7 +37,7 @@ export async function runMany({ clouds, seeds, atOnce, until, heard, ...options 
   const total = { seeds: 0, events: 0, calls: 0, crashes: 0 };
   const failed: RunResult[] = [];
   const queue = [...seeds];
-  const isFound = () => until !== undefined && findings(failed, until.sign).length >= until.seeds;
+  const isFound = () => until !== undefined && runsWith(failed, until.sign).length >= until.seeds;
   const work = async (): Promise<void> => {
     for (let seed = queue.shift(); seed !== undefined && !isFound(); seed = queue.shift()) {
       for (const cloud of clouds) {
