@@ -1,5 +1,6 @@
 // Meters what AWS bills for a stack, at the wire: DynamoDB request units, SQS requests, SNS publishes and log bytes.
 import type { LocalAws } from '../local/aws/cloud.ts';
+import { sum } from './part.ts';
 import { bytesOf, type Counts, gigabyteSeconds, type Run } from './world.ts';
 
 export interface Meter {
@@ -107,8 +108,4 @@ function sizeOf(item: Readonly<Record<string, Attribute>>): number {
       return Buffer.byteLength(name) + value;
     }),
   );
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, one) => total + one, 0);
 }

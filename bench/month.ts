@@ -11,7 +11,7 @@ import {
   type StandingByType,
   standingOf,
 } from './month-resources.ts';
-import { count, type Part, type Scale, type Table } from './part.ts';
+import { count, type Part, type Scale, sum, type Table } from './part.ts';
 import { AWS_MONTH_PRICES, AZURE_MONTH_PRICES, dollarsOf, type Prices } from './prices.ts';
 import type { Counts, Deploy, Run, World } from './world.ts';
 import { deployAws } from './world-aws.ts';
@@ -276,7 +276,7 @@ export function costTable(billed: Counts, prices: Prices): Table {
   };
 }
 
-/** Whole numbers from 10 on, and two significant digits below. */
+/** Whole numbers from 10 on, and three significant digits below. */
 function amount(value: number): string {
   if (value >= 10 || Number.isInteger(value)) return count(value);
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3, useGrouping: false });
@@ -286,13 +286,10 @@ function scaled(counts: Counts, times: number): Counts {
   return Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, value * times]));
 }
 
-function added(all: readonly Counts[]): Counts {
+/** The sum of all counts, by meter. */
+export function added(all: readonly Counts[]): Counts {
   const total: Record<string, number> = {};
   for (const counts of all)
     for (const [name, value] of Object.entries(counts)) total[name] = (total[name] ?? 0) + value;
   return total;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, one) => total + one, 0);
 }

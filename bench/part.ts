@@ -29,6 +29,10 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
 /** @example ratio(3, 2) // '1.50' */
 export function ratio(value: number, to: number): string {
   return (value / to).toFixed(2);

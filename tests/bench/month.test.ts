@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { costTable } from '../../bench/month.ts';
+import { added, costTable } from '../../bench/month.ts';
 import { AWS_STANDING, AZURE_STANDING, retentionDaysOf, standingOf } from '../../bench/month-resources.ts';
 import { AWS_MONTH_PRICES, AZURE_MONTH_PRICES, dollarsOf } from '../../bench/prices.ts';
 import { markersOf } from '../../bench/report.ts';
@@ -50,7 +50,7 @@ describe.each(CLOUDS)('a month on %s', (_cloud, part, config, standing, prices) 
   });
 
   it('counts the resources that the program makes today', async () => {
-    const counted = Object.assign({}, ...standingOf(await graphOf(config), standing)) as Record<string, number>;
+    const counted = added(standingOf(await graphOf(config), standing));
     const byExisting = Object.entries(counted).filter(([name]) => !/requests|transactions/.test(name));
     expect(byExisting.length).toBeGreaterThan(1);
     for (const [name, units] of byExisting) expect([name, meters.get(name)?.[0]]).toEqual([name, String(units)]);

@@ -3,11 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Cloud } from '../../config/config.ts';
 import { playStory, type Step } from '../../demo/story/story.ts';
-import { expectNoneLeft, interrupt, isRunning, startProgramOf, waitForOutput } from '../process-group.ts';
-import { HEADLINES } from './headlines.ts';
-
-const start = (words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
-  startProgramOf('demo/start.ts', words, environment);
+import { expectNoneLeft, interrupt, isRunning, waitForOutput } from '../process-group.ts';
+import { HEADLINES, start, stepsIn } from './story-output.ts';
 
 describe('npm start', () => {
   test.each([
@@ -17,7 +14,7 @@ describe('npm start', () => {
     const started = start([word]);
     expect(await started.ended, started.said()).toBe(0);
     const text = started.said();
-    expect([...text.matchAll(/^ \d {2}(.+) {2}\([\d.]+ m?s\)$/gm)].map(([, headline]) => headline)).toEqual(HEADLINES);
+    expect(stepsIn(text)).toEqual(HEADLINES.map((headline, index) => [index + 1, headline]));
     // In the last step, each cloud has two blocks.
     const blocksOf = (cloud: string) => [...text.matchAll(new RegExp(`^ {4}${cloud.padEnd(7)}`, 'gm'))].length;
     expect([blocksOf(name), blocksOf(other)]).toEqual([HEADLINES.length + 1, 0]);

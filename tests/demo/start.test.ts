@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { layOut, wrap } from '../../demo/layout.ts';
-import { expectNoneLeft, startProgramOf } from '../process-group.ts';
+import { expectNoneLeft } from '../process-group.ts';
 import { blocksOf as blocksOfPage } from '../repository/doc-blocks.ts';
 import { firstLineNotPrinted } from '../repository/doc-outputs.ts';
-import { HEADLINES } from './headlines.ts';
+import { HEADLINES, start, stepsIn } from './story-output.ts';
 
 /** The function's decisions on every cloud, in order. Only the names of the gates differ by cloud. */
 const REASONS = [
@@ -15,9 +15,6 @@ const REASONS = [
   / is open now: .* its findings no longer violate the policy/,
 ];
 const GATES = { AWS: 'shop/checkout', Azure: 'shop/checkout@sha256:' } as const;
-
-const start = (words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
-  startProgramOf('demo/start.ts', words, environment);
 
 /** What a story prints for one cloud, step by step: the text of each block, joined into one line. */
 function blocksOf(text: string, cloud: keyof typeof GATES): readonly string[] {
@@ -54,10 +51,7 @@ describe('npm start', () => {
     const { said, ended } = started;
     expect(await ended, said()).toBe(0);
     const text = said();
-    const steps = [...text.matchAll(/^ (\d) {2}(.+) {2}\([\d.]+ m?s\)$/gm)];
-    expect(steps.map(([, number, headline]) => [Number(number), headline])).toEqual(
-      HEADLINES.map((headline, index) => [index + 1, headline]),
-    );
+    expect(stepsIn(text)).toEqual(HEADLINES.map((headline, index) => [index + 1, headline]));
     for (const cloud of ['AWS', 'Azure'] as const) {
       const blocks = blocksOf(text, cloud);
       // In the last step, each cloud has two blocks.

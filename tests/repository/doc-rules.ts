@@ -152,7 +152,7 @@ export const RULES: readonly Rule[] = [
   { words: 'npm run test:all', shown: { test: '.ci/run', by: '\nnpm run test:slow\n' } },
   {
     words: 'npm start',
-    shown: { test: 'tests/demo/start.test.ts', by: "startProgramOf('demo/start.ts'" },
+    shown: { test: 'tests/demo/start.test.ts', by: './story-output.ts' },
     rest: exactly('', '-- --help', ...CLOUDS.map((cloud) => `-- ${cloud}`)),
   },
   {
