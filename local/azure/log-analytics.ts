@@ -108,7 +108,8 @@ function checkPrefer(prefer: string | undefined): void {
 function rangeOf(timespan: unknown, now: number): TimeRange {
   const [one, other, ...more] = String(timespan).split('/');
   if (one === undefined || more.length > 0) throw badTimespan(timespan);
-  if (other === undefined) return { from: now - durationOf(one, timespan), to: now };
+  // Up to now: this has no end, because rows that are written while the clock stands are a millisecond apart.
+  if (other === undefined) return { from: now - durationOf(one, timespan), to: Number.POSITIVE_INFINITY };
   if (one.startsWith('P'))
     return { from: timeOf(other, timespan) - durationOf(one, timespan), to: timeOf(other, timespan) };
   const from = timeOf(one, timespan);

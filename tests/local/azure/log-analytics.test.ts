@@ -11,17 +11,19 @@ const QUERY =
 async function cloudWithRows(count = 1): Promise<LocalAzure> {
   const cloud = await start();
   cloud.workspace.ingestionDelayMilliseconds = 0;
-  for (let n = 0; n < count; n++) {
-    await cloud.defender.assess({
-      registry: REGISTRY,
-      repository: 'team/app',
-      digest: `sha256:${'a'.repeat(64)}`,
-      package: `package-${n}`,
-      cves: [{ id: 'CVE-2026-0001', severity: 'High' }],
-      details: 'rich',
-    });
-  }
+  for (let n = 0; n < count; n++) await assess(cloud, `package-${n}`);
   return cloud;
+}
+
+function assess(cloud: LocalAzure, name: string) {
+  return cloud.defender.assess({
+    registry: REGISTRY,
+    repository: 'team/app',
+    digest: `sha256:${'a'.repeat(64)}`,
+    package: name,
+    cves: [{ id: 'CVE-2026-0001', severity: 'High' }],
+    details: 'rich',
+  });
 }
 
 function clientOf(cloud: LocalAzure, options: { readonly role?: string; readonly retries?: number } = {}) {
@@ -58,6 +60,16 @@ describe('a query', () => {
       ],
     ]);
     expect(cloud.calls.count()).toMatchObject({ 'logs:Query': 1 });
+  });
+
+  it('finds all rows of an assessment that changed twice while the clock stood still', async () => {
+    const cloud = await cloudWithRows(0);
+    const ids = await assess(cloud, 'package');
+    await cloud.defender.setStatus(ids, 'NotApplicable');
+    await cloud.defender.setStatus(ids, 'Unhealthy');
+    const result = await clientOf(cloud)('SecurityRecommendation | project RecommendationState');
+    if (result.status !== 'Success') throw new Error(result.status);
+    expect(result.tables[0]?.rows.flat()).toEqual(['Unhealthy', 'NotApplicable', 'Unhealthy']);
   });
 
   it.each([
