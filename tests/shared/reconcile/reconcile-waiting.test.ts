@@ -159,6 +159,16 @@ describe('the brake', () => {
     expect((await reconcileOnce(violating('team/second', world), two, 'team/second')).to.kind).toBe('closed');
   });
 
+  it('still counts a closing whose lock is missing and cannot be restored', async () => {
+    const world = violating();
+    await reconcileOnce(world);
+    const counted = world.brake.value?.closings;
+    world.repository().ours = 'absent';
+    world.repository().refuses = 'too long';
+    const refused = await reconcileOnce(world);
+    expect([refused.action, world.brake.value?.closings, counted?.length]).toEqual(['refused', counted, 1]);
+  });
+
   it('does not change for a refused closing of a known exploit, or a refused opening', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ exploited: true })] });
