@@ -101,7 +101,7 @@ describe('when time runs out', () => {
 
     // The call that was still running behaves like a slow worker and may finish.
     letGo();
-    await vi.waitFor(() => expect(kinds().filter((kind) => kind === 'decision')).toHaveLength(3), { timeout: 600_000 });
+    await vi.waitFor(() => expect(kinds().filter((kind) => kind === 'decision')).toHaveLength(3), { timeout: 300_000 });
     expect(isClosed('team/held')).toBe(true);
   });
 

@@ -53,7 +53,7 @@ export async function openPage(url: string, lastEventId?: string): Promise<Page>
       const headers = { 'content-type': 'application/json', 'x-pullgate-token': token, origin: url };
       const response = await fetch(`${url}/do`, { method: 'POST', headers, body: JSON.stringify(action) });
       const { id, ...rest } = (await response.json()) as { readonly id?: number; readonly problem?: string };
-      await vi.waitFor(() => expect(heard).toBeGreaterThanOrEqual(id ?? 0), { timeout: 600_000, interval: 5 });
+      await vi.waitFor(() => expect(heard).toBeGreaterThanOrEqual(id ?? 0), { timeout: 300_000, interval: 5 });
       return { status: response.status, ...rest };
     },
     image(repository) {

@@ -9,6 +9,7 @@ import type { AssessOptions } from '../../../local/azure/defender.ts';
 import { type Graph, graphOf } from '../../../local/graph.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { GateRecord } from '../../../shared/gate/record.ts';
+import { subjectsIn } from '../../mail-subjects.ts';
 
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;
@@ -227,11 +228,7 @@ export async function stage(
       return {
         locked: [...isOfStack].flatMap((id) => lockedIn(cloud.acr.registry(id), nameOf)).toSorted(),
         records: Object.fromEntries(states),
-        notified: cloud.mails.flatMap(({ subject, plainText = '' }) =>
-          (subject.endsWith(' state changes') ? subjectsIn(plainText) : [subject]).map((one) =>
-            parseSubject(one, nameOf),
-          ),
-        ),
+        notified: cloud.mails.flatMap(subjectsIn).map((subject) => parseSubject(subject, nameOf)),
         poison: cloud.poisonQueue
           .messages()
           .map(({ text }) => JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as unknown),
@@ -283,11 +280,6 @@ function lockedIn({ repositories }: Registry, nameOf: NameOf): readonly string[]
 function changed(name: string, attributes: object): readonly string[] {
   const off = Object.entries(attributes).flatMap(([key, value]) => (value === false ? [key] : []));
   return off.length === 0 ? [] : [`${name} ${off.join(' ')}`];
-}
-
-/** The subjects in the text of a mail about several state changes. */
-function subjectsIn(text: string): readonly string[] {
-  return text.split('\n').filter((line) => line.startsWith('[pullgate] '));
 }
 
 /** `[pullgate] closed: team/app@sha256:0123456789ab` in the form of `World`. */
