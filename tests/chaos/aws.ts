@@ -77,10 +77,15 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     ({ accessKeyId }) => accessKeyId,
     ({ operation }) => /^(Put|Delete|Set)/.test(operation),
   );
-  const opening = openings(() => clock.now().getTime(), slow.delay);
-  cloud.calls.before((call) => (call.principal.arn === roleArn ? opening.hook(call) : undefined));
+  // A worker that is alone waits for nobody.
+  const delay: typeof slow.delay = concurrency === 1 ? (_call, action) => action() : slow.delay;
+  const opening = openings(() => clock.now().getTime(), delay);
+  cloud.calls.before((call) => (call.principal.arn === roleArn ? opening.before(call) : undefined));
+  cloud.calls.after((call) => (call.principal.arn === roleArn ? opening.after(call) : undefined));
   let nextTick = clock.now().getTime();
-  let reports = 0;
+
+  // Each worker is warm, so that a race does not wait for the start of a process.
+  await Promise.all(Array.from({ length: concurrency }, () => cloud.lambda.invoke({ Records: [] })));
 
   for (const repository of truth.repositories.values())
     cloud.ecr.createRepository(repository.name, policyOption(foreignPolicy(repository, 0)));
@@ -107,9 +112,10 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
 
   /**
    * A worker that reads a policy from before another writer's change, and then writes, reverts that change: ECR has no
-   * lock against it (docs/limits.md). Moving the clock makes the old policy too old for a stale read.
+   * lock against it (docs/limits.md). Moving the clock makes the old policy too old for a stale read, and an old list
+   * of findings too.
    */
-  const forgetOldPolicies = () => clock.advance(STALE_MILLISECONDS + 1);
+  const outlastStaleReads = () => clock.advance(STALE_MILLISECONDS + 1);
 
   const step: ChaosCloud['apply'] = async (given) => {
     switch (given.kind) {
@@ -144,7 +150,8 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       case 'suppress':
         return cloud.inspector.setStatus(arnOf(given.image, given.vulnerability), 'SUPPRESSED');
       case 'unsuppress':
-        return cloud.inspector.setStatus(arnOf(given.image, given.vulnerability), 'ACTIVE');
+        await cloud.inspector.setStatus(arnOf(given.image, given.vulnerability), 'ACTIVE');
+        return outlastStaleReads();
       case 'remove': {
         const { repository, digest } = imageOf(given.image);
         return cloud.ecr.deleteImage(repository, digest);
@@ -161,11 +168,11 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         editCounts.set(given.repository, count + 1);
         const after = teamStatement(repositoryOf(given.repository), count + 1);
         repository.policyText = repository.policyText?.replace(before, after);
-        return forgetOldPolicies();
+        return outlastStaleReads();
       }
       case 'strip':
         cloud.ecr.repository(given.repository).policyText = foreignOf(given.repository);
-        return forgetOldPolicies();
+        return outlastStaleReads();
       case 'policy':
         return cloud.deploy(withCode(await graphFor(given.policy, scenario), code));
     }
@@ -225,13 +232,10 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
       slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
     },
-    midway(happening, action) {
-      if (happening.kind === 'edit') opening.midway(happening.repository, 'afterIntent', action);
-      else if (happening.kind === 'unsuppress')
-        opening.midway(imageOf(happening.image).repository, 'beforeIntent', action);
-      else if (happening.kind === 'report' && draw('moment', ++reports) < 0.5)
-        opening.midway(imageOf(happening.image).repository, 'beforeConfirmation', action);
-      else slow.midway(action);
+    midway({ moment, step }, action) {
+      const repository = 'repository' in step ? step.repository : 'image' in step ? imageOf(step.image).repository : '';
+      if (moment === 'atOnce' || moment === 'midway') slow.midway(() => action(false));
+      else opening.midway(repository, moment, action);
     },
     calm() {
       slow.end();

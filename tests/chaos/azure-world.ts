@@ -180,7 +180,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
             key.startsWith(`${step.image} `) && defender.assessment(id)?.status === 'Unhealthy' ? [id] : [],
           );
           await defender.remove(gone);
-          return workspace.forgetRows(({ RecommendationId: id }) => gone.includes(String(id)));
+          return workspace.forgetRows(({ RecommendationId: name }) => gone.some((id) => id.endsWith(`/${name}`)));
         }
         case 'fix':
           for (const { vulnerability } of truth.images.get(step.image)?.findings.values() ?? [])

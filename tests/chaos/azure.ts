@@ -8,6 +8,7 @@ import type { Fault } from '../../local/azure/faults.ts';
 import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
+import { subjectsIn } from '../mail-subjects.ts';
 import { azureWorldOf, REGISTRY } from './azure-world.ts';
 import {
   type Bounds,
@@ -138,7 +139,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
       slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
       slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
     },
-    midway: (_step, action) => slow.midway(action),
+    midway: (_timed, action) => slow.midway(() => action(false)),
     calm() {
       slow.end();
       cloud.faults.clear();
@@ -149,9 +150,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         at: clock.now().getTime(),
         closed: world.closed(),
         records: await seeRecords(),
-        notified: cloud.mails.flatMap(({ subject, plainText = '' }) =>
-          (subject.endsWith(' state changes') ? subjectsIn(plainText) : [subject]).flatMap(changeIn),
-        ),
+        notified: cloud.mails.flatMap(subjectsIn).flatMap(changeIn),
         waiting: cloud.queue.messages().length,
         dead: cloud.poisonQueue.messages().map(({ text }) => Buffer.from(text, 'base64').toString('utf8')),
         setbacks: crashes,
@@ -204,11 +203,6 @@ const CHANGES: Readonly<Record<string, string>> = {
   'NOT closed': 'waiting',
   clear: 'cleared',
 };
-
-/** The subject lines in the text of a mail about several state changes. */
-function subjectsIn(text: string): readonly string[] {
-  return text.split('\n').filter((line) => line.startsWith('[pullgate] '));
-}
 
 function faultsOfBus({ isLost, copies, overtakes }: Fate, delayMinutes: number) {
   return [

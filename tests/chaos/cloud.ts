@@ -2,7 +2,7 @@
 import type { Graph } from '../../local/graph.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
-import type { Scenario } from './scenario.ts';
+import type { Scenario, TimedStep } from './scenario.ts';
 import type { Step } from './truth.ts';
 
 /** How the events of a step are delivered. */
@@ -59,8 +59,11 @@ export interface ChaosCloud {
   apply(step: Step, fate: Fate): Promise<void>;
   /** Starts to disturb calls and workers, as drawn. */
   disturb(draw: Draw): void;
-  /** Runs the action of a step while a worker is busy, or once all workers are idle. */
-  midway(step: Step, action: () => Promise<void>): void;
+  /**
+   * Runs the action of a step at its moment, or once all workers are idle. The action learns whether it runs at the
+   * moment of an opening.
+   */
+  midway(timed: TimedStep, action: (inOpening: boolean) => Promise<void>): void;
   /** Ends all disturbances. */
   calm(): void;
   /** Moves the clock. Everything that falls due, including ticks, happens at its time. */

@@ -45,9 +45,16 @@ const FATES: readonly (readonly [CallFate | 'none', number])[] = [
   ['crashAfter', 0.5],
 ];
 
-/** In some runs a service throttles most calls, so that retries fail until the queue delivers the message again. */
+/** In some runs a service throttles most calls. */
 const ROUGH_SERVICE = 0.2;
 const ROUGH_CALL = 0.6;
+
+/**
+ * An outage outlasts all attempts of one call, of which a client makes eight. The queue then delivers the message
+ * again, or a later tick sends the notice.
+ */
+const OUTAGE = 0.05;
+const OUTAGE_CALLS = 16;
 
 /** Returns a function that draws each call's fate; undefined for most calls. */
 export function createCallFates(draw: Draw): (call: {
@@ -56,6 +63,7 @@ export function createCallFates(draw: Draw): (call: {
   /** The repository that the call concerns; empty if it concerns no single one. */
   readonly about: string;
   readonly isRead: boolean;
+  /** Whether its service may throttle many calls in a row. */
   readonly isRough: boolean;
 }) => CallFate | undefined {
   const seen = new Map<string, number>();
@@ -65,6 +73,7 @@ export function createCallFates(draw: Draw): (call: {
     seen.set(name, ordinal);
     if (isRough && draw('rough', service) < ROUGH_SERVICE && draw('rough', name, ordinal) < ROUGH_CALL)
       return 'throttle';
+    if (isRough && draw('outage', name, Math.ceil(ordinal / OUTAGE_CALLS)) < OUTAGE) return 'throttle';
     const fate = pick(draw('call', name, ordinal), FATES);
     if (fate === 'none') return undefined;
     return fate === 'stale' && !isRead ? 'serverError' : fate;

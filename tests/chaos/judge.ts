@@ -12,9 +12,16 @@ interface Hold {
   heardAt: number | undefined;
 }
 
+interface Hearing {
+  /** When its events arrive; undefined if they are lost. */
+  readonly arrivesAt: number | undefined;
+  /** The step happened just before a worker saved its intent to open the gate. The worker must notice it. */
+  readonly isBeforeIntent: boolean;
+}
+
 export interface Judge {
-  /** Takes note of a step that has just happened. `arrivesAt` is undefined if its events are lost. */
-  hear(step: Step, now: number, arrivesAt: number | undefined): void;
+  /** Takes note of a step that has just happened. */
+  hear(step: Step, now: number, how: Hearing): void;
   /** Checks an observation after the clock has moved. */
   see(observation: Observation): void;
   /** Checks the final state of every gate, and returns all complaints. */
@@ -28,6 +35,8 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   /** Observed changes of the registry, by gate. Each must have a notice. */
   const changes = new Map<string, { closed: number; opened: number }>();
   const stripped = new Map<string, number>();
+  /** The images that became dangerous just before the intent to open their gate. The next observation checks them. */
+  const returned = new Set<TrueImage>();
   let before: ReadonlySet<string> = new Set();
 
   const gateOf = ({ name, repository }: TrueImage) =>
@@ -116,6 +125,17 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     }
   }
 
+  /** The second observation of an opening must notice an image that became dangerous after the first. */
+  function checkReturned(observation: Observation): void {
+    for (const image of returned) {
+      const gate = gateOf(image);
+      const mayBeOpen = !isHeld(image) || isExcused(gate, image.repository, observation);
+      if (!mayBeOpen && !observation.closed.has(gate))
+        complaints.add(`${gate} is open though ${image.name} had to hold it before its opening began`);
+    }
+    returned.clear();
+  }
+
   /** When no message is left, the record of a closed gate does not say that it is open. */
   function checkRecords({ closed, records, waiting }: Observation): void {
     if (cloud !== 'aws' || waiting > 0) return;
@@ -148,7 +168,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     [...truth.images.values()].some((image) => image.foreignLock && gateOf(image) === gate);
 
   return {
-    hear(step, now, arrivesAt) {
+    hear(step, now, { arrivesAt, isBeforeIntent }) {
       if (step.kind === 'strip') {
         stripped.set(step.repository, now);
         // This is not pullgate's change, so no notice is expected.
@@ -160,6 +180,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       const image = 'image' in step ? truth.images.get(step.image) : undefined;
       if (image === undefined) return;
       if (step.kind === 'remove' && cloud === 'azure') forgetGate(gateOf(image));
+      if (isBeforeIntent) returned.add(image);
       if (!isHeld(image)) holdings.delete(image.name);
       else if (arrivesAt !== undefined && isHeardOf(step)) heardOf(image.name, now, arrivesAt);
     },
@@ -167,6 +188,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       noteChanges(observation);
       remember(observation.records);
       checkBounds(observation);
+      checkReturned(observation);
       checkRecords(observation);
       for (const one of observation.damage) complaints.add(one);
     },

@@ -20,8 +20,6 @@ export interface Planted {
   readonly sign: RegExp;
   /** The first of the seeds that are tried on AWS (mutants.test.ts). */
   readonly firstSeed: number;
-  /** Only a race between two workers shows it, and which of two is faster depends on the machine. Default: false. */
-  readonly isRace?: boolean;
 }
 
 const PROJECT = join(import.meta.dirname, '..', '..');
@@ -88,7 +86,6 @@ export const MUTANTS = {
     },
     sign: /is open though|at the end .* (is open|is closed|says)|was notified of|its record says/,
     firstSeed: 1,
-    isRace: true,
   },
   'the batch’s failures not reported': {
     changes: {
@@ -147,7 +144,6 @@ export const MUTANTS = {
     ),
     sign: /was notified of/,
     firstSeed: 20,
-    isRace: true,
   },
   'the second observation before an opening left out': {
     changes: onBoth({
@@ -157,7 +153,6 @@ export const MUTANTS = {
     }),
     sign: /is open though|at the end .* is open/,
     firstSeed: 1,
-    isRace: true,
   },
   'the policy not read again before an opening': {
     changes: {

@@ -98,16 +98,17 @@ async function play(
   // The first sweep finds an empty world.
   await cloud.advance(0);
   cloud.disturb(draw);
-  for (const [number, { minute, isMidway, step }] of steps.entries()) {
+  for (const [number, timed] of steps.entries()) {
+    const { minute, moment, step, fate = fateOf((...words) => draw('fate', number, ...words)) } = timed;
     await passTo(start + minute * MINUTE);
-    const fate = fateOf((...words) => draw('fate', number, ...words));
-    const takePlace = async () => {
+    const takePlace = async (isBeforeIntent: boolean) => {
       happen(truth, step, cloud.now());
-      judge.hear(step, cloud.now(), fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE);
+      const arrivesAt = fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE;
+      judge.hear(step, cloud.now(), { arrivesAt, isBeforeIntent });
       await cloud.apply(step, fate);
     };
-    if (isMidway) cloud.midway(step, takePlace);
-    else await takePlace();
+    if (moment === 'atOnce') await takePlace(false);
+    else cloud.midway(timed, (inOpening) => takePlace(inOpening && moment === 'beforeIntent'));
   }
   await passTo(cloud.now() + MINUTE);
   cloud.calm();

@@ -1,5 +1,7 @@
 // The scenario of one run: repositories, images, a policy and a long list of timed steps, all drawn from the seed.
+import type { Fate } from './cloud.ts';
 import { between, type Draw, oneOf, pick } from './draw.ts';
+import { CALM } from './fates.ts';
 import { violates } from './plain.ts';
 import {
   happen,
@@ -13,11 +15,24 @@ import {
   type Word,
 } from './truth.ts';
 
+/**
+ * A moment in the middle of an opening. `beforeIntent`: the worker has observed the images and is about to save its
+ * intent. `afterIntent`: it has saved its intent and is about to observe the images again. `beforeConfirmation`: it has
+ * opened the gate and is about to save that. ECR has no lock against other writers, so an edit of the policy at another
+ * moment than `afterIntent` could be overwritten (docs/limits.md).
+ */
+export type OpeningMoment = 'beforeIntent' | 'afterIntent' | 'beforeConfirmation';
+
 export interface TimedStep {
   /** Minutes since the start of the run. */
   readonly minute: number;
-  /** The step happens while the function handles the steps before it. */
-  readonly isMidway: boolean;
+  /**
+   * `atOnce`: when the function has handled the steps before it. `midway`: while it handles them. Otherwise at this
+   * moment of the next opening, on a cloud that can tell; `midway` on the other.
+   */
+  readonly moment: 'atOnce' | 'midway' | OpeningMoment;
+  /** How its events are delivered. Default: drawn. */
+  readonly fate?: Fate;
   readonly step: Step;
 }
 
@@ -64,20 +79,14 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
   let isFirst = true;
   for (let number = 0; number < size.steps; number++) {
     const drawn: Draw = (...name) => draw('step', number, ...name);
-    const take = (step: Step, isMidway: boolean): void => {
-      happen(truth, step, minute);
-      steps.push({ minute, isMidway, step });
+    const take = (timed: Omit<TimedStep, 'minute'>): void => {
+      happen(truth, timed.step, minute);
+      steps.push({ minute, ...timed });
     };
     // Some bursts are a race: a finding is suppressed, and the next step happens while the function handles that.
     const race = isFirst && drawn('race') < 0.7 ? raceOf(drawn, truth, vulnerabilities) : undefined;
     if (race !== undefined) {
-      if (race.reminder !== undefined) {
-        take(race.reminder, false);
-        minute += 0.5;
-        number += 1;
-      }
-      take(race.first, false);
-      take(race.second, true);
+      for (const timed of race) take(timed);
       number += 1;
     } else {
       // In most bursts, most steps concern one repository.
@@ -85,15 +94,18 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
       const step = nextStep(drawn, truth, vulnerabilities, focus);
       isFirst = drawn('pause') < 0.3;
       // The last step of a burst may happen while the function handles the others.
-      take(step, isFirst && MAKES_DANGER.has(step.kind) && drawn('midway') < 0.6);
+      const isMidway = isFirst && MAKES_DANGER.has(step.kind) && drawn('midway') < 0.6;
+      take({ step, moment: isMidway ? 'midway' : 'atOnce' });
       if (!isFirst) continue;
     }
     // Quiet periods separate the bursts.
     minute += between(drawn('minutes'), 1, Math.ceil((6 * size.minutes) / size.steps));
   }
+  // In some runs the last events are lost, so that only a sweep finds what happened.
+  const heard = draw('outage') < 0.3 ? steps.length - Math.ceil(size.steps / 6) : steps.length;
   return {
     truth: start,
-    steps,
+    steps: steps.map((timed, number) => (number < heard ? timed : { ...timed, fate: { ...CALM, isLost: true } })),
     maxClosesPerHour: draw('brake') < 0.15 ? 2 : 1000,
     mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
     granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
@@ -162,14 +174,6 @@ function policyFrom(draw: Draw): PlainPolicy {
   return policy;
 }
 
-interface Race {
-  /** Half a minute earlier, so that the record is current and a worker that finds the same again writes nothing. */
-  readonly reminder: Step | undefined;
-  readonly first: Step;
-  /** Happens while the function handles `first`. */
-  readonly second: Step;
-}
-
 /**
  * One finding of one image holds a repository's gate, and the finding is suppressed. While the function opens the gate,
  * another finding arrives, the suppression ends, or the team edits the repository's policy.
@@ -178,7 +182,7 @@ function raceOf(
   draw: Draw,
   { repositories, images, policy }: Truth,
   catalogue: readonly Vulnerability[],
-): Race | undefined {
+): readonly Omit<TimedStep, 'minute'>[] | undefined {
   const candidates = [...repositories.values()].flatMap(({ name, included, servesLambda }) => {
     const active = [...images.values()].flatMap((image) =>
       image.repository === name && image.present && image.tags.size > 0
@@ -190,17 +194,21 @@ function raceOf(
     return active.length === 1 && included && !servesLambda ? active : [];
   });
   const found = oneOf(draw('racing'), candidates);
-  const worst = catalogue.filter(({ id, score }) => score >= 9 && id !== found?.vulnerability.id);
-  const other = oneOf(draw('other'), worst);
+  const others = catalogue.filter((one) => one.id !== found?.vulnerability.id && violates(one, policy));
+  const other = oneOf(draw('other'), others);
   if (found === undefined || other === undefined) return undefined;
   const { repository = '' } = images.get(found.image) ?? {};
-  const second = pick<Step>(draw('racer'), [
-    [{ kind: 'report', image: found.image, vulnerability: other }, 3],
-    [{ kind: 'unsuppress', ...found }, 5],
-    [{ kind: 'edit', repository }, 2],
+  const racer = pick<Pick<TimedStep, 'moment' | 'fate' | 'step'>>(draw('racer'), [
+    // Another worker closes the gate, and this one must not overwrite that.
+    [{ moment: 'beforeConfirmation', step: { kind: 'report', image: found.image, vulnerability: other } }, 4],
+    // No other worker hears of it, so the gate must not open at all.
+    [{ moment: 'beforeIntent', fate: { ...CALM, isLost: true }, step: { kind: 'unsuppress', ...found } }, 4],
+    [{ moment: 'afterIntent', step: { kind: 'edit', repository } }, 2],
   ]);
-  const reminder: Step | undefined = second.kind === 'unsuppress' ? { kind: 'replay', ...found } : undefined;
-  return { reminder, first: { kind: 'suppress', ...found }, second };
+  return [
+    { moment: 'atOnce', fate: CALM, step: { kind: 'suppress', ...found } },
+    { fate: CALM, ...racer },
+  ];
 }
 
 /** Draws one of the steps that are possible now. */

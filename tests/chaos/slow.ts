@@ -29,8 +29,8 @@ export interface SlowWorkers<Call> {
   /** Adds an action that runs while a worker is slow. */
   midway(action: () => Promise<void>): void;
   doWhatIsPending(): Promise<void>;
-  /** Delays a call, like that of a slow worker: for the action, and for the calls of the workers that it wakes. */
-  delay(call: Call, action: () => Promise<void>): Promise<void>;
+  /** Delays a call, like that of a slow worker: for the action, and then until the condition holds. */
+  delay(call: Call, action: () => Promise<void>, isEnough: () => boolean): Promise<void>;
   /** Adds a function that `end` calls. */
   alsoOnEnd(end: () => void): void;
   end(): void;
@@ -50,33 +50,34 @@ export function slowWorkers<Call extends object>(
     [...of].flatMap(([other, value]) => (other === worker ? [] : [value]));
   const callsOfOthers = (worker: string) => others(worker, counts).reduce((sum, count) => sum + count, 0);
 
-  async function waitForOthers(worker: string, somebodyWasWoken: boolean, startedAt: number): Promise<void> {
+  /** Whether the other workers have made enough calls since now, or are idle. */
+  function othersHaveWorked(worker: string, somebodyWasWoken: boolean): () => boolean {
+    const startedAt = performance.now();
     const before = callsOfOthers(worker);
-    for (;;) {
+    return () => {
       const since = performance.now() - Math.max(0, ...others(worker, lastAt));
       const done = callsOfOthers(worker) - before;
       const isStarting = somebodyWasWoken && done === 0 && performance.now() - startedAt < START_MILLISECONDS;
-      const isLong = performance.now() - startedAt >= LONGEST_MILLISECONDS;
-      if (isLong || done >= CALLS || (since > QUIET_MILLISECONDS && !isStarting)) return;
-      await new Promise((resolve) => setTimeout(resolve, STEP_MILLISECONDS));
-    }
+      return done >= CALLS || (since > QUIET_MILLISECONDS && !isStarting);
+    };
   }
 
   async function doWhatIsPending(): Promise<void> {
     for (const action of pending.splice(0)) await action();
   }
 
-  async function delay(call: Call, wakesSomebody: boolean, action: () => Promise<void>): Promise<void> {
+  async function delay(call: Call, action: () => Promise<void>, isEnough: () => boolean): Promise<void> {
     const startedAt = delayedSince.get(call) ?? performance.now();
     delayedSince.set(call, startedAt);
     await action();
-    await waitForOthers(workerOf(call), wakesSomebody, startedAt);
+    while (!isEnough() && performance.now() - startedAt < LONGEST_MILLISECONDS)
+      await new Promise((resolve) => setTimeout(resolve, STEP_MILLISECONDS));
     if (performance.now() - startedAt > GIVEN_UP_MILLISECONDS) await new Promise<never>(() => {});
   }
 
   return {
     doWhatIsPending,
-    delay: (call, action) => delay(call, true, action),
+    delay,
     midway: (action) => void pending.push(action),
     begin(draw, hookIn) {
       let number = 0;
@@ -88,7 +89,7 @@ export function slowWorkers<Call extends object>(
           const wakesSomebody = pending.length > 0;
           const share = wakesSomebody ? SHARE_BEFORE_MIDWAY : SHARE_OF_WRITES;
           if (draw('slow', ++number) >= (isWrite(call) ? share : SHARE)) return;
-          await delay(call, wakesSomebody, doWhatIsPending);
+          await delay(call, doWhatIsPending, othersHaveWorked(worker, wakesSomebody));
         }),
       );
     },
