@@ -19,7 +19,9 @@ export interface CallsOf<Call> {
    * Registers a hook that runs before each call's work, which waits for it. Returns a function that removes the hook.
    */
   before(hook: Hook<Call>): () => void;
-  /** Registers a hook that runs after each call's work and before its answer, which waits for it. */
+  /**
+   * Registers a hook that runs after the work of each call that succeeded, and before its answer, which waits for it.
+   */
   after(hook: Hook<Call>): () => void;
 }
 

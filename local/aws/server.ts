@@ -74,7 +74,9 @@ export async function startServer(parts: Parts): Promise<Server> {
         const refused = await iam.refusal(principal, need);
         if (refused !== undefined) throw denied(service, refused);
       }
-      return writeAnswer(asked, await services[service].run(operation, input, call));
+      const output = await services[service].run(operation, input, call);
+      await calls.runAfter(call);
+      return writeAnswer(asked, output);
     };
     const refuse = (error: Failure): Answer => writeFailure(service, error);
     return disturbed(call, () => work().catch((error: unknown) => refuse(failureFrom(error))), refuse);
@@ -100,7 +102,6 @@ export async function startServer(parts: Parts): Promise<Server> {
     if (stale !== undefined) return stale;
     const answer = await work();
     staleAnswers.keep(call, answer);
-    await calls.runAfter(call);
     if (fault?.kind === 'crash') await crash(call.accessKeyId);
     return fault === undefined || fault.kind === 'stale' ? answer : 'break';
   }

@@ -108,7 +108,7 @@ function checkPrefer(prefer: string | undefined): void {
 function rangeOf(timespan: unknown, now: number): TimeRange {
   const [one, other, ...more] = String(timespan).split('/');
   if (one === undefined || more.length > 0) throw badTimespan(timespan);
-  // Up to now: this has no end, because rows that are written while the clock stands are a millisecond apart.
+  // No end: while the clock stands still, each new row of an assessment is dated a millisecond after the last.
   if (other === undefined) return { from: now - durationOf(one, timespan), to: Number.POSITIVE_INFINITY };
   if (one.startsWith('P'))
     return { from: timeOf(other, timespan) - durationOf(one, timespan), to: timeOf(other, timespan) };

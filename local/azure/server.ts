@@ -90,7 +90,9 @@ export async function startWire(parts: WireParts): Promise<Wire> {
         if (refused === undefined) continue;
         throw service.denied?.(refused, request, step) ?? failure(403, 'AuthorizationFailed', refused);
       }
-      return await step.run(call);
+      const answer = await step.run(call);
+      await calls.runAfter(call);
+      return answer;
     } catch (error) {
       return service.refuse(failureFrom(error), request);
     }
@@ -116,7 +118,6 @@ export async function startWire(parts: WireParts): Promise<Wire> {
     if (stale !== undefined) return stale;
     const answer = await work();
     staleAnswers.keep(call, answer);
-    await calls.runAfter(call);
     if (fault?.kind === 'crash') await crash(call);
     return fault === undefined || fault.kind === 'stale' ? answer : 'break';
   }

@@ -4,14 +4,7 @@
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import {
-  activeBlockers,
-  type GateRecord,
-  type GateState,
-  isForgettable,
-  isRecordedClosed,
-  type StableState,
-} from '../gate/record.ts';
+import { activeBlockers, type GateRecord, type GateState, isForgettable, type StableState } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Completed, Outcome } from '../report/decision.ts';
 import { createNotice, missedNotice } from '../report/notice.ts';
@@ -168,8 +161,7 @@ async function recordRefusal(
 ): Promise<Applied> {
   const intent = intentOf(plan);
   const isClosing = isClosed(plan.desired);
-  // Restoring a lock did not ask the brake.
-  if (isClosing && !isRecordedClosed(plan.stored.value)) await giveBack(brake, gateKey(intent.gate));
+  if (isClosing) await giveBack(brake, gateKey(intent.gate), plan.now);
   const override = intent.override && {
     ...intent.override,
     delivery: { ...intent.override.delivery, refused: true as const },

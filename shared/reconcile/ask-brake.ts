@@ -29,11 +29,12 @@ export async function askBrake(
 }
 
 /**
- * Removes a closing that the registry refused, so that it does not count towards the limit. If another worker saves
- * first, it counts for the hour.
+ * Removes a closing that was admitted at this time and that the registry refused, so that it does not count towards the
+ * limit. An earlier closing of the gate still counts. If another worker saves first, the refused one counts for the
+ * hour.
  */
-export async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
+export async function giveBack(row: Row<BrakeState>, gate: string, at: Instant): Promise<void> {
   const { value = NO_CLOSINGS, version } = await row.load();
-  const closings = value.closings.filter((closing) => closing.gate !== gate);
+  const closings = value.closings.filter((closing) => closing.gate !== gate || closing.at !== at);
   if (closings.length < value.closings.length) await row.save({ closings }, version);
 }

@@ -12,10 +12,10 @@ import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { settingsOf } from '../worker.ts';
-import { type Bounds, type ChaosCloud, type ChaosOptions, HASTE, seenRecord, withCode } from './cloud.ts';
+import { type Bounds, type ChaosCloud, type ChaosOptions, HASTE, repositoryIn, seenRecord, withCode } from './cloud.ts';
 import { between, type Draw } from './draw.ts';
 import { type CallFate, createCallFates, STALE_MILLISECONDS } from './fates.ts';
-import { openings } from './openings.ts';
+import { createOpeningHooks } from './openings.ts';
 import { slowWorkers } from './slow.ts';
 import type { PlainPolicy, TrueRepository, Vulnerability } from './truth.ts';
 
@@ -73,19 +73,21 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   const crashes: number[] = [];
   const written = new Set<string>();
   const known = new Map<string, GateRecord>();
-  const slow = slowWorkers<Call>(
-    ({ accessKeyId }) => accessKeyId,
-    ({ operation }) => /^(Put|Delete|Set)/.test(operation),
-  );
-  // A worker that is alone waits for nobody.
-  const delay: typeof slow.delay = concurrency === 1 ? (_call, action) => action() : slow.delay;
-  const opening = openings(() => clock.now().getTime(), delay);
+  const slow = slowWorkers<Call>({
+    workers: concurrency,
+    workerOf: ({ accessKeyId }) => accessKeyId,
+    isWrite: ({ operation }) => /^(Put|Delete|Set)/.test(operation),
+  });
+  const opening = createOpeningHooks(() => clock.now().getTime(), slow.delay);
   cloud.calls.before((call) => (call.principal.arn === roleArn ? opening.before(call) : undefined));
   cloud.calls.after((call) => (call.principal.arn === roleArn ? opening.after(call) : undefined));
   let nextTick = clock.now().getTime();
 
-  // Each worker is warm, so that a race does not wait for the start of a process.
-  await Promise.all(Array.from({ length: concurrency }, () => cloud.lambda.invoke({ Records: [] })));
+  // The process of each worker starts now, so that the first races do not wait for one.
+  const started = await Promise.all(Array.from({ length: concurrency }, () => cloud.lambda.invoke({ Records: [] })));
+  for (const { outcome } of started)
+    if (outcome.kind !== 'answered')
+      throw new Error(`an empty batch must be answered, not: ${JSON.stringify(outcome)}`);
 
   for (const repository of truth.repositories.values())
     cloud.ecr.createRepository(repository.name, policyOption(foreignPolicy(repository, 0)));
@@ -111,9 +113,9 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   const foreignOf = (name: string) => foreignPolicy(repositoryOf(name), editCounts.get(name) ?? 0);
 
   /**
-   * A worker that reads a policy from before another writer's change, and then writes, reverts that change: ECR has no
-   * lock against it (docs/limits.md). Moving the clock makes the old policy too old for a stale read, and an old list
-   * of findings too.
+   * Moves the clock, so that every earlier answer is too old for a stale read: the old policy after an edit, because a
+   * worker that reads it and then writes reverts the edit (docs/limits.md); and the old findings after a suppression
+   * ends.
    */
   const outlastStaleReads = () => clock.advance(STALE_MILLISECONDS + 1);
 
@@ -232,10 +234,11 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
       slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
     },
-    midway({ moment, step }, action) {
-      const repository = 'repository' in step ? step.repository : 'image' in step ? imageOf(step.image).repository : '';
-      if (moment === 'atOnce' || moment === 'midway') slow.midway(() => action(false));
-      else opening.midway(repository, moment, action);
+    runAt(moment, happening, action) {
+      if (moment === 'midway') return slow.midway(() => action(undefined));
+      if (happening.kind === 'policy') throw new Error('a change of the policy concerns no single repository');
+      const { repository } = 'repository' in happening ? happening : imageOf(happening.image);
+      opening.runAt(repository, moment, action);
     },
     calm() {
       slow.end();
@@ -301,8 +304,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
 }
 
 function describe({ service, operation, input }: Call) {
-  const text = JSON.stringify(input);
-  const [about = ''] = /(team|legacy)\/app-\d+/.exec(text) ?? [];
+  const about = repositoryIn(input);
   const isRead = /^(Get|Describe|List|BatchGet)/.test(operation) && service !== 'dynamodb';
   // Calls to the queue, and calls that concern no single repository, are never rough.
   return { service, operation, about, isRead, isRough: service !== 'sqs' && about !== '' };

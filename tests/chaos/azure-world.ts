@@ -180,7 +180,8 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
             key.startsWith(`${step.image} `) && defender.assessment(id)?.status === 'Unhealthy' ? [id] : [],
           );
           await defender.remove(gone);
-          return workspace.forgetRows(({ RecommendationId: name }) => gone.some((id) => id.endsWith(`/${name}`)));
+          const keys = new Set(gone.map((id) => id.split('/').at(-1)));
+          return workspace.forgetRows(({ RecommendationId: key }) => keys.has(String(key)));
         }
         case 'fix':
           for (const { vulnerability } of truth.images.get(step.image)?.findings.values() ?? [])

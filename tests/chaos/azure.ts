@@ -16,6 +16,7 @@ import {
   type ChaosOptions,
   type Fate,
   HASTE,
+  repositoryIn,
   type SeenRecord,
   seenRecord,
   withCode,
@@ -26,6 +27,7 @@ import { slowWorkers } from './slow.ts';
 import type { PlainPolicy } from './truth.ts';
 
 const MINUTE = 60_000;
+const INSTANCES = 2;
 const SWEEP_HOURS = 6;
 /** The deployed timer fires every five minutes. To save time, a run waits longer, except after a failed tick. */
 const TICK_MINUTES = 120;
@@ -70,14 +72,15 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
   const { truth } = scenario;
   const graph = withCode(await graphFor(truth.policy, scenario), code);
   const clock = virtualClock({ haste: HASTE });
-  const cloud = await startAzure(graph, { clock, instances: 2 });
+  const cloud = await startAzure(graph, { clock, instances: INSTANCES });
   const world = azureWorldOf(cloud, scenario, draw);
   const seeRecords = recordsOf(cloud, world);
   const crashes: number[] = [];
-  const slow = slowWorkers<Call>(
-    ({ principal }) => principal.process ?? '',
-    ({ operation }) => /^(Insert|Update|Delete|Send)/.test(operation),
-  );
+  const slow = slowWorkers<Call>({
+    workers: INSTANCES,
+    workerOf: ({ principal }) => principal.process ?? '',
+    isWrite: ({ operation }) => /^(Insert|Update|Delete|Send)/.test(operation),
+  });
   const isDisturbed = ({ principal }: Call) => principal.id === cloud.identity.id;
   let steps = 0;
   let nextTick = clock.now().getTime();
@@ -139,7 +142,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
       slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
       slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
     },
-    midway: (_timed, action) => slow.midway(() => action(false)),
+    runAt: (_moment, _step, action) => slow.midway(() => action(undefined)),
     calm() {
       slow.end();
       cloud.faults.clear();
@@ -251,8 +254,7 @@ function keyOf(call: Call): string {
 }
 
 function describe({ service, operation, input }: Call) {
-  const text = JSON.stringify(input).replaceAll('|', '/');
-  const [about = ''] = /(team|legacy)\/app-\d+/.exec(text) ?? [];
+  const about = repositoryIn(input);
   // Table storage is consistent, so its reads are never stale.
   const isRead = (service === 'acr' && /^(Get|List)/.test(operation)) || service === 'logs';
   // Calls to the queue, and calls that concern no single repository, are never rough.

@@ -2,7 +2,7 @@
 import type { Graph } from '../../local/graph.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
-import type { Scenario, TimedStep } from './scenario.ts';
+import type { OpeningMoment, Scenario } from './scenario.ts';
 import type { Step } from './truth.ts';
 
 /** How the events of a step are delivered. */
@@ -60,10 +60,14 @@ export interface ChaosCloud {
   /** Starts to disturb calls and workers, as drawn. */
   disturb(draw: Draw): void;
   /**
-   * Runs the action of a step at its moment, or once all workers are idle. The action learns whether it runs at the
-   * moment of an opening.
+   * Runs the action of a step at its moment, or once all workers are idle. The action learns which moment of an opening
+   * it has met.
    */
-  midway(timed: TimedStep, action: (inOpening: boolean) => Promise<void>): void;
+  runAt(
+    moment: 'midway' | OpeningMoment,
+    step: Step,
+    action: (metAt: OpeningMoment | undefined) => Promise<void>,
+  ): void;
   /** Ends all disturbances. */
   calm(): void;
   /** Moves the clock. Everything that falls due, including ticks, happens at its time. */
@@ -100,6 +104,12 @@ export interface Bounds {
 
 /** How much faster the function's timers run. The delays between retries are not under test here. */
 export const HASTE = 20;
+
+/** The scenario's repository that a call's input names; empty if it names none. */
+export function repositoryIn(input: object): string {
+  // The keys of Azure's table have `|` for `/`.
+  return /(?:team|legacy)\/app-\d+/.exec(JSON.stringify(input).replaceAll('|', '/'))?.[0] ?? '';
+}
 
 /** The graph, with the function's code replaced. */
 export function withCode(graph: Graph, code: string | undefined): Graph {

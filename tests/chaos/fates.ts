@@ -5,6 +5,7 @@ import type { Fate } from './cloud.ts';
 import { between, type Draw, pick } from './draw.ts';
 
 export const CALM: Fate = { isLost: false, delayMinutes: 0, copies: 1, overtakes: false };
+export const LOST: Fate = { ...CALM, isLost: true };
 
 /** The longest delay of an event, or of the row that the scanner writes for it. */
 export const LONGEST_DELAY_MINUTES = 20;
@@ -50,8 +51,8 @@ const ROUGH_SERVICE = 0.2;
 const ROUGH_CALL = 0.6;
 
 /**
- * An outage outlasts all attempts of one call, of which a client makes eight. The queue then delivers the message
- * again, or a later tick sends the notice.
+ * An outage refuses 16 calls in a row of one operation about one repository. That usually outlasts a client's attempts,
+ * at most eight, so that the message is delivered again, or a later tick sends the notice.
  */
 const OUTAGE = 0.05;
 const OUTAGE_CALLS = 16;

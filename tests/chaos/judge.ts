@@ -2,7 +2,7 @@
 // final state.
 import type { Bounds, Observation, SeenRecord } from './cloud.ts';
 import { holds, isCleared, type Memory } from './plain.ts';
-import type { Scenario } from './scenario.ts';
+import type { OpeningMoment, Scenario } from './scenario.ts';
 import type { Step, TrueImage, Truth } from './truth.ts';
 
 /** Since when an image must hold its gate closed. */
@@ -12,16 +12,12 @@ interface Hold {
   heardAt: number | undefined;
 }
 
-interface Hearing {
-  /** When its events arrive; undefined if they are lost. */
-  readonly arrivesAt: number | undefined;
-  /** The step happened just before a worker saved its intent to open the gate. The worker must notice it. */
-  readonly isBeforeIntent: boolean;
-}
-
 export interface Judge {
-  /** Takes note of a step that has just happened. */
-  hear(step: Step, now: number, how: Hearing): void;
+  /**
+   * Takes note of a step that has just happened. `arrivesAt` is undefined if its events are lost. `metAt` is the moment
+   * of an opening at which it happened, if any.
+   */
+  hear(step: Step, now: number, arrivesAt: number | undefined, metAt: OpeningMoment | undefined): void;
   /** Checks an observation after the clock has moved. */
   see(observation: Observation): void;
   /** Checks the final state of every gate, and returns all complaints. */
@@ -35,8 +31,11 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   /** Observed changes of the registry, by gate. Each must have a notice. */
   const changes = new Map<string, { closed: number; opened: number }>();
   const stripped = new Map<string, number>();
-  /** The images that became dangerous just before the intent to open their gate. The next observation checks them. */
-  const returned = new Set<TrueImage>();
+  /**
+   * The recorded images that became dangerous again just after the intent to open their closed gate, before the worker
+   * observed them for the second time. The next observation checks them.
+   */
+  const dangerousAfterIntent = new Set<TrueImage>();
   let before: ReadonlySet<string> = new Set();
 
   const gateOf = ({ name, repository }: TrueImage) =>
@@ -126,14 +125,14 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   }
 
   /** The second observation of an opening must notice an image that became dangerous after the first. */
-  function checkReturned(observation: Observation): void {
-    for (const image of returned) {
+  function checkSecondObservation(observation: Observation): void {
+    for (const image of dangerousAfterIntent) {
       const gate = gateOf(image);
       const mayBeOpen = !isHeld(image) || isExcused(gate, image.repository, observation);
       if (!mayBeOpen && !observation.closed.has(gate))
-        complaints.add(`${gate} is open though ${image.name} had to hold it before its opening began`);
+        complaints.add(`${gate} is open though ${image.name} was dangerous again before it was opened`);
     }
-    returned.clear();
+    dangerousAfterIntent.clear();
   }
 
   /** When no message is left, the record of a closed gate does not say that it is open. */
@@ -168,7 +167,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     [...truth.images.values()].some((image) => image.foreignLock && gateOf(image) === gate);
 
   return {
-    hear(step, now, { arrivesAt, isBeforeIntent }) {
+    hear(step, now, arrivesAt, metAt) {
       if (step.kind === 'strip') {
         stripped.set(step.repository, now);
         // This is not pullgate's change, so no notice is expected.
@@ -180,7 +179,8 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       const image = 'image' in step ? truth.images.get(step.image) : undefined;
       if (image === undefined) return;
       if (step.kind === 'remove' && cloud === 'azure') forgetGate(gateOf(image));
-      if (isBeforeIntent) returned.add(image);
+      if (metAt === 'afterIntent' && before.has(gateOf(image)) && memories.has(image.name))
+        dangerousAfterIntent.add(image);
       if (!isHeld(image)) holdings.delete(image.name);
       else if (arrivesAt !== undefined && isHeardOf(step)) heardOf(image.name, now, arrivesAt);
     },
@@ -188,7 +188,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       noteChanges(observation);
       remember(observation.records);
       checkBounds(observation);
-      checkReturned(observation);
+      checkSecondObservation(observation);
       checkRecords(observation);
       for (const one of observation.damage) complaints.add(one);
     },

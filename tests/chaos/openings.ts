@@ -1,100 +1,79 @@
 // Runs actions in the middle of an opening on AWS, at the moments when an opening is easiest to get wrong. An action
 // that meets no opening runs once the workers are idle.
 import type { Call } from '../../local/aws/calls.ts';
+import { repositoryIn } from './cloud.ts';
 import type { OpeningMoment } from './scenario.ts';
 
-/** @param inOpening whether the action runs at its moment, and not later */
-type Action = (inOpening: boolean) => Promise<void>;
+/** @param metAt the moment at which it runs; undefined if it met no opening */
+type Action = (metAt: OpeningMoment | undefined) => Promise<void>;
 
 interface Pending {
   readonly moment: OpeningMoment;
   readonly action: Action;
 }
 
-/** A worker's last step on a repository: it read the policy, or saved an intent after that. */
-interface Progress {
-  readonly step: 'read' | 'intent';
-  readonly at: number;
-}
-
 /** A worker that closes a gate saves this state twice: the confirmation, and that its notice was sent. */
 const SAVES_OF_A_CLOSING = 2;
 
 /**
- * @param delay delays a call for an action, and then until the given condition holds or the call's caller would give up
+ * Creates the hooks that follow the function's calls.
+ *
+ * @param delay delays a call for an action, and then until the condition holds or the call's caller would give up
  */
-export function openings(
+export function createOpeningHooks(
   now: () => number,
-  delay: (call: Call, action: () => Promise<void>, isEnough: () => boolean) => Promise<void>,
+  delay: (call: Call, action: () => Promise<void>, isOver: () => boolean) => Promise<void>,
 ) {
   const pending = new Map<string, readonly Pending[]>();
-  /** By repository and worker. */
-  const progress = new Map<string, Map<string, Progress>>();
-  /** How often a worker has saved that the gate is closed, by repository and worker. */
-  const closings = new Map<string, Map<string, number>>();
-
-  const isDue = (repository: string, moment: OpeningMoment) =>
-    pending.get(repository)?.some((one) => one.moment === moment) === true;
+  /** When each worker has read a policy that it may be about to write, by repository and worker. */
+  const readers = new Map<string, Map<string, number>>();
+  /** How often the gate was saved as closed since an action began to delay the confirmation of its opening. */
+  const savesAsClosed = new Map<string, number>();
 
   /** Runs the pending actions for this moment, or all of them. */
-  async function happen(repository: string, moment?: OpeningMoment): Promise<void> {
+  async function runPending(repository: string, moment?: OpeningMoment): Promise<void> {
     const all = pending.get(repository) ?? [];
     const due = all.filter((one) => moment === undefined || one.moment === moment);
     const later = all.filter((one) => !due.includes(one));
     pending.set(repository, later);
-    for (const { action } of due) await action(moment !== undefined);
+    for (const { action } of due) await action(moment);
   }
-
-  /** Whether no other worker is between its read and its write of this policy. */
-  const isAlone = (workers: ReadonlyMap<string, Progress>) =>
-    [...workers.values()].filter(({ at }) => at === now()).length === 1;
 
   /** Another worker closes the gate while this one waits with its confirmation that it has opened it. */
   async function delayConfirmation(repository: string, call: Call): Promise<void> {
-    closings.delete(repository);
-    const isClosedByOther = () =>
-      [...(closings.get(repository) ?? [])].some(
-        ([worker, saves]) => worker !== call.accessKeyId && saves >= SAVES_OF_A_CLOSING,
-      );
-    await delay(call, () => happen(repository, 'beforeConfirmation'), isClosedByOther);
+    savesAsClosed.delete(repository);
+    const isClosedByOther = () => (savesAsClosed.get(repository) ?? 0) >= SAVES_OF_A_CLOSING;
+    await delay(call, () => runPending(repository, 'beforeConfirmation'), isClosedByOther);
   }
 
+  /** Whether only one worker is between its read and its write of this policy. */
+  const hasOneReader = (repository: string) =>
+    [...(readers.get(repository)?.values() ?? [])].filter((at) => at === now()).length === 1;
+
   return {
-    midway(repository: string, moment: OpeningMoment, action: Action): void {
+    runAt(repository: string, moment: OpeningMoment, action: Action): void {
       pending.set(repository, [...(pending.get(repository) ?? []), { moment, action }]);
     },
     async doWhatIsPending(): Promise<void> {
-      for (const repository of [...pending.keys()]) await happen(repository);
+      for (const repository of [...pending.keys()]) await runPending(repository);
     },
-    /** Follows the workers. Runs before each call that the function makes. */
+    /** Runs before each call that the function makes. */
     async before(call: Call): Promise<void> {
-      const { operation, accessKeyId } = call;
-      const repository = repositoryOf(call);
-      if (repository === undefined) return;
-      const workers = progress.get(repository) ?? new Map<string, Progress>();
-      progress.set(repository, workers);
-      const step = workers.get(accessKeyId)?.step;
-      if (isSaving('open', call) && isDue(repository, 'beforeConfirmation')) await delayConfirmation(repository, call);
-      if (operation === 'GetRepositoryPolicy') workers.set(accessKeyId, { step: 'read', at: now() });
-      else if (operation === 'PutItem' && step === 'read') {
-        workers.set(accessKeyId, { step: 'intent', at: now() });
-        if (isSaving('opening', call)) await happen(repository, 'beforeIntent');
-      } else if (operation !== 'DescribeImages') workers.delete(accessKeyId);
-      // Only an opening observes its images again after its intent.
-      else if (step === 'intent' && isAlone(workers)) await happen(repository, 'afterIntent');
+      const repository = repositoryIn(call.input);
+      const readersOfIt = readers.get(repository) ?? new Map<string, number>();
+      readers.set(repository, readersOfIt);
+      if (call.operation === 'GetRepositoryPolicy') readersOfIt.set(call.accessKeyId, now());
+      else if (call.operation !== 'PutItem') readersOfIt.delete(call.accessKeyId);
+      const isDue = pending.get(repository)?.some(({ moment }) => moment === 'beforeConfirmation') === true;
+      if (isDue && isSaving('open', call)) await delayConfirmation(repository, call);
     },
-    /** Follows the workers. Runs after each call that the function makes. */
-    after(call: Call): void {
-      const repository = repositoryOf(call);
-      if (repository === undefined || !isSaving('closed', call)) return;
-      const saves = closings.get(repository) ?? new Map<string, number>();
-      closings.set(repository, saves.set(call.accessKeyId, (saves.get(call.accessKeyId) ?? 0) + 1));
+    /** Runs after each call of the function that succeeded. */
+    async after(call: Call): Promise<void> {
+      const repository = repositoryIn(call.input);
+      if (isSaving('closed', call)) savesAsClosed.set(repository, (savesAsClosed.get(repository) ?? 0) + 1);
+      if (isSaving('opening', call) && hasOneReader(repository)) await runPending(repository, 'afterIntent');
     },
   };
-}
-
-function repositoryOf({ input }: Call): string | undefined {
-  return /(?:team|legacy)\/app-\d+/.exec(JSON.stringify(input))?.[0];
 }
 
 /** Does a worker save a record in this state? */

@@ -5,7 +5,7 @@ import type { Bounds, ChaosCloud, ChaosOptions } from './cloud.ts';
 import { drawFrom } from './draw.ts';
 import { fateOf, LONGEST_DELAY_MINUTES } from './fates.ts';
 import { createJudge } from './judge.ts';
-import { type Scenario, type Size, scenarioOf } from './scenario.ts';
+import { type OpeningMoment, type Scenario, type Size, scenarioOf } from './scenario.ts';
 import { happen } from './truth.ts';
 
 export type CloudName = 'aws' | 'azure';
@@ -101,14 +101,14 @@ async function play(
   for (const [number, timed] of steps.entries()) {
     const { minute, moment, step, fate = fateOf((...words) => draw('fate', number, ...words)) } = timed;
     await passTo(start + minute * MINUTE);
-    const takePlace = async (isBeforeIntent: boolean) => {
+    const takePlace = async (metAt?: OpeningMoment) => {
       happen(truth, step, cloud.now());
       const arrivesAt = fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE;
-      judge.hear(step, cloud.now(), { arrivesAt, isBeforeIntent });
+      judge.hear(step, cloud.now(), arrivesAt, metAt);
       await cloud.apply(step, fate);
     };
-    if (moment === 'atOnce') await takePlace(false);
-    else cloud.midway(timed, (inOpening) => takePlace(inOpening && moment === 'beforeIntent'));
+    if (moment === 'atOnce') await takePlace();
+    else cloud.runAt(moment, step, takePlace);
   }
   await passTo(cloud.now() + MINUTE);
   cloud.calm();

@@ -1,7 +1,7 @@
 // The scenario of one run: repositories, images, a policy and a long list of timed steps, all drawn from the seed.
 import type { Fate } from './cloud.ts';
 import { between, type Draw, oneOf, pick } from './draw.ts';
-import { CALM } from './fates.ts';
+import { CALM, LOST } from './fates.ts';
 import { violates } from './plain.ts';
 import {
   happen,
@@ -16,19 +16,18 @@ import {
 } from './truth.ts';
 
 /**
- * A moment in the middle of an opening. `beforeIntent`: the worker has observed the images and is about to save its
- * intent. `afterIntent`: it has saved its intent and is about to observe the images again. `beforeConfirmation`: it has
- * opened the gate and is about to save that. ECR has no lock against other writers, so an edit of the policy at another
- * moment than `afterIntent` could be overwritten (docs/limits.md).
+ * A moment in the middle of an opening. `afterIntent`: the worker has saved its intent and is about to observe the
+ * images again. `beforeConfirmation`: it has opened the gate and is about to save that. ECR has no lock against other
+ * writers, so an edit of the policy at another moment than `afterIntent` could be overwritten (docs/limits.md).
  */
-export type OpeningMoment = 'beforeIntent' | 'afterIntent' | 'beforeConfirmation';
+export type OpeningMoment = 'afterIntent' | 'beforeConfirmation';
 
 export interface TimedStep {
   /** Minutes since the start of the run. */
   readonly minute: number;
   /**
-   * `atOnce`: when the function has handled the steps before it. `midway`: while it handles them. Otherwise at this
-   * moment of the next opening, on a cloud that can tell; `midway` on the other.
+   * `atOnce`: at its minute, before the function handles the other steps of that minute. `midway`: while it handles
+   * them. An opening's moment: when the next opening of the repository reaches it. On Azure, that is `midway`.
    */
   readonly moment: 'atOnce' | 'midway' | OpeningMoment;
   /** How its events are delivered. Default: drawn. */
@@ -75,16 +74,20 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
   const start = copyOf(truth);
   const vulnerabilities = catalogue(draw);
   const steps: TimedStep[] = [];
+  // In some runs the last events are lost, so that only a sweep finds what happened.
+  const heardSteps = draw('lostTail') < 0.3 ? size.steps - Math.ceil(size.steps / 6) : size.steps;
   let minute = 1;
   let isFirst = true;
   for (let number = 0; number < size.steps; number++) {
     const drawn: Draw = (...name) => draw('step', number, ...name);
+    const lost = number < heardSteps ? {} : { fate: LOST };
     const take = (timed: Omit<TimedStep, 'minute'>): void => {
       happen(truth, timed.step, minute);
-      steps.push({ minute, ...timed });
+      steps.push({ minute, ...timed, ...lost });
     };
-    // Some bursts are a race: a finding is suppressed, and the next step happens while the function handles that.
-    const race = isFirst && drawn('race') < 0.7 ? raceOf(drawn, truth, vulnerabilities) : undefined;
+    // Some bursts are a race: a finding is suppressed, and a second step happens at a chosen moment of the opening.
+    const mayRace = isFirst && number < heardSteps && drawn('race') < 0.7;
+    const race = mayRace ? raceOf(drawn, truth, vulnerabilities) : undefined;
     if (race !== undefined) {
       for (const timed of race) take(timed);
       number += 1;
@@ -101,11 +104,9 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     // Quiet periods separate the bursts.
     minute += between(drawn('minutes'), 1, Math.ceil((6 * size.minutes) / size.steps));
   }
-  // In some runs the last events are lost, so that only a sweep finds what happened.
-  const heard = draw('outage') < 0.3 ? steps.length - Math.ceil(size.steps / 6) : steps.length;
   return {
     truth: start,
-    steps: steps.map((timed, number) => (number < heard ? timed : { ...timed, fate: { ...CALM, isLost: true } })),
+    steps,
     maxClosesPerHour: draw('brake') < 0.15 ? 2 : 1000,
     mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
     granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
@@ -119,7 +120,7 @@ function firstTruth(draw: Draw, { namesRegistries, repositories: many }: Size): 
     const included = namesRegistries || draw('included', index) > 0.1;
     const name = `${included ? 'team' : 'legacy'}/app-${index}`;
     const servesLambda = !namesRegistries && draw('lambda', index) < 0.1;
-    repositories.set(name, { name, included, servesLambda, edits: 0 });
+    repositories.set(name, { name, included, servesLambda });
     for (let number = 0; number < IMAGES_A_REPOSITORY; number++) {
       const image = `image-${index}-${number}`;
       images.set(image, {
@@ -202,7 +203,7 @@ function raceOf(
     // Another worker closes the gate, and this one must not overwrite that.
     [{ moment: 'beforeConfirmation', step: { kind: 'report', image: found.image, vulnerability: other } }, 4],
     // No other worker hears of it, so the gate must not open at all.
-    [{ moment: 'beforeIntent', fate: { ...CALM, isLost: true }, step: { kind: 'unsuppress', ...found } }, 4],
+    [{ moment: 'afterIntent', fate: LOST, step: { kind: 'unsuppress', ...found } }, 4],
     [{ moment: 'afterIntent', step: { kind: 'edit', repository } }, 2],
   ]);
   return [

@@ -29,17 +29,24 @@ export interface SlowWorkers<Call> {
   /** Adds an action that runs while a worker is slow. */
   midway(action: () => Promise<void>): void;
   doWhatIsPending(): Promise<void>;
-  /** Delays a call, like that of a slow worker: for the action, and then until the condition holds. */
-  delay(call: Call, action: () => Promise<void>, isEnough: () => boolean): Promise<void>;
+  /**
+   * Delays a call, like that of a slow worker: for the action, and then until the delay is over. A worker that is alone
+   * waits for nobody.
+   */
+  delay(call: Call, action: () => Promise<void>, isOver: () => boolean): Promise<void>;
   /** Adds a function that `end` calls. */
   alsoOnEnd(end: () => void): void;
   end(): void;
 }
 
-export function slowWorkers<Call extends object>(
-  workerOf: (call: Call) => string,
-  isWrite: (call: Call) => boolean,
-): SlowWorkers<Call> {
+export interface Workers<Call> {
+  /** How many there are at most. */
+  readonly workers: number;
+  readonly workerOf: (call: Call) => string;
+  readonly isWrite: (call: Call) => boolean;
+}
+
+export function slowWorkers<Call extends object>({ workers, workerOf, isWrite }: Workers<Call>): SlowWorkers<Call> {
   const counts = new Map<string, number>();
   const lastAt = new Map<string, number>();
   const pending: (() => Promise<void>)[] = [];
@@ -50,11 +57,15 @@ export function slowWorkers<Call extends object>(
     [...of].flatMap(([other, value]) => (other === worker ? [] : [value]));
   const callsOfOthers = (worker: string) => others(worker, counts).reduce((sum, count) => sum + count, 0);
 
-  /** Whether the other workers have made enough calls since now, or are idle. */
-  function othersHaveWorked(worker: string, somebodyWasWoken: boolean): () => boolean {
-    const startedAt = performance.now();
-    const before = callsOfOthers(worker);
+  /** Returns a condition: the other workers have made enough calls since it was first asked, or are idle. */
+  function watchOthers(worker: string, somebodyWasWoken: boolean): () => boolean {
+    let startedAt: number | undefined;
+    let before = 0;
     return () => {
+      if (startedAt === undefined) {
+        startedAt = performance.now();
+        before = callsOfOthers(worker);
+      }
       const since = performance.now() - Math.max(0, ...others(worker, lastAt));
       const done = callsOfOthers(worker) - before;
       const isStarting = somebodyWasWoken && done === 0 && performance.now() - startedAt < START_MILLISECONDS;
@@ -66,11 +77,11 @@ export function slowWorkers<Call extends object>(
     for (const action of pending.splice(0)) await action();
   }
 
-  async function delay(call: Call, action: () => Promise<void>, isEnough: () => boolean): Promise<void> {
+  async function delay(call: Call, action: () => Promise<void>, isOver: () => boolean): Promise<void> {
     const startedAt = delayedSince.get(call) ?? performance.now();
     delayedSince.set(call, startedAt);
     await action();
-    while (!isEnough() && performance.now() - startedAt < LONGEST_MILLISECONDS)
+    while (workers > 1 && !isOver() && performance.now() - startedAt < LONGEST_MILLISECONDS)
       await new Promise((resolve) => setTimeout(resolve, STEP_MILLISECONDS));
     if (performance.now() - startedAt > GIVEN_UP_MILLISECONDS) await new Promise<never>(() => {});
   }
@@ -89,7 +100,7 @@ export function slowWorkers<Call extends object>(
           const wakesSomebody = pending.length > 0;
           const share = wakesSomebody ? SHARE_BEFORE_MIDWAY : SHARE_OF_WRITES;
           if (draw('slow', ++number) >= (isWrite(call) ? share : SHARE)) return;
-          await delay(call, doWhatIsPending, othersHaveWorked(worker, wakesSomebody));
+          await delay(call, doWhatIsPending, watchOthers(worker, wakesSomebody));
         }),
       );
     },

@@ -41,8 +41,6 @@ export interface TrueRepository {
   readonly included: boolean;
   /** Whether it serves Lambda functions. If so, pullgate notifies but never closes it. */
   readonly servesLambda: boolean;
-  /** How often the team has changed its own part of the policy. */
-  edits: number;
 }
 
 export interface PlainPolicy {
@@ -82,7 +80,7 @@ export type Step =
 
 /** Applies a step to the truth at the given time. */
 export function happen(truth: Truth, step: Step, at: number): void {
-  const { repositories, images } = truth;
+  const { images } = truth;
   const image = (name: string): TrueImage => {
     const found = images.get(name);
     if (found === undefined) throw new Error(`there is no image ${name}`);
@@ -121,14 +119,10 @@ export function happen(truth: Truth, step: Step, at: number): void {
       image(step.image).present = false;
       image(step.image).tags.clear();
       return;
-    case 'edit': {
-      const repository = repositories.get(step.repository);
-      if (repository !== undefined) repository.edits += 1;
-      return;
-    }
     case 'policy':
       truth.policy = step.policy;
       return;
+    case 'edit':
     case 'replay':
     case 'strip':
       return;

@@ -53,8 +53,8 @@ describe('the queries', () => {
 
   it('read only fields that occur in the log of a real run', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
-    // The first tick sweeps. No later tick that admits a gate does so too: both would ask for the gate, and either
-    // could be first.
+    // The first tick sweeps. No later tick may both sweep and admit a gate, because the order of the two requests is
+    // not fixed.
     await s.tick();
     await s.close('v1');
     await s.close('v2');

@@ -68,19 +68,25 @@ describe('the return of a closing', () => {
 
   it('keeps the closings of other gates', async () => {
     const { row, gates } = brakeRow([], TWO);
-    await giveBack(row, 'a');
+    await giveBack(row, 'a', NOW);
     expect(gates()).toEqual(['b']);
   });
 
   it('writes nothing for a gate without a closing', async () => {
     const { row, stored } = brakeRow([], TWO);
-    await giveBack(row, 'c');
+    await giveBack(row, 'c', NOW);
     expect(stored.version).toBe(0);
+  });
+
+  it('keeps an earlier closing of the same gate', async () => {
+    const { row, gates } = brakeRow([], TWO);
+    await giveBack(row, 'a', hoursLater(0.5));
+    expect(gates()).toEqual(['a', 'b']);
   });
 
   it('is dropped if another worker saves first', async () => {
     const { row, gates } = brakeRow(['c'], TWO);
-    await giveBack(row, 'a');
+    await giveBack(row, 'a', NOW);
     expect(gates()).toEqual(['a', 'b', 'c']);
   });
 });

@@ -159,14 +159,26 @@ describe('the brake', () => {
     expect((await reconcileOnce(violating('team/second', world), two, 'team/second')).to.kind).toBe('closed');
   });
 
-  it('still counts a closing whose lock is missing and cannot be restored', async () => {
+  it.each<[string, (world: World) => Promise<unknown>]>([
+    ['whose lock is missing and cannot be restored', async (world) => (world.repository().ours = 'absent')],
+    [
+      'of a gate that was opened since and cannot be closed again',
+      async (world) => {
+        const { images } = world.repository();
+        const before = new Map(images);
+        images.clear();
+        await reconcileOnce(world);
+        for (const [name, image] of before) images.set(name, image);
+      },
+    ],
+  ])('still counts a closing %s', async (_name, happens) => {
     const world = violating();
     await reconcileOnce(world);
-    const counted = world.brake.value?.closings;
-    world.repository().ours = 'absent';
+    const closings = [{ gate: '123456789012/team/app', at: NOW }];
+    world.now = hoursLater(0.5);
+    await happens(world);
     world.repository().refuses = 'too long';
-    const refused = await reconcileOnce(world);
-    expect([refused.action, world.brake.value?.closings, counted?.length]).toEqual(['refused', counted, 1]);
+    expect([(await reconcileOnce(world)).action, world.brake.value?.closings]).toEqual(['refused', closings]);
   });
 
   it('does not change for a refused closing of a known exploit, or a refused opening', async () => {
