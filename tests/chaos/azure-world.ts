@@ -4,8 +4,8 @@ import { type Attributes, UNLOCKED } from '../../local/azure/acr.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
 import type { LocalAzure } from '../../local/azure/cloud.ts';
 import { forwarded } from '../forwarded.ts';
-import type { Fate } from './cloud.ts';
 import { type Draw, oneOf } from './draw.ts';
+import type { Fate } from './fates.ts';
 import type { Scenario } from './scenario.ts';
 import type { Step, Vulnerability } from './truth.ts';
 

@@ -14,7 +14,6 @@ import {
   type Bounds,
   type ChaosCloud,
   type ChaosOptions,
-  type Fate,
   HASTE,
   repositoryIn,
   type SeenRecord,
@@ -22,7 +21,7 @@ import {
   withCode,
 } from './cloud.ts';
 import { type Draw, pick } from './draw.ts';
-import { type CallFate, createCallFates, STALE_MILLISECONDS } from './fates.ts';
+import { type CallFate, createCallFates, type Fate, STALE_MILLISECONDS } from './fates.ts';
 import { slowWorkers } from './slow.ts';
 import type { PlainPolicy } from './truth.ts';
 

@@ -2,17 +2,9 @@
 import type { Graph } from '../../local/graph.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
+import type { Fate } from './fates.ts';
 import type { OpeningMoment, Scenario } from './scenario.ts';
 import type { Step } from './truth.ts';
-
-/** How the events of a step are delivered. */
-export interface Fate {
-  readonly isLost: boolean;
-  readonly delayMinutes: number;
-  readonly copies: number;
-  /** The events overtake those that were sent before. */
-  readonly overtakes: boolean;
-}
 
 /**
  * The state of the registry, the records and the queues at one moment. Images and gates have the scenario's names.

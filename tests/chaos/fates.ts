@@ -1,8 +1,16 @@
 // What goes wrong: the fate of each event, and of each call that the function makes. A call's fate depends on the call
 // and on how often it was made before.
 
-import type { Fate } from './cloud.ts';
 import { between, type Draw, pick } from './draw.ts';
+
+/** How the events of a step are delivered. */
+export interface Fate {
+  readonly isLost: boolean;
+  readonly delayMinutes: number;
+  readonly copies: number;
+  /** The events overtake those that were sent before. */
+  readonly overtakes: boolean;
+}
 
 export const CALM: Fate = { isLost: false, delayMinutes: 0, copies: 1, overtakes: false };
 export const LOST: Fate = { ...CALM, isLost: true };

@@ -1,7 +1,6 @@
 // The scenario of one run: repositories, images, a policy and a long list of timed steps, all drawn from the seed.
-import type { Fate } from './cloud.ts';
 import { between, type Draw, oneOf, pick } from './draw.ts';
-import { CALM, LOST } from './fates.ts';
+import { CALM, type Fate, LOST } from './fates.ts';
 import { violates } from './plain.ts';
 import {
   happen,
