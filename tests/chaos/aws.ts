@@ -12,7 +12,16 @@ import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { settingsOf } from '../worker.ts';
-import { type Bounds, type ChaosCloud, type ChaosOptions, HASTE, repositoryIn, seenRecord, withCode } from './cloud.ts';
+import {
+  type Bounds,
+  type ChaosCloud,
+  type ChaosOptions,
+  decisionsIn,
+  HASTE,
+  repositoryIn,
+  seenRecord,
+  withCode,
+} from './cloud.ts';
 import { between, type Draw } from './draw.ts';
 import { type CallFate, createCallFates, STALE_MILLISECONDS } from './fates.ts';
 import { createOpeningHooks } from './openings.ts';
@@ -260,6 +269,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         at: clock.now().getTime(),
         closed: new Set(policies.flatMap(({ name, text = '' }) => (isOurs(text) ? [name] : []))),
         records: [...known].map(([gate, record]) => seenRecord(gate, record, names)),
+        decided: decisionsIn(cloud.logs, (repository) => repository),
         notified: cloud.notices.map(({ attributes }) => ({
           gate: attributes['repository'] ?? '',
           change: attributes['change'] ?? '',

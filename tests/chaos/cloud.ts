@@ -1,5 +1,6 @@
 // What a run needs from a local cloud: change its world, disturb the function, and observe the result.
 import type { Graph } from '../../local/graph.ts';
+import type { LogLine } from '../../local/log-line.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
 import type { Fate } from './fates.ts';
@@ -15,8 +16,10 @@ export interface Observation {
   /** The gates that are closed, by pullgate or by others: `team/app-1`, or `team/app-1@image-1-2`. */
   readonly closed: ReadonlySet<string>;
   readonly records: readonly SeenRecord[];
-  /** The notices that people received, in order. */
-  readonly notified: readonly { readonly gate: string; readonly change: string }[];
+  /** The changes that the function's log reports. */
+  readonly decided: readonly Change[];
+  /** The changes of which people received notices. */
+  readonly notified: readonly Change[];
   /** The number of messages on the queue. */
   readonly waiting: number;
   /** The texts of messages that were moved to the dead-letter or poison queue. */
@@ -28,6 +31,12 @@ export interface Observation {
   readonly setbacks: readonly number[];
   /** Changes to what belongs to others. */
   readonly damage: readonly string[];
+}
+
+/** `change` is an action of a decision, such as `closed`. */
+export interface Change {
+  readonly gate: string;
+  readonly change: string;
 }
 
 export interface SeenRecord {
@@ -101,6 +110,24 @@ export const HASTE = 20;
 export function repositoryIn(input: object): string {
   // The keys of Azure's table have `|` for `/`.
   return /(?:team|legacy)\/app-\d+/.exec(JSON.stringify(input).replaceAll('|', '/'))?.[0] ?? '';
+}
+
+/** The actions in the lines of decisions. */
+export function decisionsIn(
+  logs: readonly LogLine[],
+  gateOf: (repository: string, digest: string | undefined) => string,
+): readonly Change[] {
+  return logs.flatMap(({ json }) => {
+    if (json?.['kind'] !== 'decision') return [];
+    const { repository, digest, action } = json as unknown as LoggedDecision;
+    return [{ gate: gateOf(repository, digest), change: action }];
+  });
+}
+
+interface LoggedDecision {
+  readonly repository: string;
+  readonly digest?: string;
+  readonly action: string;
 }
 
 /** The graph, with the function's code replaced. */

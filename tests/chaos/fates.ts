@@ -63,6 +63,9 @@ const ROUGH_CALL = 0.6;
  * at most eight, so that the message is delivered again, or a later tick sends the notice.
  */
 const OUTAGE = 0.05;
+/** A run sends few notices, so these services fail more often: SNS and Azure's mail service. */
+const OUTAGE_OF_NOTICES = 0.15;
+const SENDS_NOTICES: ReadonlySet<string> = new Set(['sns', 'mail']);
 const OUTAGE_CALLS = 16;
 
 /** Returns a function that draws each call's fate; undefined for most calls. */
@@ -80,9 +83,11 @@ export function createCallFates(draw: Draw): (call: {
     const name = `${service}:${operation}:${about}`;
     const ordinal = (seen.get(name) ?? 0) + 1;
     seen.set(name, ordinal);
-    if (isRough && draw('rough', service) < ROUGH_SERVICE && draw('rough', name, ordinal) < ROUGH_CALL)
-      return 'throttle';
-    if (isRough && draw('outage', name, Math.ceil(ordinal / OUTAGE_CALLS)) < OUTAGE) return 'throttle';
+    const isRoughRun = draw('rough', service) < ROUGH_SERVICE;
+    if (isRough && isRoughRun && draw('rough', name, ordinal) < ROUGH_CALL) return 'throttle';
+    // Both together could outlast the retries of a message.
+    const outage = isRoughRun ? 0 : SENDS_NOTICES.has(service) ? OUTAGE_OF_NOTICES : OUTAGE;
+    if (isRough && draw('outage', name, Math.ceil(ordinal / OUTAGE_CALLS)) < outage) return 'throttle';
     const fate = pick(draw('call', name, ordinal), FATES);
     if (fate === 'none') return undefined;
     return fate === 'stale' && !isRead ? 'serverError' : fate;

@@ -36,6 +36,8 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
    * observed them for the second time. The next observation checks them.
    */
   const dangerousAfterIntent = new Set<TrueImage>();
+  /** The gates that disappeared at some time, and may have had pending notices then. */
+  const lapsed = new Set<string>();
   let before: ReadonlySet<string> = new Set();
 
   const gateOf = ({ name, repository }: TrueImage) =>
@@ -156,11 +158,24 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     before = new Set(closed);
   }
 
+  /** Each change that the function says it made has a notice. More is allowed: a notice may be sent twice. */
+  function checkNotices({ decided, notified }: Observation): void {
+    for (const [gate, decisions] of Map.groupBy(decided, (one) => one.gate)) {
+      if (lapsed.has(gate)) continue;
+      for (const change of ['closed', 'opened', 'restored']) {
+        const made = decisions.filter((one) => one.change === change).length;
+        const told = notified.filter((one) => one.gate === gate && one.change === change).length;
+        if (told < made) complaints.add(`${gate} was ${change} ${made} times, and was notified of ${told} times`);
+      }
+    }
+  }
+
   /** On Azure, a gate disappears with its last image. That is not an opening, and pending notices lapse. */
   function forgetGate(gate: string): void {
     if ([...truth.images.values()].some((image) => image.present && gateOf(image) === gate)) return;
     before = new Set([...before].filter((one) => one !== gate));
     changes.delete(gate);
+    lapsed.add(gate);
   }
 
   const isForeign = (gate: string) =>
@@ -211,6 +226,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
         const record = records.find((one) => one.gate === gate);
         checkRecord(gate, record, wanted, holding.length > 0);
       }
+      checkNotices(observation);
       for (const [gate, counts] of changes) {
         const toldOf = (...kinds: readonly string[]) =>
           notified.filter((notice) => notice.gate === gate && kinds.includes(notice.change)).length;
