@@ -153,7 +153,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         at: clock.now().getTime(),
         closed: world.closed(),
         records: await seeRecords(),
-        decided: decisionsIn(cloud.logs, world.gateName),
+        decided: decisionsIn(cloud.logs, gateOfLine),
         notified: cloud.mails.flatMap(subjectsIn).flatMap(changeIn),
         waiting: cloud.queue.messages().length,
         dead: cloud.poisonQueue.messages().map(({ text }) => Buffer.from(text, 'base64').toString('utf8')),
@@ -167,6 +167,11 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
     logs: () => cloud.logs.map(({ text }) => text),
     stop: () => cloud.stop(),
   };
+
+  /** The line of a repository's gate may name the image that it is about, too. */
+  function gateOfLine(repository: string, digest: string | undefined): string {
+    return world.gateName(repository, scenario.granularity === 'image' ? digest : undefined);
+  }
 
   /** Sometimes another user opens the target between our write and our read-back. */
   function takeOutWhatWasWritten(drawn: Draw): () => void {
