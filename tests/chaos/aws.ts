@@ -269,7 +269,6 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         at: clock.now().getTime(),
         closed: new Set(policies.flatMap(({ name, text = '' }) => (isOurs(text) ? [name] : []))),
         records: [...known].map(([gate, record]) => seenRecord(gate, record, names)),
-        decided: decisionsIn(cloud.logs, (repository) => repository),
         notified: cloud.notices.map(({ attributes }) => ({
           gate: attributes['repository'] ?? '',
           change: attributes['change'] ?? '',
@@ -283,6 +282,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         damage: policies.flatMap(({ name, text }) => damageTo(name, text)),
       };
     },
+    decided: () => decisionsIn(cloud.logs, (repository) => repository),
     calls: () => Object.values(cloud.calls.count(roleArn)).reduce((sum, count) => sum + count, 0),
     crashes: () => crashes.length,
     sweeps: () => cloud.logs.filter(({ text }) => text.includes('"kind":"sweep"')).length,

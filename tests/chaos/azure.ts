@@ -153,7 +153,6 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         at: clock.now().getTime(),
         closed: world.closed(),
         records: await seeRecords(),
-        decided: decisionsIn(cloud.logs, gateOfLine),
         notified: cloud.mails.flatMap(subjectsIn).flatMap(changeIn),
         waiting: cloud.queue.messages().length,
         dead: cloud.poisonQueue.messages().map(({ text }) => Buffer.from(text, 'base64').toString('utf8')),
@@ -161,6 +160,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         damage: [...world.damage(), ...cloud.gaps.map((gap) => `the local cloud has a gap: ${gap}`)],
       };
     },
+    decided: () => decisionsIn(cloud.logs, gateOfLine),
     calls: () => Object.values(cloud.calls.count(cloud.identity.id)).reduce((sum, count) => sum + count, 0),
     crashes: () => crashes.length,
     sweeps: () => cloud.logs.filter(({ text }) => text.includes('"kind":"sweep"')).length,

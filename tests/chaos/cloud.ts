@@ -16,9 +16,7 @@ export interface Observation {
   /** The gates that are closed, by pullgate or by others: `team/app-1`, or `team/app-1@image-1-2`. */
   readonly closed: ReadonlySet<string>;
   readonly records: readonly SeenRecord[];
-  /** The changes that the function's log reports. */
-  readonly decided: readonly Change[];
-  /** The changes of which people received notices. */
+  /** The changes that people were notified of. */
   readonly notified: readonly Change[];
   /** The number of messages on the queue. */
   readonly waiting: number;
@@ -74,6 +72,8 @@ export interface ChaosCloud {
   /** Moves the clock. Everything that falls due, including ticks, happens at its time. */
   advance(milliseconds: number): Promise<void>;
   observe(): Promise<Observation>;
+  /** The changes that the function's log reports. */
+  decided(): readonly Change[];
   /** How many sweeps have requested all their reconciliations. */
   sweeps(): number;
   /** How many calls the function has made. */

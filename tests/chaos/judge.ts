@@ -1,6 +1,6 @@
 // Watches a run and reports what is wrong: a gate that was open for too long, a change without a notice, or a wrong
 // final state.
-import type { Bounds, Observation, SeenRecord } from './cloud.ts';
+import type { Bounds, Change, Observation, SeenRecord } from './cloud.ts';
 import { holds, isCleared, type Memory } from './plain.ts';
 import type { OpeningMoment, Scenario } from './scenario.ts';
 import type { Step, TrueImage, Truth } from './truth.ts';
@@ -20,8 +20,8 @@ export interface Judge {
   hear(step: Step, now: number, arrivesAt: number | undefined, metAt: OpeningMoment | undefined): void;
   /** Checks an observation after the clock has moved. */
   see(observation: Observation): void;
-  /** Checks the final state of every gate, and returns all complaints. */
-  conclude(observation: Observation): readonly string[];
+  /** Checks the final state of every gate and the notices of all changes, and returns all complaints. */
+  conclude(observation: Observation, decided: readonly Change[]): readonly string[];
 }
 
 export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: Truth, bounds: Bounds): Judge {
@@ -158,15 +158,25 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     before = new Set(closed);
   }
 
-  /** Each change that the function says it made has a notice. More is allowed: a notice may be sent twice. */
-  function checkNotices({ decided, notified }: Observation): void {
+  /**
+   * Each change that the function reports, and each that the registry showed, has a notice. More is allowed: a notice
+   * may be sent twice.
+   */
+  function checkNotices({ notified }: Observation, decided: readonly Change[]): void {
+    const check = (gate: string, done: string, times: number, kinds: readonly string[]) => {
+      const told = notified.filter((notice) => notice.gate === gate && kinds.includes(notice.change)).length;
+      if (told < times) complaints.add(`${gate} ${done} ${times} times, and was notified of ${told} times`);
+    };
     for (const [gate, decisions] of Map.groupBy(decided, (one) => one.gate)) {
       if (lapsed.has(gate)) continue;
-      for (const change of ['closed', 'opened', 'restored']) {
-        const made = decisions.filter((one) => one.change === change).length;
-        const told = notified.filter((one) => one.gate === gate && one.change === change).length;
-        if (told < made) complaints.add(`${gate} was ${change} ${made} times, and was notified of ${told} times`);
-      }
+      for (const change of ['closed', 'opened', 'restored'])
+        check(gate, `was ${change}`, decisions.filter((one) => one.change === change).length, [change]);
+    }
+    for (const [gate, { closed, opened }] of changes) {
+      check(gate, 'closed', closed, ['closed', 'restored']);
+      // If a slow worker opens a gate that another worker has found dangerous again, people are notified that the gate
+      // was restored.
+      check(gate, 'opened', opened, ['opened', 'restored']);
     }
   }
 
@@ -207,9 +217,9 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       checkRecords(observation);
       for (const one of observation.damage) complaints.add(one);
     },
-    conclude(observation) {
+    conclude(observation, decided) {
       this.see(observation);
-      const { closed, records, notified, waiting } = observation;
+      const { closed, records, waiting } = observation;
       const gates = new Map<string, TrueImage[]>();
       for (const image of truth.images.values()) gates.set(gateOf(image), [...(gates.get(gateOf(image)) ?? []), image]);
       for (const [gate, images] of gates) {
@@ -226,21 +236,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
         const record = records.find((one) => one.gate === gate);
         checkRecord(gate, record, wanted, holding.length > 0);
       }
-      checkNotices(observation);
-      for (const [gate, counts] of changes) {
-        const toldOf = (...kinds: readonly string[]) =>
-          notified.filter((notice) => notice.gate === gate && kinds.includes(notice.change)).length;
-        if (toldOf('closed', 'restored') < counts.closed)
-          complaints.add(
-            `${gate} closed ${counts.closed} times, and was notified of ${toldOf('closed', 'restored')} times`,
-          );
-        // If a slow worker opens a gate that another worker has found dangerous again, people are notified that the
-        // gate was restored.
-        if (toldOf('opened', 'restored') < counts.opened)
-          complaints.add(
-            `${gate} opened ${counts.opened} times, and was notified of ${toldOf('opened', 'restored')} times`,
-          );
-      }
+      checkNotices(observation, decided);
       if (waiting > 0) complaints.add(`messages still on the queue: ${waiting}`);
       return [...complaints];
     },

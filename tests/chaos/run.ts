@@ -118,5 +118,5 @@ async function play(
   const sweeps = cloud.sweeps();
   await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);
   await passUntil(isAllThrough, bounds.event + LET_THROUGH_MILLISECONDS);
-  return judge.conclude(await cloud.observe());
+  return judge.conclude(await cloud.observe(), cloud.decided());
 }

@@ -30,8 +30,8 @@ export interface SlowWorkers<Call> {
   midway(action: () => Promise<void>): void;
   doWhatIsPending(): Promise<void>;
   /**
-   * Delays a call, like that of a slow worker: for the action, and then until the delay is over. A worker that is alone
-   * waits for nobody.
+   * Delays a call, like that of a slow worker: for the action, and then until the delay is over. If there is only one
+   * worker, the delay ends with the action.
    */
   delay(call: Call, action: () => Promise<void>, isOver: () => boolean): Promise<void>;
   /** Adds a function that `end` calls. */
