@@ -60,9 +60,17 @@ async function createOnAzure(settings: Settings, now: string): Promise<AcrPullGa
 }
 
 /** The arguments that both components take. */
-function sharedArgs({ policy, refinements, mode, sweepHours, maxClosesPerHour, notifyEmails }: Settings): PullGateArgs {
+function sharedArgs({
+  policy,
+  refinements,
+  mode,
+  sweepHours,
+  maxClosesPerHour,
+  brakeExempt,
+  notifyEmails,
+}: Settings): PullGateArgs {
   const { severityThreshold } = policy;
-  return { severityThreshold, policy: refinements, mode, sweepHours, maxClosesPerHour, notifyEmails };
+  return { severityThreshold, policy: refinements, mode, sweepHours, maxClosesPerHour, brakeExempt, notifyEmails };
 }
 
 function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<readonly string[]> {

@@ -51,6 +51,14 @@ export const Mode = {
 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
 
+/** Which closings the brake does not limit. */
+export const BrakeExempt = {
+  never: 'never',
+  /** Those of a gate with a finding that violates `policy.exploited`. */
+  exploited: 'exploited',
+} as const;
+export type BrakeExempt = (typeof BrakeExempt)[keyof typeof BrakeExempt];
+
 /** What a gate is on Azure. */
 export const Granularity = {
   /** One manifest, by its digest. */
@@ -142,10 +150,12 @@ export interface PullGateArgs {
   /** How often all gates are reconciled to catch what events missed, in hours, 1 to 24. Default: 6. */
   sweepHours?: number;
   /**
-   * The brake: the most gates that close within an hour, 1 to 1000. The other gates wait, and a notice says so. Gates
-   * with a known exploit close at once. Default: 25.
+   * The brake: the most gates that close within an hour, 1 to 1000. The other gates wait, and a notice says so.
+   * Default: 25.
    */
   maxClosesPerHour?: number;
+  /** Which closings the brake does not limit. Default: `never`. */
+  brakeExempt?: BrakeExempt;
   /**
    * The email addresses that receive notices of state changes, and alarms. Default: none.
    * Example: `["security@example.com"]`.

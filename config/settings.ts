@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
-import { Granularity, Mode, type PolicyArgs, RegistryRoles, type RepositoriesArgs } from './args.ts';
+import { BrakeExempt, Granularity, Mode, type PolicyArgs, RegistryRoles, type RepositoriesArgs } from './args.ts';
 
 /** The settings that both clouds share. */
 export interface SharedSettings {
@@ -17,6 +17,7 @@ export interface SharedSettings {
   readonly mode: Mode;
   readonly sweepHours: number;
   readonly maxClosesPerHour: number;
+  readonly brakeExempt: BrakeExempt;
   readonly notifyEmails: string[];
 }
 
@@ -101,6 +102,7 @@ export const sharedEntries = {
   mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'enforce'),
   sweepHours: wholeNumber(1, 24, 'hours', 6),
   maxClosesPerHour: wholeNumber(1, 1000, 'gates an hour', 25),
+  brakeExempt: v.optional(v.enum(BrakeExempt, `one of ${Object.values(BrakeExempt).join(', ')}`), 'never'),
   notifyEmails: v.optional(
     distinct(v.pipe(v.string(EMAIL), v.email(EMAIL), v.maxLength(254, EMAIL)), 'a list of email addresses'),
     [],

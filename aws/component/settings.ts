@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
-import type { Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
+import type { BrakeExempt, Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
 import { type checkEcrArgs, checkExemptPrincipals } from '../../config/settings.ts';
 
 /** The content of the function's `settings.json`, named like the component's arguments. */
@@ -15,6 +15,7 @@ export interface EcrFunctionSettings {
   mode: Mode;
   sweepHours: number;
   maxClosesPerHour: number;
+  brakeExempt: BrakeExempt;
   repositories: RepositoriesArgs;
   exemptPrincipals: string[];
   closeLambdaRepositories: boolean;
@@ -41,6 +42,7 @@ export function functionSettings(
     mode: settings.mode,
     sweepHours: settings.sweepHours,
     maxClosesPerHour: settings.maxClosesPerHour,
+    brakeExempt: settings.brakeExempt,
     repositories: settings.repositories,
     exemptPrincipals: accept(name, checkExemptPrincipals(known)),
     closeLambdaRepositories: settings.closeLambdaRepositories,

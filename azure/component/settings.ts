@@ -1,6 +1,6 @@
 // The configuration of the deployed function: the settings in its package.
 import * as pulumi from '@pulumi/pulumi';
-import type { Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
+import type { BrakeExempt, Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
 import type { checkAcrArgs } from '../../config/settings.ts';
 
 /** The content of the function's `settings.json`. Its keys are those of the component's arguments. */
@@ -13,6 +13,7 @@ export interface AcrFunctionSettings {
   mode: Mode;
   sweepHours: number;
   maxClosesPerHour: number;
+  brakeExempt: BrakeExempt;
   registries: string[];
   granularity: Granularity;
   registryRoles: RegistryRoles;
@@ -31,6 +32,7 @@ export function functionSettings(settings: Settings): AcrFunctionSettings {
     mode: settings.mode,
     sweepHours: settings.sweepHours,
     maxClosesPerHour: settings.maxClosesPerHour,
+    brakeExempt: settings.brakeExempt,
     registries: settings.registries,
     granularity: settings.granularity,
     registryRoles: settings.registryRoles,

@@ -32,6 +32,8 @@ export type Written =
   | {
       readonly kind: 'refused';
       readonly problem: string;
+      /** Identifies the cause, so that people are notified once for each: the error and what it is about. */
+      readonly cause: string;
       /** The HTTP status of the refusal, if it adds information to the problem. */
       readonly status?: number | undefined;
     };

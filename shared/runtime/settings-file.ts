@@ -11,6 +11,7 @@ const COMMON_SETTINGS = {
   mode: required(v.picklist(['enforce', 'audit'], 'enforce or audit')),
   sweepHours: required(v.number('hours')),
   maxClosesPerHour: required(v.number('a number of gates')),
+  brakeExempt: required(v.picklist(['never', 'exploited'], 'never or exploited')),
 };
 
 type Output<Entries extends v.ObjectEntries> = v.InferOutput<v.ObjectSchema<Entries, undefined>>;

@@ -22,6 +22,7 @@ const DEFAULTS: Settings = {
   mode: 'enforce',
   sweepHours: 6,
   maxClosesPerHour: 25,
+  brakeExempt: 'never',
   notifyEmails: [],
   aws: {
     repositories: { include: ['**'], exclude: [] },
@@ -365,6 +366,7 @@ describe('Pulumi.yaml', () => {
       mode: 'string',
       sweepHours: 'integer',
       maxClosesPerHour: 'integer',
+      brakeExempt: 'string',
       notifyEmails: 'array',
       aws: 'object',
       azure: 'object',

@@ -42,6 +42,7 @@ const SHARED_INPUTS = [
   'mode',
   'sweepHours',
   'maxClosesPerHour',
+  'brakeExempt',
   'notifyEmails',
 ] as const;
 
@@ -154,6 +155,7 @@ describe('the schema of both components', () => {
       UnknownSeverity: ['inherit', 'block', 'ignore'],
       Images: ['tagged', 'all'],
       Mode: ['enforce', 'audit'],
+      BrakeExempt: ['never', 'exploited'],
       Granularity: ['image', 'repository'],
       RegistryRoles: ['rbac', 'abac'],
     });

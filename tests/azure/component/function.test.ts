@@ -211,6 +211,7 @@ describe('the code', () => {
       mode: 'enforce',
       sweepHours: 6,
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       registries: [registryId('contoso')],
       granularity: 'repository',
       registryRoles: 'rbac',

@@ -134,6 +134,7 @@ describe('the defaults', () => {
       mode: 'enforce',
       sweepHours: 6,
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       registries,
       granularity: 'image',
       registryRoles: 'rbac',

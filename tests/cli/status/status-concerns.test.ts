@@ -49,6 +49,7 @@ function clientOf(
       sweepHours: 6,
       policy: policy({ exceptions }),
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       closesInUse: false,
       repositories: { include: ['**'], exclude: [] },
     },

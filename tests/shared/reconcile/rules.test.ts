@@ -1,11 +1,17 @@
 // The rules that the reconcile loop uses, from the config.
 import { describe, expect, it } from 'vitest';
-import { createRules, currentRules } from '../../../shared/reconcile/rules.ts';
+import { createRules, currentRules, type RuleSettings } from '../../../shared/reconcile/rules.ts';
 import { digest, finding, hoursLater, NOW, policy } from '../samples.ts';
 
 describe('the rules of a stack', () => {
   const repositories = { include: ['team/**'], exclude: ['team/legacy'] };
-  const settings = { policy: policy(), maxClosesPerHour: 25, closesInUse: true, repositories };
+  const settings: RuleSettings = {
+    policy: policy(),
+    maxClosesPerHour: 25,
+    brakeExempt: 'never',
+    closesInUse: true,
+    repositories,
+  };
   const rules = createRules(settings, 'audit');
 
   it('are those of the config', () => {
@@ -13,6 +19,7 @@ describe('the rules of a stack', () => {
       policy: policy(),
       mode: 'audit',
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       closesInUse: true,
     });
   });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseSettingsFile } from '../../../shared/runtime/settings-file.ts';
 import { policy } from '../samples.ts';
 
-const COMMON = { stack: 'dev', mode: 'enforce', sweepHours: 6, maxClosesPerHour: 25 };
+const COMMON = { stack: 'dev', mode: 'enforce', sweepHours: 6, maxClosesPerHour: 25, brakeExempt: 'never' };
 const OWN = { registries: v.array(v.string('texts'), 'a list of texts') };
 const parse = (settings: unknown) => parseSettingsFile(JSON.stringify(settings), OWN);
 
