@@ -191,12 +191,13 @@ async function reconcileAt(
     return 'deadLettered';
   }
   const job = { registry, rules: await currentRules(settings, adapters.pause, now()), log };
-  if (digest === undefined) {
+  const isOfGranularity = (digest !== undefined) === (settings.granularity === 'image');
+  if (trigger === 'lock' ? !isOfGranularity : digest === undefined) {
     await reconcileRepository({ ...job, repository, trigger });
     return 'done';
   }
   const repositoryGate: Gate = { registry: id, repository };
-  const imageGate: Gate = { ...repositoryGate, digest };
+  const imageGate: Gate = { ...repositoryGate, ...(digest === undefined ? {} : { digest }) };
   const gate = settings.granularity === 'image' ? imageGate : repositoryGate;
   const request: ReconcileRequest = { gate, scope, triggers: [trigger], namedReports };
   return handledFrom(await reconcileGate({ ...job, request }), request, imageGate);

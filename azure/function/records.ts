@@ -8,6 +8,7 @@ import { overrideDue } from '../../shared/gate/override.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { type LockedGates, shouldBeLocked } from '../../shared/reconcile/locks.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
 import { undefinedIf } from './errors.ts';
@@ -34,6 +35,8 @@ interface Listed {
   /** When its override begins or ends. */
   readonly due?: string | undefined;
   readonly pending?: boolean | undefined;
+  /** Its lock should be in the registry. */
+  readonly locked?: boolean | undefined;
 }
 
 export type ListedGate = Gate & { readonly state: string; readonly hasOverride: boolean };
@@ -65,7 +68,11 @@ export interface Table {
   due(now: Instant): Promise<readonly Gate[]>;
   /** Some of the gates that have pending notices. */
   pending(limit: number): Promise<readonly Gate[]>;
+  /** The gates that should have a lock, some at a time. */
+  locked(after: string | undefined): Promise<LockedGates>;
 }
+
+const LOCKED_PAGE = 100;
 
 export function createTable(client: TableClient): Table {
   return {
@@ -75,6 +82,7 @@ export function createTable(client: TableClient): Table {
     waiting: () => findWaiting(client),
     due: (now) => findGates(client, odata`due le ${now}`),
     pending: (limit) => findGates(client, odata`pending eq ${true}`, limit),
+    locked: (after) => findLocked(client, after),
   };
 }
 
@@ -148,6 +156,16 @@ async function findGates(client: TableClient, filter: string, limit?: number): P
   return found;
 }
 
+/** Source: https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination */
+async function findLocked(client: TableClient, after: string | undefined): Promise<LockedGates> {
+  const filter = `${ALL_GATES} and ${odata`locked eq ${true}`}`;
+  const pages = client
+    .listEntities<Listed>({ queryOptions: { filter, select: ['registry', 'repository', 'digest'] } })
+    .byPage({ maxPageSize: LOCKED_PAGE, ...(after === undefined ? {} : { continuationToken: after }) });
+  const { value: page } = await pages.next();
+  return { gates: [...(page ?? [])].map(gateOf), next: page?.continuationToken };
+}
+
 function listedOf(record: GateRecord): Listed {
   const { gate, state, pending, override } = record;
   const [rank, due] = [waitingRank(record), overrideDue(override)];
@@ -157,6 +175,7 @@ function listedOf(record: GateRecord): Listed {
     ...(rank === undefined ? {} : { rank }),
     ...(due === undefined ? {} : { due }),
     ...(pending.length === 0 ? {} : { pending: true }),
+    ...(shouldBeLocked(record) ? { locked: true } : {}),
   };
 }
 

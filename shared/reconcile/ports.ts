@@ -4,6 +4,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
+import type { LockRound } from './locks.ts';
 import type { ImageObservation, Scan, Scope } from './observation.ts';
 import type { PauseState, SweepState } from './schedule.ts';
 
@@ -75,6 +76,7 @@ export interface ControlRows {
   readonly brake: BrakeState;
   readonly sweep: SweepState;
   readonly pause: PauseState;
+  readonly locks: LockRound;
 }
 
 export interface Records {

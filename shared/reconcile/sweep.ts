@@ -3,16 +3,16 @@
 import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
 import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
-import type { LogLine } from '../report/log-line.ts';
 import { describeError } from '../runtime/errors.ts';
 import { HOUR_MILLISECONDS } from '../runtime/time.ts';
+import { checkLocks, type LockPorts } from './locks.ts';
 import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
 import type { FunctionTrigger } from './trigger.ts';
 
 /** The interfaces that a tick and a sweep use. */
-export interface SweepPorts {
+export interface SweepPorts extends LockPorts {
   readonly state: Row<SweepState>;
   readonly brake: Row<BrakeState>;
   readonly rules: Rules;
@@ -33,8 +33,6 @@ export interface SweepPorts {
   sendRequests(gates: readonly Gate[], trigger: FunctionTrigger): Promise<void>;
   /** Additional fields of a tick's line. Default: none. */
   tickFacts?(): Promise<Readonly<Record<string, number>>>;
-  log(line: LogLine): void;
-  now(): Instant;
 }
 
 /** The most waiting gates that a tick counts and admits. */
@@ -42,7 +40,7 @@ const MAX_WAITING = 1_000;
 
 /**
  * Logs the scanner's health, sweeps if a sweep is due, admits gates that wait for the brake, requests reconciliations
- * for gates whose override begins or ends, and logs the age of the last sweep.
+ * for gates whose override begins or ends and for those whose lock is missing, and logs the age of the last sweep.
  *
  * @throws Error the errors of the steps that failed, after all other steps have run
  */
@@ -69,6 +67,8 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const brake = brakeRow === undefined ? undefined : lastHour(brakeRow.value ?? NO_CLOSINGS, now());
   const admitted = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
   await step(() => ports.sendRequests(admitted, 'tick'));
+  const locks = await step(() => checkLocks(ports));
+  await step(() => ports.sendRequests(locks?.missing ?? [], 'lock'));
   const facts = await step(async () => ports.tickFacts?.());
   log({
     kind: 'tick',
@@ -79,6 +79,9 @@ export async function tick(ports: SweepPorts): Promise<void> {
     admitted: admitted.length,
     ...(brake === undefined ? {} : { closedThisHour: brake.closings.length }),
     ...(due.length === 0 ? {} : { overrides: due.length }),
+    ...(locks === undefined
+      ? {}
+      : { locksRead: locks.read, locksMissing: locks.missing.length, oldestLockReadMinutes: locks.oldestReadMinutes }),
     ...facts,
   });
   if (failures.length === 1) throw failures[0];

@@ -46,6 +46,10 @@ type KnownFields =
       readonly sweepAgeHours?: number;
       readonly closedThisHour?: number;
       readonly overrides?: number;
+      readonly locksRead?: number;
+      readonly locksMissing?: number;
+      /** Every lock has been read within this time. */
+      readonly oldestLockReadMinutes?: number;
     }
   | { readonly kind: 'usage'; readonly allCalls: number; readonly calls: Readonly<Record<string, number>> };
 

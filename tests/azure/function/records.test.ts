@@ -197,6 +197,20 @@ describe('the gates', () => {
     expect(await table.due(hoursLater(2))).toEqual([WHOLE, image(1)]);
   });
 
+  it('that should have a lock are listed in parts', async () => {
+    const numbers = Array.from({ length: 120 }, (_, number) => number + 1);
+    await saveAll(numbers.map((number) => ({ gate: image(number) })));
+    await saveAll([
+      { gate: WHOLE, state: { kind: 'waiting', for: 'foreignLock' } },
+      { gate: image(1, 'team/open'), state: { kind: 'open' } },
+      { gate: image(2, 'team/open'), state: { kind: 'waiting', for: 'brake' } },
+    ]);
+    const first = await table.locked(undefined);
+    const second = await table.locked(first.next);
+    expect([first.gates.length, second.gates.length, second.next]).toEqual([100, 21, undefined]);
+    expect([...first.gates, ...second.gates]).toEqual([WHOLE, ...numbers.map((number) => image(number))]);
+  });
+
   it('with pending notices are found, up to a limit', async () => {
     await saveAll([
       { gate: image(1), pending: [notice()] },
