@@ -69,6 +69,15 @@ export const RegistryRoles = {
 } as const;
 export type RegistryRoles = (typeof RegistryRoles)[keyof typeof RegistryRoles];
 
+/** How many zones of its region keep the stack's storage on Azure. */
+export const StorageRedundancy = {
+  /** One: locally redundant storage. */
+  lrs: 'lrs',
+  /** Three: zone-redundant storage. */
+  zrs: 'zrs',
+} as const;
+export type StorageRedundancy = (typeof StorageRedundancy)[keyof typeof StorageRedundancy];
+
 /** The days after disclosure before a finding of each severity violates, 0 to 3650. Default for each: 0. */
 export interface GraceDaysArgs {
   informational?: number;
@@ -151,4 +160,9 @@ export interface PullGateArgs {
    * Example: `["security@example.com"]`.
    */
   notifyEmails?: string[];
+  /**
+   * Whether the records are protected from deletion: `pulumi destroy` fails in its preview until this is false.
+   * Default: true if `mode` is `enforce`.
+   */
+  deletionProtection?: boolean | undefined;
 }

@@ -36,12 +36,21 @@ const TEXT_KEYS: readonly string[] = ['severityThreshold', 'mode'];
 const CLOUD_LIST = `a list of clouds: ${CLOUDS.join(', ')}`;
 const cloud = v.picklist(CLOUDS, `one of ${CLOUDS.join(', ')}`);
 
+/** Pulumi requires a default for each key in Pulumi.yaml: `auto` is the default that depends on the mode. */
+const deletionProtection = v.optional(
+  v.pipe(
+    v.union([v.boolean(), v.literal('auto')], 'true, false or auto'),
+    v.transform((given) => (given === 'auto' ? undefined : given)),
+  ),
+);
+
 const keys = closedObject(
   {
     clouds: v.optional(v.pipe(distinct(cloud, CLOUD_LIST), v.minLength<Cloud[], 1, string>(1, 'at least one cloud')), [
       'aws',
     ]),
     ...sharedEntries,
+    deletionProtection,
     aws: v.optional(awsSettings, {}),
     azure: v.optional(azureSettings, {}),
   },

@@ -160,6 +160,7 @@ describe('the program on Azure', () => {
       expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:\/\/sqs/),
       expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/),
       'Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed repositories and images stay closed.',
+      'The records are protected, so pulumi destroy fails. After the pause, run: pulumi config set deletionProtection false && pulumi up',
     ]);
   });
 

@@ -43,6 +43,7 @@ const SHARED_INPUTS = [
   'sweepHours',
   'maxClosesPerHour',
   'notifyEmails',
+  'deletionProtection',
 ] as const;
 
 describe('the schema of both components', () => {
@@ -76,7 +77,16 @@ describe('the schema of both components', () => {
     [
       'pullgate:index:AcrPullGate',
       ['registries', 'severityThreshold'],
-      ['registries', 'granularity', 'registryRoles', 'workspaceId', 'enableDefender', 'logRetentionDays', 'now'],
+      [
+        'registries',
+        'granularity',
+        'registryRoles',
+        'workspaceId',
+        'enableDefender',
+        'storageRedundancy',
+        'logRetentionDays',
+        'now',
+      ],
       ['workspaceId'],
     ],
   ])(
@@ -154,6 +164,7 @@ describe('the schema of both components', () => {
       UnknownSeverity: ['inherit', 'block', 'ignore'],
       Images: ['tagged', 'all'],
       Mode: ['enforce', 'audit'],
+      StorageRedundancy: ['lrs', 'zrs'],
       Granularity: ['image', 'repository'],
       RegistryRoles: ['rbac', 'abac'],
     });

@@ -13,10 +13,18 @@ interface Registered {
   readonly inputs: Record<string, unknown>;
 }
 
+/** The part of Pulumi's resource monitor that is intercepted. */
+interface Monitor {
+  registerResource(request: { getName(): string; getProtect(): boolean }, done: unknown): Promise<void>;
+  getRegisteredResources(): ReadonlyMap<string, unknown>;
+}
+
 interface Deployment {
   readonly component: EcrPullGate;
   readonly registered: readonly Registered[];
   readonly urns: readonly string[];
+  /** The names of the resources that Pulumi refuses to delete. */
+  readonly kept: readonly string[];
 }
 
 const place = placeOf({});
@@ -68,12 +76,16 @@ async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
     false,
     'organization',
   );
-  const component = new EcrPullGate('pullgate', args);
-  const monitor = pulumi.runtime.getMonitor() as unknown as {
-    getRegisteredResources(): ReadonlyMap<string, unknown>;
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  const kept: string[] = [];
+  monitor.registerResource = (request, done) => {
+    if (request.getProtect()) kept.push(request.getName());
+    return register(request, done);
   };
+  const component = new EcrPullGate('pullgate', args);
   await pulumi.runtime.disconnect();
-  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()] };
+  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()], kept };
 }
 
 function counts(): Record<string, number> {
@@ -361,6 +373,7 @@ describe('the table', () => {
     await deploy();
     expect(inputsOf('aws:dynamodb/table:Table', 'pullgate-records')).toEqual({
       billingMode: 'PAY_PER_REQUEST',
+      deletionProtectionEnabled: true,
       hashKey: 'id',
       attributes: [
         { name: 'id', type: 'S' },
@@ -505,6 +518,20 @@ describe('the Sid of a statement', () => {
     expect(statementId('organization', 'pullgate', 'eu-prod')).toBe('Pullgateeuprod2bf430dd');
     expect(statementId('organization', 'pullgate', 'euprod')).toBe('Pullgateeuprod7ad17048');
     expect(statementId('acme', 'pullgate', 'eu-prod')).toBe('Pullgateeuprodbd6c12e8');
+  });
+});
+
+describe('the protection of the records', () => {
+  it.each<[name: string, args: Partial<EcrPullGateArgs>, isProtected: boolean]>([
+    ['is on in the mode enforce', {}, true],
+    ['is off in the mode audit', { mode: 'audit' }, false],
+    ['can be switched off', { deletionProtection: false }, false],
+    ['can be switched on in the mode audit', { mode: 'audit', deletionProtection: true }, true],
+  ])('%s: Pulumi and DynamoDB refuse to delete the table', async (_name, args, isProtected) => {
+    const { kept, registered: seen } = await deployAnew({ ...ARGS, ...args });
+    expect(kept).toEqual(isProtected ? ['pullgate-records'] : []);
+    const table = seen.find(({ type }) => type === 'aws:dynamodb/table:Table');
+    expect(table?.inputs).toMatchObject({ deletionProtectionEnabled: isProtected });
   });
 });
 
