@@ -63,14 +63,12 @@ async function createOnAzure(settings: Settings, now: string): Promise<AcrPullGa
 function sharedArgs({
   policy,
   refinements,
-  mode,
-  sweepHours,
-  maxClosesPerHour,
-  brakeExempt,
-  notifyEmails,
+  clouds: _clouds,
+  aws: _aws,
+  azure: _azure,
+  ...same
 }: Settings): PullGateArgs {
-  const { severityThreshold } = policy;
-  return { severityThreshold, policy: refinements, mode, sweepHours, maxClosesPerHour, brakeExempt, notifyEmails };
+  return { severityThreshold: policy.severityThreshold, policy: refinements, ...same };
 }
 
 function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<readonly string[]> {
@@ -100,6 +98,11 @@ function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<read
       queue === undefined ? [] : [`Messages that pullgate could not process raise an alarm and stay in ${queue}.`],
     ),
     `Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed ${gateNouns(settings)} stay closed.`,
+    ...(settings.deletionProtection
+      ? [
+          'The records are protected, so pulumi destroy fails. After the pause, run: pulumi config set deletionProtection false && pulumi up',
+        ]
+      : []),
   ]);
 }
 

@@ -77,6 +77,15 @@ export const RegistryRoles = {
 } as const;
 export type RegistryRoles = (typeof RegistryRoles)[keyof typeof RegistryRoles];
 
+/** How many zones of its region keep the stack's storage on Azure. */
+export const StorageRedundancy = {
+  /** One: locally redundant storage. */
+  lrs: 'lrs',
+  /** Three: zone-redundant storage. */
+  zrs: 'zrs',
+} as const;
+export type StorageRedundancy = (typeof StorageRedundancy)[keyof typeof StorageRedundancy];
+
 /** The days after disclosure before a finding of each severity violates, 0 to 3650. Default for each: 0. */
 export interface GraceDaysArgs {
   informational?: number;
@@ -144,7 +153,7 @@ export interface PullGateArgs {
   policy?: PolicyArgs;
   /**
    * Whether gates are closed. `audit` evaluates, logs and notifies, but closes nothing; it opens the gates that
-   * pullgate closed before. Default: `enforce`.
+   * pullgate closed before. Default: `audit`.
    */
   mode?: Mode;
   /** How often all gates are reconciled to catch what events missed, in hours, 1 to 24. Default: 6. */
@@ -161,4 +170,9 @@ export interface PullGateArgs {
    * Example: `["security@example.com"]`.
    */
   notifyEmails?: string[];
+  /**
+   * Whether the records are protected from deletion: `pulumi destroy` fails in its preview until this is false.
+   * Default: true if `mode` is `enforce`.
+   */
+  deletionProtection?: boolean | undefined;
 }

@@ -85,7 +85,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
     const stack = pulumi.getStack();
     const sid = statementId(pulumi.getOrganization(), pulumi.getProject(), stack);
 
-    const table = createTable(name, this);
+    const table = createTable(name, checked.deletionProtection, this);
     const queues = createQueues(name, visibilityTimeoutSeconds(checked.batchWindowSeconds), this);
     createEventRules(name, checked.policy, queues, this);
     const role = createRole(name, this);

@@ -2,7 +2,7 @@
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
-import type { Granularity, PullGateArgs, RegistryRoles } from '../../config/args.ts';
+import type { Granularity, PullGateArgs, RegistryRoles, StorageRedundancy } from '../../config/args.ts';
 import { checkAcrArgs, checkWorkspaceId } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { bundleHandler } from './code.ts';
@@ -39,6 +39,11 @@ export interface AcrPullGateArgs extends PullGateArgs {
    * deleted. Default: false.
    */
   enableDefender?: boolean;
+  /**
+   * How many zones of the region keep the records and the queues: `lrs` for one, `zrs` for three. The region must have
+   * zones. Default: `lrs`.
+   */
+  storageRedundancy?: StorageRedundancy;
   /** How long the component's own workspace keeps findings and log lines, in days, 30 to 730. Default: 90. */
   logRetentionDays?: number;
   /** The time of the deployment, ISO 8601. The URL of the code's package expires some hours after it. Default: now. */
@@ -100,7 +105,8 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const mark = subscriptionId.apply((id) =>
       markOf(pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack(), id),
     );
-    const stores = createStores(name, placement, mark, this);
+    const { storageRedundancy: redundancy, deletionProtection: isProtected } = checked;
+    const stores = createStores(name, placement, { mark, redundancy, isProtected }, this);
     const identity = createIdentity(name, placement, this);
     const log = createLog(name, placement, workspace, this);
     const mail = notifyEmails.length === 0 ? undefined : createMail(name, placement, this);

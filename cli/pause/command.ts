@@ -37,7 +37,8 @@ until you run \`pullgate resume\` or the time given with --for is over. Then, wi
 the function closes the gates that violate the policy.
 
 Run \`pullgate pause --wait\` before \`pulumi destroy\`, which removes the function and its records
-but not the locks in your registries. --wait returns when no gate is locked and no invocation that
+but not the locks in your registries. If it fails because the records are protected, deploy with
+deletionProtection set to false first. --wait returns when no gate is locked and no invocation that
 began before the pause can still run. This takes up to ten minutes. If a gate cannot be opened, the
 command retries. You can interrupt the wait safely: the pause stays in force.
 
@@ -47,7 +48,7 @@ it), or the wait ended early; 2 wrong usage or not confirmed, nothing was change
 Examples:
   pullgate pause
   pullgate pause --for 4h
-  pullgate pause --wait --yes && pulumi destroy
+  pullgate pause --wait --yes
 `;
 
 const RESUME_HELP = `

@@ -44,6 +44,7 @@ const SHARED_INPUTS = [
   'maxClosesPerHour',
   'brakeExempt',
   'notifyEmails',
+  'deletionProtection',
 ] as const;
 
 describe('the schema of both components', () => {
@@ -77,7 +78,16 @@ describe('the schema of both components', () => {
     [
       'pullgate:index:AcrPullGate',
       ['registries', 'severityThreshold'],
-      ['registries', 'granularity', 'registryRoles', 'workspaceId', 'enableDefender', 'logRetentionDays', 'now'],
+      [
+        'registries',
+        'granularity',
+        'registryRoles',
+        'workspaceId',
+        'enableDefender',
+        'storageRedundancy',
+        'logRetentionDays',
+        'now',
+      ],
       ['workspaceId'],
     ],
   ])(
@@ -156,6 +166,7 @@ describe('the schema of both components', () => {
       Images: ['tagged', 'all'],
       Mode: ['enforce', 'audit'],
       BrakeExempt: ['never', 'exploited'],
+      StorageRedundancy: ['lrs', 'zrs'],
       Granularity: ['image', 'repository'],
       RegistryRoles: ['rbac', 'abac'],
     });

@@ -13,10 +13,18 @@ interface Registered {
   readonly inputs: Record<string, unknown>;
 }
 
+/** The part of Pulumi's resource monitor that is intercepted. */
+interface Monitor {
+  registerResource(request: { getName(): string; getProtect(): boolean }, done: unknown): Promise<void>;
+  getRegisteredResources(): ReadonlyMap<string, unknown>;
+}
+
 interface Deployment {
   readonly component: EcrPullGate;
   readonly registered: readonly Registered[];
   readonly urns: readonly string[];
+  /** The names of the resources that Pulumi refuses to delete. */
+  readonly kept: readonly string[];
 }
 
 const place = placeOf({});
@@ -69,12 +77,16 @@ async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
     false,
     'organization',
   );
-  const component = new EcrPullGate('pullgate', args);
-  const monitor = pulumi.runtime.getMonitor() as unknown as {
-    getRegisteredResources(): ReadonlyMap<string, unknown>;
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  const kept: string[] = [];
+  monitor.registerResource = (request, done) => {
+    if (request.getProtect()) kept.push(request.getName());
+    return register(request, done);
   };
+  const component = new EcrPullGate('pullgate', args);
   await pulumi.runtime.disconnect();
-  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()] };
+  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()], kept };
 }
 
 function counts(): Record<string, number> {
@@ -363,6 +375,7 @@ describe('the table', () => {
     await deploy();
     expect(inputsOf('aws:dynamodb/table:Table', 'pullgate-records')).toEqual({
       billingMode: 'PAY_PER_REQUEST',
+      deletionProtectionEnabled: true,
       hashKey: 'id',
       attributes: [
         { name: 'id', type: 'S' },
@@ -510,17 +523,31 @@ describe('the Sid of a statement', () => {
   });
 });
 
+describe('the protection of the records', () => {
+  it.each<[name: string, args: Partial<EcrPullGateArgs>, isProtected: boolean]>([
+    ['is on in the mode enforce', {}, true],
+    ['is off in the mode audit', { mode: 'audit' }, false],
+    ['can be switched off', { deletionProtection: false }, false],
+    ['can be switched on in the mode audit', { mode: 'audit', deletionProtection: true }, true],
+  ])('%s: Pulumi and DynamoDB refuse to delete the table', async (_name, args, isProtected) => {
+    const { kept, registered: seen } = await deployAnew({ ...ARGS, ...args });
+    expect(kept).toEqual(isProtected ? ['pullgate-records'] : []);
+    const table = seen.find(({ type }) => type === 'aws:dynamodb/table:Table');
+    expect(table?.inputs).toMatchObject({ deletionProtectionEnabled: isProtected });
+  });
+});
+
 describe('the defaults', () => {
   it('complete a component that sets only the threshold', async () => {
     const asked = deployments.size;
     const { component, registered: seen } = await deployAnew({ severityThreshold: 'high' });
-    await deploy({ policy: {}, exemptPrincipals: [] });
+    await deploy({ policy: {}, mode: 'audit', exemptPrincipals: [] });
     expect(deployments.size).toBe(asked + 1);
     expect(await outputOf(component.outputs.settings)).toEqual({
       stack: 'dev',
       severityThreshold: 'high',
       policy: {},
-      mode: 'enforce',
+      mode: 'audit',
       sweepHours: 6,
       maxClosesPerHour: 25,
       brakeExempt: 'never',

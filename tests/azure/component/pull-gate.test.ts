@@ -131,7 +131,7 @@ describe('the defaults', () => {
       stack: 'dev',
       severityThreshold: 'high',
       policy: {},
-      mode: 'enforce',
+      mode: 'audit',
       sweepHours: 6,
       maxClosesPerHour: 25,
       brakeExempt: 'never',
@@ -140,7 +140,7 @@ describe('the defaults', () => {
       registryRoles: 'rbac',
       notifyEmails: [],
     });
-    const same = await deploy({ policy: {} });
+    const same = await deploy({ policy: {}, mode: 'audit' });
     expect(registered.map(({ urn }) => urn).sort()).toEqual(same.registered.map(({ urn }) => urn).sort());
   });
 });
@@ -204,6 +204,32 @@ describe('the storage', () => {
       allowCrossTenantReplication: false,
       ...wanted,
     });
+  });
+
+  it('keeps the records and the queues in three zones on request, and the package in one', async () => {
+    const deployment = await deploy({ storageRedundancy: 'zrs' });
+    const skuOf = (name: string) => one(deployment, 'azure-native:storage:StorageAccount', name).inputs['sku'];
+    expect(skuOf('pullgate-storage')).toEqual({ name: 'Standard_ZRS' });
+    expect(skuOf('pullgate-packages')).toEqual({ name: 'Standard_LRS' });
+  });
+
+  it.each<[name: string, args: Partial<AcrPullGateArgs>, kept: readonly string[]]>([
+    ['in the mode enforce', {}, ['pullgate-records', 'pullgate-storage']],
+    [
+      'in the mode audit if asked to',
+      { mode: 'audit', deletionProtection: true },
+      ['pullgate-records', 'pullgate-storage'],
+    ],
+    ['not in the mode audit', { mode: 'audit' }, []],
+    ['not in the mode enforce if asked not to', { deletionProtection: false }, []],
+  ])('is protected from deletion by Pulumi with its records: %s', async (_name, args, kept) => {
+    const { registered } = await deploy(args);
+    expect(
+      registered
+        .filter(({ protect }) => protect)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(kept);
   });
 
   it('contains the queue, the poison queue under the name that the host uses, the table and two private containers', async () => {
