@@ -1,6 +1,7 @@
 // Runs the program on the real Pulumi CLI and engine: the README's deploy section on both clouds, and every mistake in
 // the config at once. Only the plugins are stubs.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { blocksOf } from '../repository/doc-blocks.ts';
 import { type Engine, needsPulumi, REGISTRY, startEngine } from './engine.ts';
@@ -28,6 +29,14 @@ async function succeed({ run }: Engine, ...lines: readonly string[]): Promise<st
   return last;
 }
 
+/** Gives the stack another name in another project. */
+async function renameTo(engine: Engine, project: string, stack: string): Promise<void> {
+  await succeed(engine, `npx pulumi stack rename organization/${project}/${stack}`);
+  const file = join(engine.folder, 'Pulumi.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^name: .*$/m, `name: ${project}`));
+  await succeed(engine, `npx pulumi stack select ${stack}`);
+}
+
 describe.each([
   ['AWS', onAws, { aws: { pullgate: 'aws', region: 'eu-west-1' } }],
   ['Azure', onAzure, { azure: { pullgate: 'azure', registries: [REGISTRY] } }],
@@ -43,7 +52,22 @@ describe.each([
     await succeed(engine(), 'npm run up -- --expect-no-changes');
   });
 
-  it('lead to a stack that `destroy` removes', async () => {
+  it('lead to a stack that another name of it and of its project does not change', async () => {
+    await renameTo(engine(), 'renamed', 'prod');
+    await succeed(engine(), 'npx pulumi preview --expect-no-changes');
+    await renameTo(engine(), 'pullgate', 'dev');
+  });
+
+  it('and enforcing lead to a stack that `destroy` refuses to remove in its preview', async () => {
+    await succeed(engine(), 'npx pulumi config set mode enforce && npm run up');
+    const { code, output } = await engine().run('npx pulumi destroy');
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/Preview failed: resource ".*" cannot be deleted\n +because it is protected[.]/);
+    await succeed(engine(), 'npx pulumi preview --expect-no-changes');
+  });
+
+  it('lead to a stack that `destroy` removes without deletion protection', async () => {
+    await succeed(engine(), 'npx pulumi config set deletionProtection false && npm run up');
     expect(await succeed(engine(), 'npx pulumi destroy')).toMatch(/Resources:\n +- \d+ deleted\n/);
     await succeed(engine(), 'npx pulumi stack rm dev --preserve-config');
   });
