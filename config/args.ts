@@ -136,7 +136,7 @@ export interface PullGateArgs {
   policy?: PolicyArgs;
   /**
    * Whether gates are closed. `audit` evaluates, logs and notifies, but closes nothing; it opens the gates that
-   * pullgate closed before. Default: `enforce`.
+   * pullgate closed before. Default: `audit`.
    */
   mode?: Mode;
   /** How often all gates are reconciled to catch what events missed, in hours, 1 to 24. Default: 6. */

@@ -62,7 +62,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Sett
     const name = key.slice(NAMESPACE.length);
     given[name] = TEXT_KEYS.includes(name) ? value : decode(value);
   }
-  const checked = checkSettings(keys, given, (settings) => missingForAzure(settings, raw));
+  const checked = checkSettings(keys, given, (settings) => azureProblems(settings, raw));
   if (checked.ok) return checked;
   const [first, ...others] = checked.problems;
   return { ok: false, problems: [withNamespace(first), ...others.map(withNamespace)] };
@@ -73,12 +73,19 @@ function withNamespace(problem: Problem): Problem {
   return problem.key === AZURE_LOCATION ? problem : { ...problem, key: `${NAMESPACE}${problem.key}` };
 }
 
-/** Reports settings that Azure requires and that have no default: a location and registries. */
-function missingForAzure(
+/**
+ * Reports settings that Azure requires and that have no default, a location and registries, and registries that no
+ * component would cover.
+ */
+function azureProblems(
   { clouds, azure: { registries } }: Pick<Settings, 'clouds' | 'azure'>,
   raw: Readonly<Record<string, unknown>>,
 ): readonly Problem[] {
-  if (!clouds.includes('azure')) return [];
+  if (!clouds.includes('azure')) {
+    if (registries.length === 0) return [];
+    const allowed = 'no registries unless pullgate:clouds includes azure';
+    return [{ key: 'azure.registries', given: registries, allowed }];
+  }
   const problems: Problem[] = [];
   if (registries.length === 0) problems.push({ key: 'azure.registries', given: undefined, allowed: SOME_REGISTRIES });
   if (raw[AZURE_LOCATION] === undefined || raw[AZURE_LOCATION] === '') {

@@ -98,7 +98,7 @@ const EMAIL = 'an email address, such as security@example.com';
 export const sharedEntries = {
   severityThreshold: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),
-  mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'enforce'),
+  mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'audit'),
   sweepHours: wholeNumber(1, 24, 'hours', 6),
   maxClosesPerHour: wholeNumber(1, 1000, 'gates an hour', 25),
   notifyEmails: v.optional(

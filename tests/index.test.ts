@@ -8,6 +8,10 @@ const SUBSCRIPTION = '00000000-1111-2222-3333-444444444444';
 const REGISTRY = `/subscriptions/${SUBSCRIPTION}/resourceGroups/registries/providers/Microsoft.ContainerRegistry/registries/contoso`;
 const AZURE = { 'pullgate:clouds': ['azure'], 'pullgate:azure': { registries: [REGISTRY] } };
 
+/** The step of a stack without a mode. */
+const AUDITS =
+  'This stack is in audit mode and closes nothing. When its notices are as you expect, run: pulumi config set mode enforce && pulumi up';
+
 describe('a fresh program', () => {
   const program = startProgram();
   afterAll(() => program.stop());
@@ -117,7 +121,7 @@ describe('the program on Azure', () => {
           stack: 'dev',
           severityThreshold: 'critical',
           policy: {},
-          mode: 'enforce',
+          mode: 'audit',
           sweepHours: 6,
           maxClosesPerHour: 25,
           registries: [REGISTRY],
@@ -128,6 +132,7 @@ describe('the program on Azure', () => {
       },
       next: [
         'On Azure, no email address receives notices. Set pullgate:notifyEmails. Without it, alerts appear only in Azure Monitor.',
+        AUDITS,
         `Defender for Containers must be on in the subscription ${SUBSCRIPTION}. Turn it on yourself, or set pullgate:azure.enableDefender.`,
         expect.stringMatching(
           /^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/,
@@ -141,6 +146,7 @@ describe('the program on Azure', () => {
     const workspaceId = `/subscriptions/${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
     const { outputs } = await graphOf({
       'pullgate:clouds': ['azure', 'aws'],
+      'pullgate:mode': 'enforce',
       'pullgate:notifyEmails': ['a@example.com'],
       'pullgate:azure': { registries: [REGISTRY], workspaceId, enableDefender: true },
     });
@@ -204,7 +210,7 @@ describe('the program', () => {
           stack: 'dev',
           severityThreshold: 'critical',
           policy: {},
-          mode: 'enforce',
+          mode: 'audit',
           sweepHours: 6,
           maxClosesPerHour: 25,
           repositories: { include: ['**'], exclude: [] },
@@ -216,6 +222,7 @@ describe('the program', () => {
         expect.stringMatching(
           /^On AWS, no email address receives notices\. Set pullgate:notifyEmails, or subscribe to arn:aws:sns:/,
         ),
+        AUDITS,
         "Amazon Inspector must scan ECR in eu-west-1 continuously. Turn this on yourself, or set pullgate:aws.enableInspector, which replaces the registry's scanning rules.",
         expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:/),
         'Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed repositories stay closed.',
@@ -223,16 +230,15 @@ describe('the program', () => {
     });
   });
 
-  it('prints the next steps for a stack with email addresses, audit mode and Inspector turned on', async () => {
+  it('prints the next steps for a stack with email addresses and Inspector turned on', async () => {
     const config = {
-      'pullgate:mode': 'audit',
       'pullgate:notifyEmails': ['a@example.com'],
       'pullgate:aws': { enableInspector: true },
     };
     const { outputs } = await graphOf(config);
     expect(outputs['next']).toEqual([
       'On AWS, each of these addresses must confirm two subscriptions by the link in an email, or it receives nothing: a@example.com.',
-      'This stack is in audit mode and closes nothing. When its notices are as you expect, run: pulumi config set mode enforce && pulumi up',
+      AUDITS,
       expect.stringMatching(/^Messages that pullgate could not process/),
       expect.stringMatching(/^Before pulumi destroy/),
     ]);

@@ -19,7 +19,7 @@ const DEFAULTS: Settings = {
     exceptions: [],
   },
   refinements: {},
-  mode: 'enforce',
+  mode: 'audit',
   sweepHours: 6,
   maxClosesPerHour: 25,
   notifyEmails: [],
@@ -42,6 +42,10 @@ const DEFAULTS: Settings = {
 
 const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
 const CONTOSO = `${SUBSCRIPTION}/resourceGroups/registries/providers/Microsoft.ContainerRegistry/registries/contoso`;
+const AZURE = {
+  'pullgate:clouds': ['azure'],
+  'azure-native:location': 'westeurope',
+};
 const WORKSPACE = `${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
 
 function settingsOf(raw: Record<string, unknown>): Settings {
@@ -75,7 +79,7 @@ describe('a valid config', () => {
       { 'pullgate:policy': '{"unfixable":"never"}' },
       { policy: { ...DEFAULTS.policy, unfixable: 'never' }, refinements: { unfixable: 'never' } },
     ],
-    ['the mode', { 'pullgate:mode': 'audit' }, { mode: 'audit' }],
+    ['the mode', { 'pullgate:mode': 'enforce' }, { mode: 'enforce' }],
     ['a number as text', { 'pullgate:sweepHours': '24' }, { sweepHours: 24 }],
     ['a number', { 'pullgate:sweepHours': 1 }, { sweepHours: 1 }],
     ['the highest brake', { 'pullgate:maxClosesPerHour': '1000' }, { maxClosesPerHour: 1000 }],
@@ -126,9 +130,9 @@ describe('a valid config', () => {
       { clouds: ['aws', 'azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
     ],
     [
-      'a registry without Azure, and an ARM id in lower case',
-      { 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
-      { azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
+      'an ARM id in lower case',
+      { ...AZURE, 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
+      { clouds: ['azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
     ],
     [
       'every other field of azure',
@@ -164,7 +168,7 @@ const REGISTRY_ID =
   'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
 
 /** Shortens a long value as a problem does. */
-const cut = (value: string) => `${JSON.stringify(value).slice(0, 120)}…`;
+const cut = (value: unknown) => `${JSON.stringify(value).slice(0, 120)}…`;
 
 describe('an invalid config is rejected with the key, the value and what is allowed', () => {
   it.each<[name: string, raw: Record<string, unknown>, problems: string[]]>([
@@ -201,6 +205,11 @@ describe('an invalid config is rejected with the key, the value and what is allo
         `pullgate:azure.registries is missing: expected a list with at least one of: ${REGISTRY_ID}`,
         'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
       ],
+    ],
+    [
+      'registries in a stack without Azure',
+      { 'pullgate:azure': { registries: [CONTOSO] } },
+      [`pullgate:azure.registries is ${cut([CONTOSO])}: expected no registries unless pullgate:clouds includes azure`],
     ],
     [
       'a registry name, a repository, another kind of resource, and a duplicate registry',
@@ -398,6 +407,6 @@ describe('Pulumi.yaml', () => {
 describe('Pulumi.dev.yaml', () => {
   it('is a valid config in audit mode', () => {
     const { config } = readYaml('Pulumi.dev.yaml') as { config: Record<string, unknown> };
-    expect(settingsOf(config)).toEqual({ ...DEFAULTS, mode: 'audit' });
+    expect(settingsOf(config)).toEqual(DEFAULTS);
   });
 });

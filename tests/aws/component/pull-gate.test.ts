@@ -512,13 +512,13 @@ describe('the defaults', () => {
   it('complete a component that sets only the threshold', async () => {
     const asked = deployments.size;
     const { component, registered: seen } = await deployAnew({ severityThreshold: 'high' });
-    await deploy({ policy: {}, exemptPrincipals: [] });
+    await deploy({ policy: {}, mode: 'audit', exemptPrincipals: [] });
     expect(deployments.size).toBe(asked + 1);
     expect(await outputOf(component.outputs.settings)).toEqual({
       stack: 'dev',
       severityThreshold: 'high',
       policy: {},
-      mode: 'enforce',
+      mode: 'audit',
       sweepHours: 6,
       maxClosesPerHour: 25,
       repositories: { include: ['**'], exclude: [] },

@@ -79,8 +79,11 @@ export interface Stage {
   calls(name: string): number;
 }
 
+/** The stack's config by its full keys. The mode is `enforce` unless it is given. */
 export function programConfig(config: Config): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [`pullgate:${key}`, value]));
+  return Object.fromEntries(
+    Object.entries({ mode: 'enforce', ...config }).map(([key, value]) => [`pullgate:${key}`, value]),
+  );
 }
 
 /**

@@ -114,6 +114,7 @@ const graphs = new Map<string, Promise<Graph>>();
 export function graphFor({ azure, ...config }: Config = {}): Promise<Graph> {
   const keys = {
     clouds: ['azure'],
+    mode: 'enforce',
     severityThreshold: 'high',
     notifyEmails: ['security@example.com'],
     ...config,
