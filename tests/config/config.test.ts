@@ -207,6 +207,24 @@ describe('an invalid config is rejected with the key, the value and what is allo
       ],
     ],
     [
+      'Azure without a registry and without a location, although other keys have mistakes',
+      { 'pullgate:clouds': ['azure'], 'pullgate:sweepHours': 0, 'pullgate:azure': { registryRoles: 'RBAC' } },
+      [
+        'pullgate:sweepHours is 0: expected a whole number of hours, 1 to 24',
+        'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
+        `pullgate:azure.registries is missing: expected a list with at least one of: ${REGISTRY_ID}`,
+        'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
+      ],
+    ],
+    [
+      'Azure with a registry name and without a location',
+      { 'pullgate:clouds': ['azure'], 'pullgate:azure': { registries: ['contoso'] } },
+      [
+        `pullgate:azure.registries[0] is "contoso": expected ${REGISTRY_ID}`,
+        'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
+      ],
+    ],
+    [
       'registries in a stack without Azure',
       { 'pullgate:azure': { registries: [CONTOSO] } },
       [`pullgate:azure.registries is ${cut([CONTOSO])}: expected no registries unless pullgate:clouds includes azure`],

@@ -58,7 +58,7 @@ describe.each([
     await renameTo(engine(), 'pullgate', 'dev');
   });
 
-  it('and enforcing lead to a stack that `destroy` refuses to remove in its preview', async () => {
+  it('lead to a stack that `destroy` refuses to remove once it enforces, before it deletes anything', async () => {
     await succeed(engine(), 'npx pulumi config set mode enforce && npm run up');
     const { code, output } = await engine().run('npx pulumi destroy');
     expect(code).not.toBe(0);
@@ -81,6 +81,7 @@ describe('`pulumi preview`', () => {
       'treshold=critical',
       'mode=off',
       'sweepHours=25',
+      'clouds[0]=azure',
       'notifyEmails[0]=nobody',
       'policy.graceDays.high=soon',
       'policy.exceptions[0].id=CVE-2026-1000',
@@ -103,6 +104,8 @@ describe('`pulumi preview`', () => {
       'pullgate:policy.graceDays.high is "soon": expected a whole number of days, 0 to 3650',
       expect.stringMatching(/^pullgate:policy[.]exceptions\[0\][.]expires is missing: expected a date /),
       'pullgate:policy.exceptions[0].reason is missing: expected the reason for the exception',
+      expect.stringMatching(/^pullgate:azure[.]registries is missing: expected a list with at least one of: /),
+      expect.stringMatching(/^azure-native:location is missing: expected the Azure region to deploy to; /),
     ]);
   });
 
