@@ -37,11 +37,11 @@ const GUARDED = {
   allowCrossTenantReplication: false,
 } as const;
 
-/** Creates both accounts and their contents. `mark` makes their names unique. */
+/** Creates both accounts and their contents. The component's `id` makes their names unique. */
 export function createStores(
   name: string,
   placement: Placement,
-  mark: pulumi.Output<string>,
+  id: pulumi.Output<string>,
   parent: pulumi.Resource,
 ): Stores {
   const { resourceGroupName, location } = placement;
@@ -50,7 +50,7 @@ export function createStores(
     {
       resourceGroupName,
       location,
-      accountName: pulumi.interpolate`pullgate${mark}`,
+      accountName: pulumi.interpolate`pullgate${id}`,
       ...GUARDED,
       allowSharedKeyAccess: false,
       defaultToOAuthAuthentication: true,
@@ -73,7 +73,7 @@ export function createStores(
     {
       resourceGroupName,
       location,
-      accountName: pulumi.interpolate`pullgate${mark}pkg`,
+      accountName: pulumi.interpolate`pullgate${id}pkg`,
       ...GUARDED,
       allowSharedKeyAccess: true,
     },
