@@ -9,6 +9,8 @@ import { describeProblem } from './shared/runtime/problem.ts';
 
 /** The stack's outputs, for people and for the command line tool. */
 interface Outputs {
+  /** The stack's name, for the command line tool. No resource contains it, so renaming a stack changes nothing else. */
+  readonly stack: string;
   /** The outputs of the AWS component. Absent, not undefined, without AWS: Pulumi warns about an undefined output. */
   readonly aws?: EcrPullGateOutputs;
   /** The outputs of the Azure component. Absent if the stack has no Azure. */
@@ -30,7 +32,7 @@ export default async function deploy(): Promise<Outputs> {
     ...(settings.clouds.includes('aws') ? { aws: await createOnAws(settings) } : {}),
     ...(settings.clouds.includes('azure') ? { azure: await createOnAzure(settings, now) } : {}),
   };
-  return { ...made, next: nextSteps(settings, made) };
+  return { stack: pulumi.getStack(), ...made, next: nextSteps(settings, made) };
 }
 
 type Made = Pick<Outputs, 'aws' | 'azure'>;

@@ -169,13 +169,15 @@ const WORKSPACE =
 
 /** What is expected if there is no registry. */
 export const SOME_REGISTRIES = `a list with at least one of: ${REGISTRY}`;
-const registries = distinct(
+const registryList = distinct(
   v.pipe(v.string(REGISTRY), v.regex(REGISTRY_ID, REGISTRY)),
   'a list of ARM ids of registries',
 );
+/** The registries of the stack's config. They may be missing if the stack has no Azure. */
+export const registries = v.optional(registryList, []);
 
 const azureEntries = {
-  registries: v.optional(registries, []),
+  registries,
   granularity: v.optional(v.enum(Granularity, `one of ${Object.values(Granularity).join(', ')}`), 'image'),
   registryRoles: v.optional(v.enum(RegistryRoles, `one of ${Object.values(RegistryRoles).join(', ')}`), 'rbac'),
   workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),
@@ -191,14 +193,14 @@ const azureEntries = {
 /** The object `aws` of the stack's config. */
 export const awsSettings = closedObject(awsEntries, 'an object, such as { "logRetentionDays": 30 }');
 
-/** The object `azure` of the stack's config. Its registries may be missing if the stack has no Azure. */
+/** The object `azure` of the stack's config. */
 export const azureSettings = closedObject(azureEntries, 'an object, such as { "registries": ["/subscriptions/..."] }');
 
 // Arguments that may be outputs of other resources are checked separately, once their values are known.
 const { exemptPrincipals, ...ecrEntries } = awsEntries;
 const ecrArgs = closedObject({ ...sharedEntries, ...ecrEntries }, 'an object');
 const { workspaceId, ...acrEntries } = azureEntries;
-const someRegistries = required(v.pipe(registries, v.minLength(1, SOME_REGISTRIES)));
+const someRegistries = required(v.pipe(registryList, v.minLength(1, SOME_REGISTRIES)));
 const acrArgs = closedObject({ ...sharedEntries, ...acrEntries, registries: someRegistries }, 'an object');
 
 /** Values that are checked together with their policy. */
@@ -218,18 +220,17 @@ type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof
 /**
  * Checks values and their policy.
  *
- * @param findMore finds problems in values that are each valid alone. Default: none
+ * @param more problems with values that do not fit together. Default: none
  * @returns the values with their defaults, or every problem, each with its key
  */
 export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
   schema: Schema,
   given: WithPolicy,
-  findMore: (values: v.InferOutput<Schema>) => readonly Problem[] = () => [],
+  more: readonly Problem[] = [],
 ): Parsed<Checked<Schema>> {
   const checked = v.safeParse(schema, given);
   const policy = parsePolicy(given.severityThreshold, given.policy);
   const own = checked.success ? [] : problemsFrom(checked.issues, '');
-  const more = checked.success ? findMore(checked.output) : [];
   const [first, ...others] = [...own, ...(policy.ok ? [] : policy.problems), ...more];
   if (first !== undefined) return { ok: false, problems: [first, ...others] };
   if (!checked.success || !policy.ok)

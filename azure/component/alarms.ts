@@ -24,7 +24,7 @@ export interface AlarmSpec {
 const QUICK = { windowMinutes: 15, frequencyMinutes: 5 } as const;
 
 /** The alerts of a stack. */
-export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpec[] {
+export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
   const specs: readonly AlarmSpec[] = [
     {
       name: 'poison',
@@ -115,7 +115,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
   ];
   return specs.map((spec) => ({
     ...spec,
-    description: `pullgate, stack ${stack}: ${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
+    description: `${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
   }));
 }
 
@@ -158,7 +158,7 @@ export function createAlarms(
 ): void {
   const { resourceGroupName, location } = placement;
   const actionGroups = notifyEmails.length === 0 ? [] : [createActionGroup(name, placement, notifyEmails, parent).id];
-  for (const spec of alarmSpecs(pulumi.getStack(), sweepHours)) {
+  for (const spec of alarmSpecs(sweepHours)) {
     new monitor.ScheduledQueryRule(
       `${name}-${spec.name}-alarm`,
       {
@@ -166,7 +166,8 @@ export function createAlarms(
         location,
         kind: 'LogAlert',
         displayName: `${name}-${spec.name}`,
-        description: spec.description,
+        // A subscription can have several pullgates; the resource group tells which one this is.
+        description: pulumi.interpolate`pullgate in ${resourceGroupName}: ${spec.description}`,
         severity: spec.severity,
         enabled: true,
         autoMitigate: true,

@@ -9,7 +9,7 @@ import { bundleHandler } from './code.ts';
 import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
-import { createResourceGroup, createWorkspace, findSubscription, markOf, type Placement } from './placement.ts';
+import { createResourceGroup, createWorkspace, findSubscription, type Placement, toId } from './placement.ts';
 import { assignRole, createRegistryRole, functionRoles } from './roles.ts';
 import { type AcrFunctionSettings, functionSettings } from './settings.ts';
 import { createStores } from './storage.ts';
@@ -102,17 +102,15 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const placement: Placement = { subscriptionId, resourceGroupName: group.name, location: group.location };
     const workspaceArgs = { workspaceId: given, logRetentionDays: checked.logRetentionDays };
     const workspace = createWorkspace(name, placement, workspaceArgs, this);
-    const mark = subscriptionId.apply((id) =>
-      markOf(pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack(), id),
-    );
+    const id = group.id.apply(toId);
     const { storageRedundancy: redundancy, deletionProtection: isProtected } = checked;
-    const stores = createStores(name, placement, { mark, redundancy, isProtected }, this);
+    const stores = createStores(name, placement, { id, redundancy, isProtected }, this);
     const identity = createIdentity(name, placement, this);
     const log = createLog(name, placement, workspace, this);
     const mail = notifyEmails.length === 0 ? undefined : createMail(name, placement, this);
     const specs = functionRoles({
       registries,
-      registryRole: createRegistryRole(name, { ...checked, mark, subscriptionId }, this),
+      registryRole: createRegistryRole(name, { ...checked, id, subscriptionId }, this),
       workspaceId: workspace.id,
       accountId: stores.account.id,
       queueId: stores.queue.id,
@@ -126,7 +124,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const app = createFunction(name, placement, { stores, workspace, identity, log, mail, code, now, roles }, this);
     const { logicApp } = createEvents(name, placement, { workspace, stores }, this);
     createAlarms(name, placement, { sweepHours, workspace, componentId: log.id, notifyEmails }, this);
-    const shown = { mark, workspaceId: workspace.id, componentId: log.id };
+    const shown = { id, workspaceId: workspace.id, componentId: log.id };
     const workbookUrl = createWorkbook(name, placement, shown, this);
     if (checked.enableDefender) enableDefender(name, subscriptionId, this);
 

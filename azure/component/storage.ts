@@ -41,8 +41,8 @@ const GUARDED = {
 const SKUS: Readonly<Record<StorageRedundancy, string>> = { lrs: 'Standard_LRS', zrs: 'Standard_ZRS' };
 
 export interface StoresArgs {
-  /** Makes the names of the accounts unique. */
-  readonly mark: pulumi.Output<string>;
+  /** The component's id. It makes the names of the accounts unique. */
+  readonly id: pulumi.Output<string>;
   readonly redundancy: StorageRedundancy;
   /** Whether Pulumi refuses to delete or replace the records and their account. */
   readonly isProtected: boolean;
@@ -52,7 +52,7 @@ export interface StoresArgs {
 export function createStores(
   name: string,
   placement: Placement,
-  { mark, redundancy, isProtected }: StoresArgs,
+  { id, redundancy, isProtected }: StoresArgs,
   parent: pulumi.Resource,
 ): Stores {
   const { resourceGroupName, location } = placement;
@@ -63,7 +63,7 @@ export function createStores(
     {
       resourceGroupName,
       location,
-      accountName: pulumi.interpolate`pullgate${mark}`,
+      accountName: pulumi.interpolate`pullgate${id}`,
       ...GUARDED,
       sku: { name: SKUS[redundancy] },
       allowSharedKeyAccess: false,
@@ -87,7 +87,7 @@ export function createStores(
     {
       resourceGroupName,
       location,
-      accountName: pulumi.interpolate`pullgate${mark}pkg`,
+      accountName: pulumi.interpolate`pullgate${id}pkg`,
       ...GUARDED,
       // The next deployment makes what it holds again.
       sku: { name: SKUS.lrs },

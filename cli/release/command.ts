@@ -30,7 +30,7 @@ it); 2 wrong usage or not confirmed, nothing was changed.
 Examples:
   pullgate release team/app
   pullgate release 'team/**' --dry-run
-  AWS_REGION=eu-west-1 pullgate release --orphans Pullgatedev0123abcd
+  AWS_REGION=eu-west-1 pullgate release --orphans Pullgate0123abcd4567
 `;
 
 export function addRelease(program: Command): void {

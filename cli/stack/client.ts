@@ -57,7 +57,6 @@ export interface Client {
 }
 
 export interface ClientSettings extends RuleSettings {
-  readonly stack: string;
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
 }

@@ -5,7 +5,6 @@ import { describeProblem, type Problem, problemsFrom, required } from './problem
 
 /** The settings that both clouds share. `parsePolicy` checks `severityThreshold` and `policy`. */
 const COMMON_SETTINGS = {
-  stack: required(v.string('the name of the stack')),
   severityThreshold: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),
   mode: required(v.picklist(['enforce', 'audit'], 'enforce or audit')),

@@ -96,6 +96,7 @@ describe('a valid config', () => {
     ['a number as text', { 'pullgate:sweepHours': '24' }, { sweepHours: 24 }],
     ['a number', { 'pullgate:sweepHours': 1 }, { sweepHours: 1 }],
     ['the highest brake', { 'pullgate:maxClosesPerHour': '1000' }, { maxClosesPerHour: 1000 }],
+    ['an exemption from the brake', { 'pullgate:brakeExempt': 'exploited' }, { brakeExempt: 'exploited' }],
     ['a list as JSON', { 'pullgate:notifyEmails': '["a@example.com"]' }, { notifyEmails: ['a@example.com'] }],
     ['a list', { 'pullgate:clouds': ['aws'] }, { clouds: ['aws'] }],
     [
@@ -223,6 +224,24 @@ describe('an invalid config is rejected with the key, the value and what is allo
       { 'pullgate:clouds': '["aws","azure"]', 'azure-native:location': '' },
       [
         `pullgate:azure.registries is missing: expected a list with at least one of: ${REGISTRY_ID}`,
+        'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
+      ],
+    ],
+    [
+      'Azure without a registry and without a location, although other keys have mistakes',
+      { 'pullgate:clouds': ['azure'], 'pullgate:sweepHours': 0, 'pullgate:azure': { registryRoles: 'RBAC' } },
+      [
+        'pullgate:sweepHours is 0: expected a whole number of hours, 1 to 24',
+        'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
+        `pullgate:azure.registries is missing: expected a list with at least one of: ${REGISTRY_ID}`,
+        'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
+      ],
+    ],
+    [
+      'Azure with a registry name and without a location',
+      { 'pullgate:clouds': ['azure'], 'pullgate:azure': { registries: ['contoso'] } },
+      [
+        `pullgate:azure.registries[0] is "contoso": expected ${REGISTRY_ID}`,
         'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
       ],
     ],

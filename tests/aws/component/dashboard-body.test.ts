@@ -9,7 +9,7 @@ import { blocksOf } from '../../repository/doc-blocks.ts';
 import { fieldsOf, type Line, matches, pathsOf, valueAt } from './log-questions.ts';
 
 const SHOWN: Shown = {
-  stack: 'dev',
+  statementId: 'Pullgate0123456789ab',
   region: 'eu-west-1',
   sweepHours: 6,
   maxClosesPerHour: 25,
@@ -105,7 +105,7 @@ describe('with the log lines of a real run', () => {
     const paths = pathsOf(lines);
     const pages = readFileSync('docs/operations.md', 'utf8');
     const asked = [...Object.values(LOG_PANELS).map(({ query }) => query.join(' | ')), ...blocksOf(pages, 'logs')];
-    expect(asked.length).toBeGreaterThanOrEqual(Object.keys(LOG_PANELS).length + alarmSpecs('dev', 6).length);
+    expect(asked.length).toBeGreaterThanOrEqual(Object.keys(LOG_PANELS).length + alarmSpecs(6).length);
     for (const query of asked) {
       const missing = fieldsOf(query).filter((field) => !paths.has(field));
       expect([query, missing]).toEqual([query, []]);
@@ -118,6 +118,7 @@ describe('with the log lines of a real run', () => {
       ...Array(1).fill({ gate: '123456789012/team/odd' }),
     ]);
 
+    const { statementId, dashboardUrl } = s.graph.outputs['aws'] as { statementId: string; dashboardUrl: string };
     // The panels name resources of the graph, and a metric filter publishes each of our metrics.
     const find = (type: string) => s.graph.resources.filter((resource) => resource.type === type);
     const [dashboard, ...others] = find('aws:cloudwatch/dashboard:Dashboard');
@@ -125,9 +126,9 @@ describe('with the log lines of a real run', () => {
     const widgets = widgetsOf(String(dashboard?.inputs['dashboardBody']));
     const named = new Set(s.graph.resources.map(({ outputs }) => outputs['name']));
     for (const [namespace, metric, dimension, value] of metricsOf(widgets)) {
-      if (namespace?.startsWith('Pullgate/')) {
+      if (namespace?.startsWith('Pullgate')) {
         expect(METRICS.map((one) => one.metric)).toContain(metric);
-        expect([namespace, dimension]).toEqual(['Pullgate/dev', undefined]);
+        expect([namespace, dimension]).toEqual([statementId, undefined]);
       } else {
         expect(dimension).toMatch(/^(QueueName|FunctionName|TableName|TopicName|LogGroupName)$/);
         expect(named).toContain(value);
@@ -138,10 +139,9 @@ describe('with the log lines of a real run', () => {
     const [log] = find('aws:cloudwatch/logGroup:LogGroup');
     for (const { properties } of widgets.filter(({ type }) => type === 'log'))
       expect(properties.query).toMatch(new RegExp(`^SOURCE '${log?.outputs['name']}'\n[|] filter `));
-    const { aws } = s.graph.outputs as { aws: { statementId: string; dashboardUrl: string } };
-    expect(dashboard?.inputs['dashboardName']).toBe(aws.statementId);
-    expect(aws.dashboardUrl).toBe(
-      `https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/${aws.statementId}`,
+    expect(dashboard?.inputs['dashboardName']).toBe(statementId);
+    expect(dashboardUrl).toBe(
+      `https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/${statementId}`,
     );
   });
 });

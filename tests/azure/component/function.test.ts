@@ -205,7 +205,6 @@ describe('the code', () => {
       'settings.json',
     ]);
     expect(JSON.parse(files['settings.json'] ?? '')).toEqual({
-      stack: 'dev',
       severityThreshold: 'high',
       policy: { exploited: 'medium' },
       mode: 'enforce',

@@ -85,7 +85,7 @@ describe('the queries', () => {
     expect(s.lines('sweep')).toHaveLength(3);
     const lines = s.cloud.logs.flatMap(({ json }) => (json === undefined ? [] : [json]));
     const known = new Set(lines.flatMap((line) => Object.keys(line)));
-    const asked = [...PANELS, ...alarmSpecs('dev', 6)].map((spec) => alarmQuery(spec, '/a/component'));
+    const asked = [...PANELS, ...alarmSpecs(6)].map((spec) => alarmQuery(spec, '/a/component'));
     for (const query of [...asked, ...PAGES]) {
       expect([query, fieldsOf(query).filter((field) => !known.has(field))]).toEqual([query, []]);
     }
@@ -119,17 +119,20 @@ describe('the workbook', () => {
     const workbook = one(deployment, 'azure-native:applicationinsights:Workbook', 'pullgate-workbook');
     const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
     const workspace = one(deployment, 'azure-native:operationalinsights:Workspace', 'pullgate-workspace');
+    const group = String(workbook.inputs['resourceGroupName']);
     expect(workbook.inputs).toMatchObject({
       resourceName: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/),
       kind: 'shared',
       category: 'workbook',
-      displayName: 'pullgate dev',
+      displayName: `pullgate in ${group}`,
       sourceId: log.id,
     });
-    expect(JSON.parse(String(workbook.inputs['serializedData']))).toEqual(workbookContent('dev', workspace.id, log.id));
+    expect(JSON.parse(String(workbook.inputs['serializedData']))).toEqual(workbookContent(group, workspace.id, log.id));
   });
 
-  const { items } = workbookContent('dev', '/the/workspace', '/the/component') as unknown as { items: readonly Item[] };
+  const { items } = workbookContent('group', '/the/workspace', '/the/component') as unknown as {
+    items: readonly Item[];
+  };
   const panels = items.filter(({ type }) => type === 3);
 
   it('has every documented panel, and each queries the workspace for this component', () => {

@@ -8,7 +8,6 @@ import { parseStackSettings, readSettings } from '../../../azure/function/settin
 import { REGISTRY_ID } from './samples.ts';
 
 const FILE = {
-  stack: 'dev',
   severityThreshold: 'critical',
   policy: { unfixable: 'never', graceDays: { critical: 7 } },
   mode: 'enforce',
@@ -21,7 +20,6 @@ const FILE = {
   notifyEmails: ['team@example.org'],
 };
 const SETTINGS = {
-  stack: 'dev',
   policy: {
     severityThreshold: 'critical',
     unfixable: 'never',
@@ -71,13 +69,12 @@ describe('settings.json', () => {
   });
 
   it.each<[string, string, readonly string[]]>([
-    ['is not JSON', '{"stack":', ['settings is "{\\"stack\\":": expected JSON']],
+    ['is not JSON', '{"mode":', ['settings is "{\\"mode\\":": expected JSON']],
     ['is not an object', '7', ['settings is 7: expected an object']],
     [
       'is empty',
       '{}',
       [
-        'settings.stack is missing: expected the name of the stack',
         'settings.mode is missing: expected enforce or audit',
         'settings.sweepHours is missing: expected hours',
         'settings.maxClosesPerHour is missing: expected a number of gates',

@@ -44,7 +44,6 @@ function clientOf(
   return {
     cloud,
     settings: {
-      stack: 'dev',
       mode: 'enforce',
       sweepHours: 6,
       policy: policy({ exceptions }),
