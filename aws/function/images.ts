@@ -11,7 +11,7 @@ import {
 import * as v from 'valibot';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 
-/** An image in the registry. */
+/** An image that can be pulled, or that ECR is making pullable again. */
 export interface Image {
   readonly digest: string;
   readonly tags: readonly string[];
@@ -27,6 +27,11 @@ const INDEX_TYPES = [
  * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/
  */
 export const MAX_NAMED = 100;
+/**
+ * Without this filter, ECR returns active images only. With it, named and listed images have the same states.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImagesFilter.html
+ */
+const IN_EVERY_STATE = { imageStatus: 'ANY' } as const;
 const index = v.object({ manifests: v.array(v.object({ digest: v.string(), mediaType: v.optional(v.string(), '') })) });
 
 interface Child {
@@ -51,9 +56,11 @@ export function createImages(client: ECRClient, registryId: string): Images {
 }
 
 export interface Images {
-  /** Those of these images, at most `MAX_NAMED`, that exist. The result may also contain others. */
+  /**
+   * Those of these images, at most `MAX_NAMED`, that exist and are not archived. The result may also contain others.
+   */
   describe(repositoryName: string, digests: readonly string[]): Promise<ReadonlyMap<string, Image>>;
-  /** Every image of the repository; none if the repository does not exist. */
+  /** Every image of the repository that is not archived; none if the repository does not exist. */
   describeAll(repositoryName: string): Promise<ReadonlyMap<string, Image>>;
   /** The digests that these indexes reference, directly or through another index. */
   descendants(repositoryName: string, indexes: readonly string[]): Promise<ReadonlySet<string>>;
@@ -68,7 +75,8 @@ async function describe(
   const { client, registryId } = registry;
   const imageIds = digests.map((imageDigest) => ({ imageDigest }));
   try {
-    const { imageDetails } = await client.send(new DescribeImagesCommand({ registryId, repositoryName, imageIds }));
+    const request = { registryId, repositoryName, imageIds, filter: IN_EVERY_STATE };
+    const { imageDetails } = await client.send(new DescribeImagesCommand(request));
     return byDigest(imageDetails ?? []);
   } catch (error) {
     if (error instanceof RepositoryNotFoundException) return new Map();
@@ -83,7 +91,7 @@ async function describeAll(
   repositoryName: string,
 ): Promise<ReadonlyMap<string, Image>> {
   const images = new Map<string, Image>();
-  const request = { registryId, repositoryName };
+  const request = { registryId, repositoryName, filter: IN_EVERY_STATE };
   try {
     for await (const page of paginateDescribeImages({ client, pageSize: 1000 }, request)) {
       for (const [digest, image] of byDigest(page.imageDetails ?? [])) images.set(digest, image);
@@ -134,10 +142,14 @@ async function childrenOf(
   return children;
 }
 
+/**
+ * An archived image cannot be pulled. One that is being reactivated can be within minutes, so it counts as present.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
+ */
 function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
   return new Map(
-    details.flatMap(({ imageDigest, imageTags, imageManifestMediaType }) => {
-      if (imageDigest === undefined) return [];
+    details.flatMap(({ imageDigest, imageTags, imageManifestMediaType, imageStatus }) => {
+      if (imageDigest === undefined || imageStatus === 'ARCHIVED') return [];
       const image = {
         digest: imageDigest,
         tags: imageTags ?? [],

@@ -1,4 +1,4 @@
-// The images that an index references, with a real ECR client on the local cloud.
+// The images of a repository and what an index references, with a real ECR client on the local cloud.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createImages } from '../../../aws/function/images.ts';
@@ -31,6 +31,49 @@ const { push, pushAll, pushIndex } = pushesTo(() => ({ cloud, repository }));
 const descendants = async (...indexes: readonly string[]) =>
   [...(await createImages(ecr, ACCOUNT_ID).descendants(repository, indexes))].toSorted();
 const batches = () => cloud.calls.count()['ecr:BatchGetImage'] ?? 0;
+
+describe('an image', () => {
+  const both = async (digest: string) => {
+    const images = createImages(ecr, ACCOUNT_ID);
+    const [one, all] = [await images.describe(repository, [digest]), await images.describeAll(repository)];
+    return [one.has(digest), all.has(digest)];
+  };
+
+  it.each<[string, (digest: string) => Promise<unknown>, boolean]>([
+    ['that is active is there', async () => {}, true],
+    ['that is archived is not', (digest) => cloud.ecr.archive(repository, digest), false],
+    [
+      'that is being reactivated is there',
+      async (digest) => {
+        await cloud.ecr.archive(repository, digest);
+        cloud.ecr.reactivate(repository, digest);
+      },
+      true,
+    ],
+    [
+      'that was reactivated is there',
+      async (digest) => {
+        await cloud.ecr.archive(repository, digest);
+        cloud.ecr.reactivate(repository, digest);
+        await cloud.advance(20 * 60_000);
+      },
+      true,
+    ],
+    [
+      'that was archived and pushed again is there',
+      async (digest) => {
+        await cloud.ecr.archive(repository, digest);
+        await cloud.ecr.tag(repository, 'again', digest);
+      },
+      true,
+    ],
+    ['that was deleted is not', (digest) => cloud.ecr.deleteImage(repository, digest), false],
+  ])('%s, named or listed', async (_state, change, isThere) => {
+    const digest = await push('v1');
+    await change(digest);
+    expect(await both(digest)).toEqual([isThere, isThere]);
+  });
+});
 
 describe('the descendants', () => {
   it('of an index are its children', async () => {
@@ -75,7 +118,7 @@ describe('the descendants', () => {
       'an archived index',
       async () => {
         const index = await pushIndex([await push()]);
-        cloud.ecr.archive(repository, index);
+        await cloud.ecr.archive(repository, index);
         return index;
       },
     ],
