@@ -43,11 +43,37 @@ interface Child {
 interface PrivateRegistry {
   readonly client: ECRClient;
   readonly registryId: string;
+  /** The indexes that this process has read. A digest determines its content, so an entry is never outdated. */
+  readonly known: IndexCache;
+}
+
+type IndexCache = ReturnType<typeof createIndexCache>;
+
+/** About ten megabytes. */
+const MAX_CACHED_CHILDREN = 50_000;
+
+/** Keeps the children of indexes by digest. The oldest entries make room for new ones. */
+export function createIndexCache(maxChildren = MAX_CACHED_CHILDREN) {
+  const entries = new Map<string, readonly Child[]>();
+  let size = 0;
+  return {
+    get: (digest: string): readonly Child[] | undefined => entries.get(digest),
+    add(digest: string, children: readonly Child[]): void {
+      if (entries.has(digest)) return;
+      entries.set(digest, children);
+      size += 1 + children.length;
+      for (const [oldest, { length }] of entries) {
+        if (size <= maxChildren) break;
+        entries.delete(oldest);
+        size -= 1 + length;
+      }
+    },
+  };
 }
 
 /** The images of one account's private registry. */
 export function createImages(client: ECRClient, registryId: string): Images {
-  const registry: PrivateRegistry = { client, registryId };
+  const registry: PrivateRegistry = { client, registryId, known: createIndexCache() };
   return {
     describe: (...asked) => describe(registry, ...asked),
     describeAll: (...asked) => describeAll(registry, ...asked),
@@ -120,12 +146,13 @@ async function descendants(
 }
 
 async function childrenOf(
-  { client, registryId }: PrivateRegistry,
+  { client, registryId, known }: PrivateRegistry,
   repositoryName: string,
   indexes: readonly string[],
 ): Promise<readonly Child[]> {
-  const children: Child[] = [];
-  for (const digests of chunksOf(indexes, MAX_NAMED)) {
+  const children = indexes.flatMap((digest) => known.get(digest) ?? []);
+  const unread = indexes.filter((digest) => known.get(digest) === undefined);
+  for (const digests of chunksOf(unread, MAX_NAMED)) {
     const imageIds = digests.map((imageDigest) => ({ imageDigest }));
     const request = { registryId, repositoryName, imageIds, acceptedMediaTypes: INDEX_TYPES };
     const { images, failures } = await client.send(new BatchGetImageCommand(request));
@@ -137,7 +164,11 @@ async function childrenOf(
         `${repositoryName}: ECR did not return the index ${imageId?.imageDigest} (${failureCode}: ${failureReason})`,
       );
     }
-    for (const { imageManifest } of images ?? []) children.push(...childrenIn(imageManifest));
+    for (const { imageId, imageManifest } of images ?? []) {
+      const own = childrenIn(imageManifest);
+      children.push(...own);
+      if (imageId?.imageDigest !== undefined) known.add(imageId.imageDigest, own);
+    }
   }
   return children;
 }

@@ -1,7 +1,7 @@
 // The images of a repository and what an index references, with a real ECR client on the local cloud.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createImages } from '../../../aws/function/images.ts';
+import { createImages, createIndexCache } from '../../../aws/function/images.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { digestOf } from '../../../local/manifest.ts';
 import { pushesTo, startStage } from '../../local/aws/stage.ts';
@@ -124,6 +124,27 @@ describe('the descendants', () => {
     ],
   ])('of %s are empty', async (_what, digest) => {
     expect(await descendants(await digest())).toEqual([]);
+  });
+
+  it('of an index that was read before need no call, in any repository', async () => {
+    const images = createImages(ecr, ACCOUNT_ID);
+    const child = await push();
+    const index = await pushIndex([child]);
+    expect([...(await images.descendants(repository, [index]))]).toEqual([child]);
+    expect([...(await images.descendants('team/copy', [index]))]).toEqual([child]);
+    expect(batches()).toBe(1);
+  });
+
+  it('of the oldest indexes are forgotten if there are too many', () => {
+    const cache = createIndexCache(7);
+    const children = [{ digest: 'child', isIndex: false }];
+    for (const digest of ['one', 'two', 'two', 'three', 'four']) cache.add(digest, children);
+    expect(['one', 'two', 'three', 'four'].map((digest) => cache.get(digest))).toEqual([
+      undefined,
+      children,
+      children,
+      children,
+    ]);
   });
 
   it('of an empty list are empty, without a call', async () => {

@@ -91,6 +91,40 @@ describe('an observation', () => {
     });
   });
 
+  it('of a clean image for two platforms costs five calls to ECR among 3,000 images, whatever the order of the events', async () => {
+    for (let number = 0; number < 1_000; number++) await pushIndex([await push(), await push()], `old-${number}`);
+    const children = [await push(), await push()];
+    const index = await pushIndex(children, 'new');
+    const calls: Record<string, number>[] = [];
+    for (const digests of [...children.map((child) => [child]), [index]]) {
+      cloud.calls.reset();
+      await observe(digests);
+      calls.push(cloud.calls.count());
+    }
+    const one = { 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 };
+    expect(calls).toEqual([
+      one,
+      one,
+      { 'ecr:DescribeImages': 2, 'ecr:BatchGetImage': 1, 'inspector2:ListFindings': 1 },
+    ]);
+  });
+
+  it.each<[string, boolean, boolean, number, string]>([
+    ['clean and not known', false, false, 0, 'does not count'],
+    ['vulnerable', true, false, 1, 'counts'],
+    ['known', false, true, 1, 'counts'],
+  ])(
+    'of a child that is %s looks for its parents only if that matters',
+    async (_what, isBad, isKnown, lists, counts) => {
+      const child = await push();
+      await pushIndex([child], 'latest');
+      if (isBad) await report(child, 'CVE-2026-1001');
+      cloud.calls.reset();
+      expect(await countsIn([child], isKnown ? [child] : [])).toEqual({ [child]: counts });
+      expect(cloud.calls.count()['ecr:DescribeImages']).toBe(1 + lists);
+    },
+  );
+
   it('of an untagged index includes its children, which do not count as tagged', async () => {
     const child = await push();
     const index = await pushIndex([child]);
