@@ -16,8 +16,15 @@ export interface Image {
   readonly digest: string;
   readonly tags: readonly string[];
   readonly isIndex: boolean;
+  /** It is no container image, but a signature, an SBOM or the like. */
+  readonly isArtifact: boolean;
 }
 
+/** Source: https://github.com/opencontainers/image-spec/blob/main/media-types.md */
+const IMAGE_CONFIG_TYPES = [
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+];
 const INDEX_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -179,12 +186,13 @@ async function childrenOf(
  */
 function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
   return new Map(
-    details.flatMap(({ imageDigest, imageTags, imageManifestMediaType, imageStatus }) => {
+    details.flatMap(({ imageDigest, imageTags, imageManifestMediaType, artifactMediaType, imageStatus }) => {
       if (imageDigest === undefined || imageStatus === 'ARCHIVED') return [];
       const image = {
         digest: imageDigest,
         tags: imageTags ?? [],
         isIndex: INDEX_TYPES.includes(imageManifestMediaType ?? ''),
+        isArtifact: artifactMediaType !== undefined && !IMAGE_CONFIG_TYPES.includes(artifactMediaType),
       };
       return [[imageDigest, image]];
     }),

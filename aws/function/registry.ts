@@ -21,8 +21,11 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
 
     async observe({ repository }, scope, known) {
       const { digests, found, children } = await selectImages(images, repository, scope);
+      const present = [...found.values()].flatMap((one) => (one.isIndex || one.isArtifact ? [] : [one.digest]));
       const reports =
-        found.size === 0 ? new Map<string, readonly Report[]>() : await scanner.reportsOf(repository, digests);
+        found.size === 0
+          ? new Map<string, readonly Report[]>()
+          : await scanner.reportsOf({ repository, digests, present });
       const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...reports.keys()] : digests;
       const answered = [...new Set(asked)];
       const recorded = new Set(known);

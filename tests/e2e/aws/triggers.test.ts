@@ -160,3 +160,29 @@ test('a repository that leaves continuous scanning is named in the log, unless t
   ]);
   expect(cloud.deadLetters.messages()).toEqual([]);
 });
+
+test('a digest that is known to be bad closes another repository at its push, until a scan there proves it clean', async () => {
+  const { cloud, pushVulnerable, runUntilIdle, sweep, lastDecision, isClosed, calls } = await stage({
+    policy: {
+      exceptions: [
+        { id: 'CVE-2026-1001', repository: 'team/app', expires: '2027-01-01', reason: 'not reachable there' },
+      ],
+    },
+  });
+  await pushVulnerable('team/app', 'v1', CRITICAL);
+  await runUntilIdle();
+  expect(isClosed('team/app')).toBe(false);
+  cloud.ecr.createRepository(NAME);
+  cloud.calls.reset();
+  const digest = await cloud.ecr.pushImage(NAME, { tag: 'v1', content: 'team/app:v1' });
+  await runUntilIdle();
+  expect(lastDecision(NAME)).toMatchObject({ action: 'closed', triggers: ['push'], digest });
+  expect(calls('inspector2:ListCoverage')).toBe(1);
+  await sweep();
+  expect(isClosed(NAME)).toBe(true);
+  await cloud.advance(HOUR);
+  cloud.inspector.scanned(NAME, digest);
+  await cloud.advance(10 * MINUTE);
+  await sweep();
+  expect(lastDecision(NAME)).toMatchObject({ action: 'opened' });
+});
