@@ -65,6 +65,7 @@ export const METRICS: readonly MetricSpec[] = [
   },
   { name: 'closed-gates', metric: 'ClosedGates', pattern: '{ $.kind = "sweep" }', value: '$.closed' },
   { name: 'closed-this-hour', metric: 'ClosedThisHour', pattern: '{ $.kind = "tick" }', value: '$.closedThisHour' },
+  { name: 'scan-reduced', metric: 'ScanReduced', pattern: '{ $.kind = "scanReduced" }', value: '1' },
   { name: 'calls', metric: 'Calls', pattern: '{ $.kind = "usage" }', value: '$.allCalls' },
 ];
 
@@ -136,6 +137,19 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       description:
         'Inspector cannot scan the registry: it is disabled, or it is denied access to images. Vulnerable images are not found, and no gate opens. ' +
         'Read the log lines of kind "scanner", then enable Inspector for ECR or restore its access.',
+    },
+    {
+      name: 'scan-reduced',
+      source: 'log',
+      metric: 'ScanReduced',
+      statistic: 'Sum',
+      threshold: 0,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'Someone reduced how often Inspector scans a repository. New vulnerabilities of its images are not found, and its gate does not open. ' +
+        'Read the log lines of kind "scanReduced", then correct the scanning rules of the registry.',
     },
     {
       name: 'backlog',

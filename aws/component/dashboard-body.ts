@@ -72,7 +72,7 @@ export const LOG_PANELS = {
   trouble: {
     title: 'Latest failures and scanner problems',
     query: [
-      'filter kind in ["failed", "refused"] or (kind = "scanner" and ispresent(why))',
+      'filter kind in ["failed", "refused", "scanReduced"] or (kind = "scanner" and ispresent(why))',
       'fields @timestamp, kind, repository, coalesce(problem, error, why) as what',
       'sort @timestamp desc',
       'limit 25',

@@ -31,13 +31,28 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
     },
     {
       name: 'images',
-      description: 'Images pushed to ECR or deleted from it',
+      description: 'Images pushed to ECR or deleted from it, archived, reactivated or replicated',
       // https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
       when: {
         pattern: {
           source: ['aws.ecr'],
-          'detail-type': ['ECR Image Action'],
-          detail: { 'action-type': ['PUSH', 'DELETE'], result: ['SUCCESS'] },
+          'detail-type': ['ECR Image Action', 'ECR Replication Action'],
+          detail: { 'action-type': ['PUSH', 'DELETE', 'UPDATE_STORAGE_CLASS', 'REPLICATE'], result: ['SUCCESS'] },
+        },
+      },
+    },
+    {
+      name: 'frequencies',
+      description: 'Repositories that Inspector no longer scans continuously',
+      // https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+      when: {
+        pattern: {
+          source: ['aws.ecr'],
+          'detail-type': ['ECR Scan Resource Change'],
+          detail: {
+            'action-type': ['SCAN_FREQUENCY_CHANGE'],
+            repositories: { 'previous-scan-frequency': ['CONTINUOUS_SCAN'] },
+          },
         },
       },
     },

@@ -1,30 +1,24 @@
-// Converts Amazon Inspector's findings, coverage and account status to the core's types.
+// Converts Amazon Inspector's findings to the core's types.
 import {
-  AccessDeniedException,
-  BatchGetAccountStatusCommand,
-  type CoveredResource,
   type Inspector2Client,
   type Finding as InspectorFinding,
-  ListCoverageCommand,
-  paginateListCoverage,
   paginateListFindingAggregations,
   paginateListFindings,
   type VulnerablePackage,
 } from '@aws-sdk/client-inspector2';
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
-import type { Finding } from '../../shared/policy/finding.ts';
+import { type Finding, findingKey } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, Scan } from '../../shared/reconcile/observation.ts';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
+import { type Account, ECR_IMAGE, health, is, scansOf, unscannedAmong } from './coverage.ts';
 
-const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE' as const;
 /**
  * The maximum number of values in one filter of ListFindings.
  * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
  */
 const VALUES_PER_FILTER = 10;
-const is = (value: string) => ({ comparison: 'EQUALS' as const, value });
 
 /** One condition of a ListFindings filter. Several conditions on one field are alternatives, except for NOT_EQUALS. */
 interface StringFilter {
@@ -57,11 +51,8 @@ export function listFindingsFilter(policy: Policy): FindingsFilter {
 
 /** The scanner of one account. */
 export interface Scanner {
-  /**
-   * The reports about some or all of a repository's images, by digest. Includes only reports that can matter and are
-   * not closed.
-   */
-  reportsOf(repository: string, digests: readonly string[] | 'all'): Promise<ReadonlyMap<string, readonly Report[]>>;
+  /** The reports about images of a repository, by digest. Includes only reports that can matter and are not closed. */
+  reportsOf(asked: Asked): Promise<ReadonlyMap<string, readonly Report[]>>;
   /** The ids among these that Inspector does not list in any state. */
   unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** The last scan of each of these images that Inspector covers. */
@@ -72,19 +63,11 @@ export interface Scanner {
   health(): Promise<string | undefined>;
 }
 
-/**
- * The account that each call filters by. For a delegated administrator, Inspector also returns data of other accounts.
- */
-interface Account {
-  readonly client: Inspector2Client;
-  readonly accountId: string;
-}
-
 export function createScanner(client: Inspector2Client, accountId: string, policy: Policy): Scanner {
   const account: Account = { client, accountId };
   const policyFilter = listFindingsFilter(policy);
   return {
-    reportsOf: (...asked) => reportsOf(account, policyFilter, ...asked),
+    reportsOf: (asked) => reportsOf(account, policyFilter, asked),
     unknownReports: (ids) => unknownReports(account, ids),
     scansOf: (...asked) => scansOf(account, ...asked),
     repositoriesWithFindings: () => repositoriesWithFindings(account),
@@ -92,26 +75,81 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
   };
 }
 
+/** The images whose reports are read. */
+interface Asked {
+  readonly repository: string;
+  /** The named images, or all of the repository. */
+  readonly digests: readonly string[] | 'all';
+  /** The images in the registry that Inspector can scan. */
+  readonly present: readonly string[];
+}
+
+/**
+ * The reports about the images, including those of the same digest in another repository for an image that Inspector
+ * has not scanned in its own one yet: an image that is known to be bad is bad everywhere.
+ */
 async function reportsOf(
-  { client, accountId }: Account,
+  account: Account,
   policyFilter: FindingsFilter,
-  repository: string,
-  digests: readonly string[] | 'all',
+  { repository, digests, present }: Asked,
 ): ReturnType<Scanner['reportsOf']> {
-  const byDigest = new Map<string, Report[]>();
-  for (const chunk of digests === 'all' ? [undefined] : chunksOf(digests, VALUES_PER_FILTER)) {
-    const filterCriteria = {
-      ...policyFilter,
-      awsAccountId: [is(accountId)],
-      ecrImageRegistry: [is(accountId)],
-      ecrImageRepositoryName: [is(repository)],
-      ...(chunk === undefined ? {} : { ecrImageHash: chunk.map(is) }),
-    };
-    for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
-      for (const finding of page.findings ?? []) addReport(byDigest, finding);
+  const own = new Map<string, Report[]>();
+  const elsewhere = new Map<string, Map<string, Report>>();
+  const read = async (filter: ImageFilter): Promise<void> => {
+    for await (const finding of listFindings(account, { ...policyFilter, ...filter })) {
+      const report = reportFrom(finding);
+      for (const { repositoryName, imageHash = '' } of imagesOf(finding)) {
+        if (repositoryName === repository) entryOf(own, imageHash, () => []).push(report);
+        else entryOf(elsewhere, imageHash, () => new Map()).set(report.findings.map(findingKey).join(), report);
+      }
     }
+  };
+  const readByDigest = async (named: readonly string[]): Promise<void> => {
+    for (const chunk of chunksOf(named, VALUES_PER_FILTER)) await read({ ecrImageHash: chunk.map(is) });
+  };
+  if (digests === 'all') await read({ ecrImageRepositoryName: [is(repository)] });
+  else await readByDigest(digests);
+  const unreported = present.filter((digest) => !own.has(digest) && (digests === 'all' || elsewhere.has(digest)));
+  const unscanned = await unscannedAmong(account, repository, unreported);
+  if (digests === 'all') await readByDigest(unscanned);
+  for (const digest of unscanned) {
+    const reports = elsewhere.get(digest);
+    if (reports !== undefined) own.set(digest, [...reports.values()].map(asElsewhere));
   }
-  return byDigest;
+  return own;
+}
+
+type ImageFilter = { readonly ecrImageHash: StringFilter[] } | { readonly ecrImageRepositoryName: StringFilter[] };
+
+async function* listFindings(
+  { client, accountId }: Account,
+  filter: FindingsFilter & ImageFilter,
+): AsyncIterable<InspectorFinding> {
+  const filterCriteria = { ...filter, awsAccountId: [is(accountId)], ecrImageRegistry: [is(accountId)] };
+  for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
+    yield* page.findings ?? [];
+  }
+}
+
+function imagesOf({ resources = [] }: InspectorFinding) {
+  return resources.flatMap(({ details }) => details?.awsEcrContainerImage ?? []);
+}
+
+/**
+ * A report from another repository. Its suppression says nothing about this one, and neither does its age about how
+ * fast a gate closes.
+ */
+function asElsewhere({ findings, ...report }: Report): Report {
+  const active = findings.map((finding) => ({ ...finding, state: 'active' as const }));
+  return { ...report, status: 'active', reportedAt: undefined, findings: active };
+}
+
+function entryOf<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }
 
 async function unknownReports({ client, accountId }: Account, ids: readonly string[]): Promise<ReadonlySet<string>> {
@@ -125,27 +163,6 @@ async function unknownReports({ client, accountId }: Account, ids: readonly stri
   return unknown;
 }
 
-async function scansOf(
-  { client, accountId }: Account,
-  repository: string,
-  digests: readonly string[],
-): ReturnType<Scanner['scansOf']> {
-  const wanted = new Set(digests);
-  const scans = new Map<string, Scan>();
-  const filterCriteria = {
-    accountId: [is(accountId)],
-    resourceType: [is(ECR_IMAGE)],
-    ecrRepositoryName: [is(repository)],
-  };
-  for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
-    for (const resource of page.coveredResources ?? []) {
-      const digest = resource.resourceId?.slice(resource.resourceId.lastIndexOf('/') + 1) ?? '';
-      if (wanted.has(digest)) scans.set(digest, scanFrom(resource));
-    }
-  }
-  return scans;
-}
-
 async function repositoriesWithFindings({ client, accountId }: Account): Promise<ReadonlySet<string>> {
   const repositories = new Set<string>();
   const request = { aggregationType: 'REPOSITORY' as const, accountIds: [is(accountId)] };
@@ -156,46 +173,6 @@ async function repositoriesWithFindings({ client, accountId }: Account): Promise
     }
   }
   return repositories;
-}
-
-async function health(account: Account): Promise<string | undefined> {
-  try {
-    return (await scanningProblem(account)) ?? (await accessProblem(account));
-  } catch (error) {
-    if (error instanceof AccessDeniedException) return `Amazon Inspector denied access: ${error.message}`;
-    throw error;
-  }
-}
-
-async function scanningProblem({ client, accountId }: Account): Promise<string | undefined> {
-  const { accounts } = await client.send(new BatchGetAccountStatusCommand({ accountIds: [accountId] }));
-  const status = accounts?.[0]?.resourceState?.ecr?.status;
-  if (status === 'ENABLED' || status === 'ENABLING') return undefined;
-  return `Amazon Inspector scanning of ECR is ${status ?? 'unknown'} in account ${accountId}: enable it (aws.enableInspector)`;
-}
-
-async function accessProblem({ client, accountId }: Account): Promise<string | undefined> {
-  const filterCriteria = {
-    accountId: [is(accountId)],
-    resourceType: [is(ECR_IMAGE)],
-    scanStatusReason: [is('ACCESS_DENIED')],
-  };
-  const { coveredResources } = await client.send(new ListCoverageCommand({ filterCriteria, maxResults: 1 }));
-  const denied = coveredResources?.[0]?.resourceId;
-  return denied === undefined
-    ? undefined
-    : `Amazon Inspector is denied access to ${denied}: the repository policy blocks it`;
-}
-
-function addReport(byDigest: Map<string, Report[]>, finding: InspectorFinding): void {
-  const report = reportFrom(finding);
-  for (const resource of finding.resources ?? []) {
-    const digest = resource.details?.awsEcrContainerImage?.imageHash;
-    if (digest === undefined) continue;
-    const reports = byDigest.get(digest);
-    if (reports === undefined) byDigest.set(digest, [report]);
-    else reports.push(report);
-  }
 }
 
 function reportFrom(finding: InspectorFinding): Report {
@@ -271,15 +248,4 @@ function fixOf(
   const fixed = packages.filter((one) => fixedVersion(one) !== undefined).length;
   if (fixed === 0 || fixed === packages.length) return 'unknown';
   return isFixed ? 'available' : 'none';
-}
-
-/** A scan is proof only if the image is scanned continuously and its last scan succeeded. */
-function scanFrom({ scanStatus, lastScannedAt }: CoveredResource): Scan {
-  if (scanStatus?.statusCode === 'ACTIVE' && scanStatus.reason === 'SUCCESSFUL' && lastScannedAt !== undefined) {
-    return { kind: 'finished', at: lastScannedAt.toISOString() };
-  }
-  return {
-    kind: 'unproven',
-    detail: `its coverage is ${scanStatus?.statusCode ?? 'unknown'}, ${scanStatus?.reason ?? 'with no reason given'}`,
-  };
 }

@@ -11,13 +11,20 @@ import {
 import * as v from 'valibot';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 
-/** An image in the registry. */
+/** An image that can be pulled, or that ECR is making pullable again. */
 export interface Image {
   readonly digest: string;
   readonly tags: readonly string[];
   readonly isIndex: boolean;
+  /** It is no container image, but a signature, an SBOM or the like. */
+  readonly isArtifact: boolean;
 }
 
+/** Source: https://github.com/opencontainers/image-spec/blob/main/media-types.md */
+const IMAGE_CONFIG_TYPES = [
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+];
 const INDEX_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -27,6 +34,11 @@ const INDEX_TYPES = [
  * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/
  */
 export const MAX_NAMED = 100;
+/**
+ * Without this filter, ECR returns active images only. With it, named and listed images have the same states.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImagesFilter.html
+ */
+const IN_EVERY_STATE = { imageStatus: 'ANY' } as const;
 const index = v.object({ manifests: v.array(v.object({ digest: v.string(), mediaType: v.optional(v.string(), '') })) });
 
 interface Child {
@@ -38,11 +50,37 @@ interface Child {
 interface PrivateRegistry {
   readonly client: ECRClient;
   readonly registryId: string;
+  /** The indexes that this process has read. A digest determines its content, so an entry is never outdated. */
+  readonly known: IndexCache;
+}
+
+type IndexCache = ReturnType<typeof createIndexCache>;
+
+/** About ten megabytes. */
+const MAX_CACHED_CHILDREN = 50_000;
+
+/** Keeps the children of indexes by digest. The oldest entries make room for new ones. */
+export function createIndexCache(maxChildren = MAX_CACHED_CHILDREN) {
+  const entries = new Map<string, readonly Child[]>();
+  let size = 0;
+  return {
+    get: (digest: string): readonly Child[] | undefined => entries.get(digest),
+    add(digest: string, children: readonly Child[]): void {
+      if (entries.has(digest)) return;
+      entries.set(digest, children);
+      size += 1 + children.length;
+      for (const [oldest, { length }] of entries) {
+        if (size <= maxChildren) break;
+        entries.delete(oldest);
+        size -= 1 + length;
+      }
+    },
+  };
 }
 
 /** The images of one account's private registry. */
 export function createImages(client: ECRClient, registryId: string): Images {
-  const registry: PrivateRegistry = { client, registryId };
+  const registry: PrivateRegistry = { client, registryId, known: createIndexCache() };
   return {
     describe: (...asked) => describe(registry, ...asked),
     describeAll: (...asked) => describeAll(registry, ...asked),
@@ -51,9 +89,11 @@ export function createImages(client: ECRClient, registryId: string): Images {
 }
 
 export interface Images {
-  /** Those of these images, at most `MAX_NAMED`, that exist. The result may also contain others. */
+  /**
+   * Those of these images, at most `MAX_NAMED`, that exist and are not archived. The result may also contain others.
+   */
   describe(repositoryName: string, digests: readonly string[]): Promise<ReadonlyMap<string, Image>>;
-  /** Every image of the repository; none if the repository does not exist. */
+  /** Every image of the repository that is not archived; none if the repository does not exist. */
   describeAll(repositoryName: string): Promise<ReadonlyMap<string, Image>>;
   /** The digests that these indexes reference, directly or through another index. */
   descendants(repositoryName: string, indexes: readonly string[]): Promise<ReadonlySet<string>>;
@@ -68,7 +108,8 @@ async function describe(
   const { client, registryId } = registry;
   const imageIds = digests.map((imageDigest) => ({ imageDigest }));
   try {
-    const { imageDetails } = await client.send(new DescribeImagesCommand({ registryId, repositoryName, imageIds }));
+    const request = { registryId, repositoryName, imageIds, filter: IN_EVERY_STATE };
+    const { imageDetails } = await client.send(new DescribeImagesCommand(request));
     return byDigest(imageDetails ?? []);
   } catch (error) {
     if (error instanceof RepositoryNotFoundException) return new Map();
@@ -83,7 +124,7 @@ async function describeAll(
   repositoryName: string,
 ): Promise<ReadonlyMap<string, Image>> {
   const images = new Map<string, Image>();
-  const request = { registryId, repositoryName };
+  const request = { registryId, repositoryName, filter: IN_EVERY_STATE };
   try {
     for await (const page of paginateDescribeImages({ client, pageSize: 1000 }, request)) {
       for (const [digest, image] of byDigest(page.imageDetails ?? [])) images.set(digest, image);
@@ -112,12 +153,13 @@ async function descendants(
 }
 
 async function childrenOf(
-  { client, registryId }: PrivateRegistry,
+  { client, registryId, known }: PrivateRegistry,
   repositoryName: string,
   indexes: readonly string[],
 ): Promise<readonly Child[]> {
-  const children: Child[] = [];
-  for (const digests of chunksOf(indexes, MAX_NAMED)) {
+  const children = indexes.flatMap((digest) => known.get(digest) ?? []);
+  const unread = indexes.filter((digest) => known.get(digest) === undefined);
+  for (const digests of chunksOf(unread, MAX_NAMED)) {
     const imageIds = digests.map((imageDigest) => ({ imageDigest }));
     const request = { registryId, repositoryName, imageIds, acceptedMediaTypes: INDEX_TYPES };
     const { images, failures } = await client.send(new BatchGetImageCommand(request));
@@ -129,19 +171,28 @@ async function childrenOf(
         `${repositoryName}: ECR did not return the index ${imageId?.imageDigest} (${failureCode}: ${failureReason})`,
       );
     }
-    for (const { imageManifest } of images ?? []) children.push(...childrenIn(imageManifest));
+    for (const { imageId, imageManifest } of images ?? []) {
+      const own = childrenIn(imageManifest);
+      children.push(...own);
+      if (imageId?.imageDigest !== undefined) known.add(imageId.imageDigest, own);
+    }
   }
   return children;
 }
 
+/**
+ * An archived image cannot be pulled. One that is being reactivated can be within minutes, so it counts as present.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
+ */
 function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
   return new Map(
-    details.flatMap(({ imageDigest, imageTags, imageManifestMediaType }) => {
-      if (imageDigest === undefined) return [];
+    details.flatMap(({ imageDigest, imageTags, imageManifestMediaType, artifactMediaType, imageStatus }) => {
+      if (imageDigest === undefined || imageStatus === 'ARCHIVED') return [];
       const image = {
         digest: imageDigest,
         tags: imageTags ?? [],
         isIndex: INDEX_TYPES.includes(imageManifestMediaType ?? ''),
+        isArtifact: artifactMediaType !== undefined && !IMAGE_CONFIG_TYPES.includes(artifactMediaType),
       };
       return [[imageDigest, image]];
     }),

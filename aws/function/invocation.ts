@@ -80,6 +80,7 @@ function handleAll(received: readonly Received[], invocation: Invocation): Promi
   const all = received.map(({ delivery }) => delivery);
   return retryOnError(all, invocation, async () => {
     const rules = await currentRules(settings, adapters.pause, now());
+    for (const { message } of received) if (message.kind === 'scanReduced') logReduced(message, rules, invocation);
     const ports = createSweepPorts(invocation, adapters, rules);
     const sweeps = await runOnce('sweep', received, invocation, () => sweep(ports));
     const ticks = await runOnce('tick', received, invocation, () => tick(ports));
@@ -87,6 +88,19 @@ function handleAll(received: readonly Received[], invocation: Invocation): Promi
     const ofGates = await mapConcurrently(groups, GATES_AT_ONCE, (group) => handleGroup(group, rules, invocation));
     return [...sweeps, ...ticks, ...ofGates.flat()];
   });
+}
+
+/** Names the repositories that Inspector no longer scans continuously. An alarm counts these lines. */
+function logReduced(
+  { repositories }: Extract<Received['message'], { kind: 'scanReduced' }>,
+  { includes }: Rules,
+  { log }: Invocation,
+): void {
+  for (const { repository, frequency } of repositories) {
+    if (!includes(repository)) continue;
+    const why = `its scan frequency is ${frequency} now: new vulnerabilities of its images are not found, and nothing proves them clean`;
+    log({ kind: 'scanReduced', repository, why });
+  }
 }
 
 /** Runs a sweep or a tick once if any message requests it. */

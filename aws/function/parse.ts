@@ -15,6 +15,12 @@ export interface Named {
   readonly namedReport?: { readonly id: string; readonly at: Instant | undefined } | undefined;
 }
 
+/** A repository that is no longer scanned continuously, and how often it is scanned instead. */
+export interface ScanReduced {
+  readonly repository: string;
+  readonly frequency: string;
+}
+
 /** What a message requests. */
 export type Message =
   | { readonly kind: 'tick' }
@@ -22,6 +28,8 @@ export type Message =
   /** Reconcile a whole repository. */
   | { readonly kind: 'reconcile'; readonly repository: string; readonly trigger: FunctionTrigger }
   | { readonly kind: 'images'; readonly images: readonly [Named, ...Named[]] }
+  /** These repositories left continuous scanning. */
+  | { readonly kind: 'scanReduced'; readonly repositories: readonly [ScanReduced, ...ScanReduced[]] }
   /** A valid message that does not concern this stack. */
   | { readonly kind: 'ignored'; readonly why: string };
 
@@ -100,6 +108,25 @@ const repositoryArn = required(
     v.transform((arn) => ({ accountId: arn.split(':')[4] ?? '', name: nameIn(arn) })),
   ),
 );
+/** Source of the events of ECR: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html */
+const frequencyDetail = v.object(
+  {
+    repositories: required(
+      v.array(
+        v.object(
+          {
+            'repository-name': repository,
+            'scan-frequency': text('how often the repository is scanned'),
+            'previous-scan-frequency': v.optional(v.string('how often the repository was scanned')),
+          },
+          'a repository with its scan frequency',
+        ),
+        'a list of repositories',
+      ),
+    ),
+  },
+  'a change of how often repositories are scanned',
+);
 const scanDetail = v.object({ 'repository-name': repositoryArn, 'image-digest': digest }, 'a finished scan');
 const actionDetail = v.object(
   {
@@ -107,6 +134,7 @@ const actionDetail = v.object(
     result: text('the result of the action'),
     'repository-name': repository,
     'image-digest': digest,
+    'target-storage-class': v.optional(v.string('the storage class of an image')),
   },
   'an action on an image',
 );
@@ -142,7 +170,10 @@ export function parseMessage(body: string, accountId: string): Parsed<Message> {
     case 'aws.inspector2 Inspector2 Scan':
       return parseScan(event.value.detail, accountId);
     case 'aws.ecr ECR Image Action':
+    case 'aws.ecr ECR Replication Action':
       return parseAction(event.value.detail);
+    case 'aws.ecr ECR Scan Resource Change':
+      return parseFrequencies(event.value.detail);
     default:
       return ignored(`an event type that pullgate does not use: ${kind}`);
   }
@@ -198,8 +229,33 @@ function parseAction(detail: unknown): Parsed<Message> {
   if (!action.ok) return action;
   const { 'action-type': type, result, 'repository-name': name, 'image-digest': image } = action.value;
   if (result !== 'SUCCESS') return ignored(`an image action with the result ${result}`);
-  if (type === 'PUSH') return oneImage(name, image, 'push');
-  return type === 'DELETE' ? oneImage(name, image, 'delete') : ignored(`an image action of the type ${type}`);
+  const target = action.value['target-storage-class'];
+  const kind = target === undefined ? type : `${type} ${target}`;
+  const trigger = ACTION_TRIGGERS.get(kind);
+  return trigger === undefined ? ignored(`an image action of the type ${kind}`) : oneImage(name, image, trigger);
+}
+
+/** An archived image is no longer in the registry for a pull, and a reactivated or replicated one is again. */
+const ACTION_TRIGGERS: ReadonlyMap<string, FunctionTrigger> = new Map([
+  ['PUSH', 'push'],
+  ['REPLICATE', 'push'],
+  ['DELETE', 'delete'],
+  ['UPDATE_STORAGE_CLASS ARCHIVE', 'delete'],
+  ['UPDATE_STORAGE_CLASS STANDARD', 'push'],
+]);
+
+const CONTINUOUS = 'CONTINUOUS_SCAN';
+
+function parseFrequencies(detail: unknown): Parsed<Message> {
+  const change = check(frequencyDetail, detail, 'detail');
+  if (!change.ok) return change;
+  const [first, ...others] = change.value.repositories.flatMap((one): readonly ScanReduced[] => {
+    const frequency = one['scan-frequency'];
+    if (one['previous-scan-frequency'] !== CONTINUOUS || frequency === CONTINUOUS) return [];
+    return [{ repository: one['repository-name'], frequency }];
+  });
+  if (first === undefined) return ignored('a scan frequency that was not reduced');
+  return { ok: true, value: { kind: 'scanReduced', repositories: [first, ...others] } };
 }
 
 function oneImage(name: string, image: string, trigger: FunctionTrigger): Parsed<Message> {

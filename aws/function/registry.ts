@@ -20,17 +20,24 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
     unknownReports: scanner.unknownReports,
 
     async observe({ repository }, scope, known) {
-      const { digests, found } = await selectImages(images, repository, scope);
+      const { digests, found, children } = await selectImages(images, repository, scope);
+      const present = [...found.values()].flatMap((one) => (one.isIndex || one.isArtifact ? [] : [one.digest]));
       const reports =
-        found.size === 0 ? new Map<string, readonly Report[]>() : await scanner.reportsOf(repository, digests);
+        found.size === 0
+          ? new Map<string, readonly Report[]>()
+          : await scanner.reportsOf({ repository, digests, present });
       const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...reports.keys()] : digests;
       const answered = [...new Set(asked)];
-      const isUntagged = (digest: string) => found.get(digest)?.tags.length === 0;
-      const children =
-        policy.images === 'tagged' && answered.some(isUntagged)
+      const recorded = new Set(known);
+      // Whether an image counts as tagged matters only if it has findings or is a blocker. Listing the repository for
+      // every clean platform of a push would cost a call for each thousand images.
+      const needsParents = (digest: string) =>
+        found.get(digest)?.tags.length === 0 && !children.has(digest) && (reports.has(digest) || recorded.has(digest));
+      const counted =
+        policy.images === 'tagged' && answered.some(needsParents)
           ? await childrenOfTagged(images, repository, digests === 'all' ? found : await images.describeAll(repository))
-          : new Set<string>();
-      return answered.map((digest) => observationFrom(digest, found.get(digest), children, reports.get(digest)));
+          : children;
+      return answered.map((digest) => observationFrom(digest, found.get(digest), counted, reports.get(digest)));
     },
   };
 }
@@ -38,7 +45,11 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
 interface Selection {
   readonly digests: 'all' | readonly string[];
   readonly found: ReadonlyMap<string, Image>;
+  /** The children of the named indexes that are tagged. */
+  readonly children: ReadonlySet<string>;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * Selects the named images and the children of a named index, which count from the push of the index. Selects all
@@ -48,14 +59,15 @@ async function selectImages(images: Images, repository: string, scope: Scope): P
   if (scope === 'all' || scope.length > MAX_NAMED) return selectAll(images, repository);
   const found = await images.describe(repository, scope);
   const indexes = scope.filter((digest) => found.get(digest)?.isIndex ?? false);
-  if (indexes.length === 0) return { digests: scope, found };
+  if (indexes.length === 0) return { digests: scope, found, children: NONE };
   const digests = [...new Set([...scope, ...(await images.descendants(repository, indexes))])];
   if (digests.length > MAX_NAMED) return selectAll(images, repository);
-  return { digests, found: await images.describe(repository, digests) };
+  const children = await childrenOfTagged(images, repository, found);
+  return { digests, found: await images.describe(repository, digests), children };
 }
 
 async function selectAll(images: Images, repository: string): Promise<Selection> {
-  return { digests: 'all', found: await images.describeAll(repository) };
+  return { digests: 'all', found: await images.describeAll(repository), children: NONE };
 }
 
 function childrenOfTagged(

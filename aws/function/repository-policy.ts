@@ -129,14 +129,44 @@ function canonical(value: unknown): string {
 
 /**
  * Whether the policy lets the Lambda service pull images. If so, Lambda functions run from them and fail when they
- * cannot be pulled.
+ * cannot be pulled. One of the two actions is enough, because another statement may grant the other one.
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
  */
 export function servesLambda({ statements }: RepositoryPolicy): boolean {
   return statements.some(({ value }) => {
     const principal = value['Principal'];
     if (value['Effect'] !== 'Allow' || typeof principal !== 'object' || principal === null) return false;
     const services: unknown = 'Service' in principal ? principal.Service : undefined;
-    return [services].flat().some((one) => typeof one === 'string' && /^lambda\.amazonaws\.com(\.cn)?$/.test(one));
+    const isLambda = [services]
+      .flat()
+      .some((one) => typeof one === 'string' && /^lambda\.amazonaws\.com(\.cn)?$/.test(one));
+    return isLambda && isAboutPulls(value);
+  });
+}
+
+/** Does a statement allow or deny one of the calls that every pull makes? */
+export function isAboutPulls({ Action: actions, NotAction: others }: Statement['value']): boolean {
+  if (actions !== undefined) return PULL_ACTIONS.some((action) => matchesAction(actions, action));
+  return others !== undefined && PULL_ACTIONS.some((action) => !matchesAction(others, action));
+}
+
+/**
+ * Action names are not case-sensitive and may contain wildcards. Not by a regular expression: with many wildcards, one
+ * could take longer than the function may run.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+ */
+function matchesAction(patterns: unknown, action: string): boolean {
+  const text = action.toLowerCase();
+  return [patterns].flat().some((pattern) => {
+    if (typeof pattern !== 'string') return false;
+    // The lengths of the beginnings of the action that the pattern so far matches, in ascending order.
+    let matched = [0];
+    for (const sign of pattern.toLowerCase()) {
+      const [shortest = text.length + 1] = matched;
+      if (sign === '*') matched = Array.from({ length: text.length + 1 - shortest }, (_, index) => shortest + index);
+      else matched = matched.flatMap((end) => (end < text.length && [text[end], '?'].includes(sign) ? [end + 1] : []));
+    }
+    return matched.includes(text.length);
   });
 }
 

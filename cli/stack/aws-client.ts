@@ -115,7 +115,9 @@ async function findImage(reader: Reader, { registry, repository, tag, digest }: 
     return { kind: 'elsewhere', registries: [`${accountId}.dkr.ecr.${region}.amazonaws.com`] };
   const imageIds = [digest === undefined ? { imageTag: tag } : { imageDigest: digest }];
   try {
-    const request = { registryId: accountId, repositoryName: repository, imageIds };
+    // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImagesFilter.html
+    const filter = { imageStatus: 'ANY' as const };
+    const request = { registryId: accountId, repositoryName: repository, imageIds, filter };
     const { imageDetails: [image] = [] } = await reader.ecr.send(new DescribeImagesCommand(request));
     if (image?.imageDigest === undefined) return { kind: 'absent', what: 'image' };
     const { imageDigest, imageTags = [], imageStatus } = image;

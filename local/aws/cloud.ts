@@ -86,14 +86,14 @@ export async function startAws(graph: Graph, options: AwsOptions = {}): Promise<
   const { clock = virtualClock(), concurrency = 1, largestBatch = Number.POSITIVE_INFINITY } = options;
   const { place } = readResources(graph);
   const services = createServices(place, clock, () => server.endpoint);
-  const { bus, principals, topics } = services;
+  const { bus, ecr, principals, topics } = services;
   const stacks = createStacks({ ...services, place, clock, endpoint: () => server.endpoint });
   const server = await serve(services, clock, stacks);
-  const delivery = createDelivery({ place, clock, bus, stacks: stacks.all, concurrency, largestBatch });
+  const delivery = createDelivery({ place, clock, bus, ecr, stacks: stacks.all, concurrency, largestBatch });
   const cloud = {
     place,
     clock,
-    ecr: services.ecr,
+    ecr,
     inspector: services.inspector,
     bus,
     calls: services.calls,

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, earliest } from '../clock.ts';
 import type { DueWork } from '../due-work.ts';
+import type { EcrWorld } from './ecr.ts';
 import type { RunningBus } from './events.ts';
 import type { Invocation } from './lambda.ts';
 import { pollOnce } from './mapping.ts';
@@ -13,6 +14,7 @@ interface Parts {
   readonly place: Place;
   readonly clock: Clock;
   readonly bus: RunningBus;
+  readonly ecr: Pick<EcrWorld, 'finishActivations' | 'nextActiveAt'>;
   readonly stacks: () => readonly DeployedStack[];
   /** The number of batches that a function processes at once. */
   readonly concurrency: number;
@@ -26,7 +28,7 @@ const POLL_MILLISECONDS = 3;
 const MAX_INVOCATIONS = 50_000;
 
 export function createDelivery(parts: Parts): DueWork<Invocation> {
-  const { place, clock, bus, stacks, concurrency, largestBatch } = parts;
+  const { place, clock, bus, ecr, stacks, concurrency, largestBatch } = parts;
   const enabledStacks = () => stacks().filter(({ resources }) => resources.mapping.enabled);
   const nextWorkAt = () => earliest(enabledStacks().map(({ queue }) => queue.nextVisibleAt()));
   const isAnyVisible = () => (nextWorkAt() ?? Number.POSITIVE_INFINITY) <= clock.now().getTime();
@@ -62,7 +64,10 @@ export function createDelivery(parts: Parts): DueWork<Invocation> {
       } while (isAnyVisible());
     },
     nextWorkAt,
-    fireDueTimers: () => bus.fireDueSchedules(),
-    nextTimerAt: async () => bus.nextScheduleAt(),
+    async fireDueTimers() {
+      await ecr.finishActivations();
+      await bus.fireDueSchedules();
+    },
+    nextTimerAt: async () => earliest([bus.nextScheduleAt(), ecr.nextActiveAt()]),
   };
 }

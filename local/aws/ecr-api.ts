@@ -10,6 +10,7 @@ import type {
   ImageIdentifier,
   ListImagesRequest,
   SetRepositoryPolicyRequest,
+  UpdateImageStorageClassRequest,
 } from '@aws-sdk/client-ecr';
 import type { Clock } from '../clock.ts';
 import type { EcrWorld, Repository, StoredImage } from './ecr.ts';
@@ -58,7 +59,7 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
     throw failure('RepositoryPolicyNotFoundException', `Repository policy does not exist for the ${where}`);
   };
 
-  const describe = (repository: Repository, { manifest, tags, pushedAt, storageClass, lastPulledAt }: StoredImage) => ({
+  const describe = (repository: Repository, { manifest, tags, pushedAt, ...image }: StoredImage) => ({
     ...ids(repository),
     imageDigest: manifest.digest,
     ...(tags.size === 0 ? {} : { imageTags: [...tags] }),
@@ -67,8 +68,10 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
     imageManifestMediaType: manifest.mediaType,
     ...(manifest.artifactType === undefined ? {} : { artifactMediaType: manifest.artifactType }),
     ...(manifest.subject === undefined ? {} : { subjectManifestDigest: manifest.subject }),
-    ...(lastPulledAt === undefined ? {} : { lastRecordedPullTime: seconds(lastPulledAt) }),
-    imageStatus: storageClass === 'ARCHIVE' ? 'ARCHIVED' : 'ACTIVE',
+    ...(image.lastPulledAt === undefined ? {} : { lastRecordedPullTime: seconds(image.lastPulledAt) }),
+    ...(image.lastArchivedAt === undefined ? {} : { lastArchivedAt: seconds(image.lastArchivedAt) }),
+    ...(image.lastActivatedAt === undefined ? {} : { lastActivatedAt: seconds(image.lastActivatedAt) }),
+    imageStatus: image.status,
   });
 
   return {
@@ -100,7 +103,7 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
             checkNamed(imageIds);
             const found = imageIds.map((id) => {
               const image = findImage(repository, id);
-              if (image !== undefined) return describe(repository, image);
+              if (image !== undefined && hasImageStatus(image, filter?.imageStatus)) return describe(repository, image);
               const what = `{imageDigest:'${id.imageDigest ?? 'null'}', imageTag:'${id.imageTag ?? 'null'}'}`;
               throw failure(
                 'ImageNotFoundException',
@@ -110,8 +113,7 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
             return { imageDetails: found };
           }
           const wanted = [...repository.images.values()].filter(
-            ({ tags, storageClass }) =>
-              hasTagStatus(tags, filter?.tagStatus) && hasImageStatus(storageClass, filter?.imageStatus),
+            (image) => hasTagStatus(image.tags, filter?.tagStatus) && hasImageStatus(image, filter?.imageStatus),
           );
           const [some, nextToken] = pageOf(wanted, page);
           return { imageDetails: some.map((image) => describe(repository, image)), ...nextToken };
@@ -120,10 +122,7 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
       ListImages: operation(needs('ListImages'), ({ repositoryName, filter, ...page }: ListImagesRequest) => {
         const repository = world.need(repositoryName);
         const rows = [...repository.images.values()]
-          .filter(
-            ({ tags, storageClass }) =>
-              hasTagStatus(tags, filter?.tagStatus) && hasImageStatus(storageClass, filter?.imageStatus),
-          )
+          .filter((image) => hasTagStatus(image.tags, filter?.tagStatus) && hasImageStatus(image, filter?.imageStatus))
           .flatMap(({ manifest: { digest: imageDigest }, tags }) =>
             tags.size === 0 ? [{ imageDigest }] : [...tags].map((imageTag) => ({ imageDigest, imageTag })),
           );
@@ -139,7 +138,7 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
           const failures: object[] = [];
           for (const imageId of imageIds ?? []) {
             const image = findImage(repository, imageId);
-            if (image === undefined || image.storageClass === 'ARCHIVE') {
+            if (image === undefined || image.status !== 'ACTIVE') {
               failures.push({ imageId, failureCode: 'ImageNotFound', failureReason: 'Requested image not found' });
             } else if (acceptedMediaTypes !== undefined && !acceptedMediaTypes.includes(image.manifest.mediaType)) {
               const failureReason = `The image is a ${image.manifest.mediaType}, which is not among the accepted media types`;
@@ -155,6 +154,18 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
             }
           }
           return { images, failures };
+        },
+      ),
+      UpdateImageStorageClass: operation(
+        needs('UpdateImageStorageClass'),
+        async ({ repositoryName, imageId = {}, targetStorageClass }: UpdateImageStorageClassRequest) => {
+          const repository = world.need(repositoryName);
+          const image = findImage(repository, imageId);
+          if (image === undefined)
+            throw failure('ImageNotFoundException', `The image does not exist in the repository '${repositoryName}'`);
+          if (targetStorageClass === 'ARCHIVE') await world.archive(repository.name, image.manifest.digest);
+          else world.reactivate(repository.name, image.manifest.digest);
+          return { ...ids(repository), imageId, imageStatus: image.status };
         },
       ),
       GetRepositoryPolicy: operation(needs('GetRepositoryPolicy'), ({ repositoryName }: GetRepositoryPolicyRequest) => {
@@ -220,9 +231,12 @@ function hasTagStatus(tags: ReadonlySet<string>, status: string | undefined): bo
   return status === undefined || status === 'ANY' || (status === 'TAGGED') === tags.size > 0;
 }
 
-/** Without a filter, the answer contains only images that are not archived. */
-function hasImageStatus(storageClass: StoredImage['storageClass'], status: string | undefined): boolean {
-  return status === 'ANY' || (status === 'ARCHIVED') === (storageClass === 'ARCHIVE');
+/**
+ * Without a filter, the answer contains only active images.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImagesFilter.html
+ */
+function hasImageStatus({ status }: StoredImage, wanted = 'ACTIVE'): boolean {
+  return wanted === 'ANY' || wanted === status;
 }
 
 type Page = { readonly maxResults?: number | undefined; readonly nextToken?: string | undefined };

@@ -1,7 +1,8 @@
 // The state of ECR: repositories, images, tags and repository policies, and the events about their changes.
+import type { ImageStatus, ScanFrequency } from '@aws-sdk/client-ecr';
 import * as v from 'valibot';
 import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, earliest } from '../clock.ts';
 import { artifactOf, type Blob, type Built, imageOf, indexOf, type Manifest } from '../manifest.ts';
 import type { Bus } from './events.ts';
 import { failure } from './failure.ts';
@@ -12,7 +13,11 @@ export interface StoredImage {
   readonly manifest: Manifest;
   pushedAt: Date;
   tags: Set<string>;
-  storageClass: 'STANDARD' | 'ARCHIVE';
+  /** Only an active image can be pulled. One that is being reactivated becomes active at `activeAt`. */
+  status: ImageStatus;
+  activeAt: Date | undefined;
+  lastArchivedAt: Date | undefined;
+  lastActivatedAt: Date | undefined;
   lastPulledAt: Date | undefined;
 }
 
@@ -25,6 +30,7 @@ export interface Repository {
   /** By digest, in the order of the first push. */
   readonly images: Map<string, StoredImage>;
   readonly blobs: Map<string, Buffer>;
+  scanFrequency: ScanFrequency;
 }
 
 /**
@@ -58,8 +64,14 @@ export interface Ecr {
   untag(repository: string, tag: string): Promise<void>;
   /** Deletes an image and all its tags. */
   deleteImage(repository: string, digest: string): Promise<void>;
-  /** Archives an image: it cannot be pulled, and DescribeImages hides it. */
-  archive(repository: string, digest: string): void;
+  /** Replicates an image into this registry, from another one. */
+  replicateImage(repository: string, options?: { readonly tag?: string; readonly content?: string }): Promise<string>;
+  /** Archives an image: it cannot be pulled, and ECR lists it only on request. */
+  archive(repository: string, digest: string): Promise<void>;
+  /** Begins to reactivate an archived image. It is active after 20 minutes, when `advance` has moved the clock. */
+  reactivate(repository: string, digest: string): void;
+  /** Changes how often Inspector scans a repository. Default: continuously. */
+  setScanFrequency(repository: string, frequency: ScanFrequency): Promise<void>;
 }
 
 export interface EcrWorld extends Ecr {
@@ -69,8 +81,17 @@ export interface EcrWorld extends Ecr {
   /** Stores a manifest under its digest and, optionally, a tag. */
   put(repository: Repository, manifest: Manifest, tag: string | undefined): Promise<void>;
   setPolicy(repository: Repository, text: string): void;
+  /** Ends the activations that are due. */
+  finishActivations(): Promise<void>;
+  /** When the next activation ends, in milliseconds since the epoch. */
+  nextActiveAt(): number | undefined;
 }
 
+/**
+ * "Within 20 minutes": the longest wait.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive_restore_image.html
+ */
+const ACTIVATION_MILLISECONDS = 20 * 60_000;
 /** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html */
 const MAX_POLICY_CHARACTERS = 10_240;
 const SIGNATURE = 'application/vnd.dev.cosign.artifact.sig.v1+json';
@@ -98,46 +119,57 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
     return image;
   };
   /** Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html */
+  const send = (type: string, detail: object, resources: readonly string[] = []) =>
+    bus.put({ source: 'aws.ecr', 'detail-type': type, resources, detail: { result: 'SUCCESS', ...detail } });
   const report = async (
-    action: 'PUSH' | 'DELETE',
+    action: 'PUSH' | 'DELETE' | 'UPDATE_STORAGE_CLASS',
     { name }: Repository,
     { manifest }: StoredImage,
-    tag: string | undefined,
+    more: object,
   ) => {
     const media = { 'manifest-media-type': manifest.mediaType, 'artifact-media-type': manifest.artifactType };
-    const detail = {
-      result: 'SUCCESS',
-      'repository-name': name,
-      'image-digest': manifest.digest,
-      'action-type': action,
-      ...media,
-    };
-    const tagged = tag === undefined ? {} : { 'image-tag': tag };
-    await bus.put({ source: 'aws.ecr', 'detail-type': 'ECR Image Action', detail: { ...detail, ...tagged } });
+    const image = { 'repository-name': name, 'image-digest': manifest.digest };
+    await send('ECR Image Action', { ...image, 'action-type': action, ...media, ...more });
   };
-  const put = async (repository: Repository, manifest: Manifest, tag: string | undefined): Promise<void> => {
+  const store = (repository: Repository, manifest: Manifest, tag: string | undefined): StoredImage => {
     const known = repository.images.get(manifest.digest);
     const image = known ?? {
       manifest,
       pushedAt: clock.now(),
       tags: new Set(),
-      storageClass: 'STANDARD',
+      status: 'ACTIVE',
+      activeAt: undefined,
+      lastArchivedAt: undefined,
+      lastActivatedAt: undefined,
       lastPulledAt: undefined,
     };
-    image.storageClass = 'STANDARD';
+    // A push reactivates an archived image.
+    // https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
+    Object.assign(image, { status: 'ACTIVE', activeAt: undefined });
     repository.images.set(manifest.digest, image);
     if (tag !== undefined) {
       for (const other of repository.images.values()) other.tags.delete(tag);
       image.tags.add(tag);
     }
-    await report('PUSH', repository, image, tag);
+    return image;
+  };
+  const put = async (repository: Repository, manifest: Manifest, tag: string | undefined): Promise<void> =>
+    report('PUSH', repository, store(repository, manifest, tag), tagged(tag));
+  const addBlobs = (repository: Repository, blobs: readonly Blob[]): void => {
+    for (const { digest, content } of blobs) repository.blobs.set(digest, content);
   };
   const push = async (name: string, { manifest, blobs }: Built, tag: string | undefined): Promise<string> => {
     const repository = need(name);
-    for (const { digest, content } of blobs) repository.blobs.set(digest, content);
+    addBlobs(repository, blobs);
     await put(repository, manifest, tag);
     return manifest.digest;
   };
+  const activating = () =>
+    [...repositories.values()].flatMap((repository) =>
+      [...repository.images.values()].flatMap((image) =>
+        image.activeAt === undefined ? [] : [{ repository, image, activeAt: image.activeAt }],
+      ),
+    );
   const freshContent = (content: string | undefined): string => content ?? `content ${++pushes}`;
 
   return {
@@ -157,6 +189,7 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
         policyText,
         images,
         blobs: new Map(),
+        scanFrequency: 'CONTINUOUS_SCAN' as const,
       };
       repositories.set(name, repository);
       return repository;
@@ -164,7 +197,8 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
     async deleteRepository(name) {
       const repository = need(name);
       repositories.delete(name);
-      for (const image of repository.images.values()) await report('DELETE', repository, image, [...image.tags][0]);
+      for (const image of repository.images.values())
+        await report('DELETE', repository, image, tagged([...image.tags][0]));
     },
     pushImage: (name, { tag, content } = {}) => push(name, imageOf(freshContent(content)), tag),
     pushIndex(name, { tag, children }) {
@@ -181,7 +215,7 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
       const image = [...repository.images.values()].find(({ tags }) => tags.has(tag));
       if (image === undefined) throw new Error(`${name} has no tag ${tag}`);
       image.tags.delete(tag);
-      await report('DELETE', repository, image, tag);
+      await report('DELETE', repository, image, tagged(tag));
     },
     async deleteImage(name, digest) {
       const repository = need(name);
@@ -191,10 +225,57 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
         throw new Error(`${name}: ECR does not delete ${digest}, which the index ${parent.manifest.digest} refers to`);
       repository.images.delete(digest);
       const tags = image.tags.size === 0 ? [undefined] : [...image.tags];
-      for (const tag of tags) await report('DELETE', repository, image, tag);
+      for (const tag of tags) await report('DELETE', repository, image, tagged(tag));
     },
-    archive(name, digest) {
-      imageIn(need(name), digest).storageClass = 'ARCHIVE';
+    async replicateImage(name, { tag, content } = {}) {
+      const repository = need(name);
+      const { manifest, blobs } = imageOf(freshContent(content));
+      addBlobs(repository, blobs);
+      store(repository, manifest, tag);
+      const from = { 'source-account': place.account, 'source-region': 'us-west-2', 'action-type': 'REPLICATE' };
+      const image = { 'repository-name': name, 'image-digest': manifest.digest };
+      await send('ECR Replication Action', { ...image, ...from, ...tagged(tag) }, [repository.arn]);
+      return manifest.digest;
+    },
+    async archive(name, digest) {
+      const repository = need(name);
+      const image = imageIn(repository, digest);
+      Object.assign(image, { status: 'ARCHIVED', activeAt: undefined, lastArchivedAt: clock.now() });
+      await report('UPDATE_STORAGE_CLASS', repository, image, { 'target-storage-class': 'ARCHIVE' });
+    },
+    reactivate(name, digest) {
+      const image = imageIn(need(name), digest);
+      if (image.status !== 'ARCHIVED') return;
+      Object.assign(image, {
+        status: 'ACTIVATING',
+        activeAt: new Date(clock.now().getTime() + ACTIVATION_MILLISECONDS),
+      });
+    },
+    async finishActivations() {
+      for (const { repository, image, activeAt } of activating()) {
+        if (activeAt > clock.now()) continue;
+        Object.assign(image, { status: 'ACTIVE', activeAt: undefined, lastActivatedAt: activeAt });
+        const restored = { 'target-storage-class': 'STANDARD', 'last-activated-at': activeAt.toISOString() };
+        await report('UPDATE_STORAGE_CLASS', repository, image, restored);
+      }
+    },
+    nextActiveAt: () => earliest(activating().map(({ activeAt }) => activeAt.getTime())),
+    async setScanFrequency(name, frequency) {
+      const repository = need(name);
+      const changed = {
+        'repository-name': name,
+        'repository-arn': repository.arn,
+        'scan-frequency': frequency,
+        'previous-scan-frequency': repository.scanFrequency,
+      };
+      repository.scanFrequency = frequency;
+      const detail = { 'action-type': 'SCAN_FREQUENCY_CHANGE', repositories: [changed] };
+      const type = { 'resource-type': 'REPOSITORY', 'scan-type': 'ENHANCED' };
+      await bus.put({
+        source: 'aws.ecr',
+        'detail-type': 'ECR Scan Resource Change',
+        detail: { ...detail, ...type },
+      });
     },
     setPolicy(repository, text) {
       if (text.length > MAX_POLICY_CHARACTERS) {
@@ -214,6 +295,10 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
 }
 
 export type { Blob };
+
+function tagged(tag: string | undefined): object {
+  return tag === undefined ? {} : { 'image-tag': tag };
+}
 
 function invalid(what: string) {
   return failure('InvalidParameterException', `Invalid parameter at ${what}`);

@@ -117,7 +117,7 @@ function getManifest({ clock }: Parts, repository: Repository, reference: string
     repository,
     reference.startsWith('sha256:') ? { imageDigest: reference } : { imageTag: reference },
   );
-  if (image === undefined || image.storageClass === 'ARCHIVE')
+  if (image === undefined || image.status !== 'ACTIVE')
     return ociError(404, 'MANIFEST_UNKNOWN', 'Requested image not found');
   image.lastPulledAt = clock.now();
   const { mediaType, digest, text } = image.manifest;

@@ -36,6 +36,8 @@ type KnownFields =
   /** Notices that could not be sent earlier were sent. `gates`: the number of gates they are about. */
   | { readonly kind: 'notified'; readonly gates: number }
   | { readonly kind: 'scanner'; readonly healthy: boolean; readonly why: string | undefined }
+  /** A repository that is no longer scanned continuously. */
+  | { readonly kind: 'scanReduced'; readonly repository: string; readonly why: string }
   /** `closed`: the number of gates that were closed when the sweep began. */
   | { readonly kind: 'sweep'; readonly gates: number; readonly closed: number }
   /** `waiting`: how many gates wait for the brake. `admitted`: how many of them the tick admitted. */

@@ -65,6 +65,7 @@ async function story(s: Stage): Promise<void> {
   s.cloud.faults.add({ kind: 'error', status: 400, code: 'AccessDeniedException', message: 'no', service: 'sns' });
   await s.runUntilIdle();
   s.cloud.inspector.setAccountStatus('DISABLED');
+  await s.cloud.ecr.setScanFrequency('team/odd', 'MANUAL');
   // Long enough for the brake to admit the next gate.
   await s.cloud.advance(1.25 * HOUR);
   await s.sweep();

@@ -109,11 +109,11 @@ const outputOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((answe
 
 const BASE = {
   'aws:cloudwatch/dashboard:Dashboard': 1,
-  'aws:cloudwatch/eventRule:EventRule': 4,
-  'aws:cloudwatch/eventTarget:EventTarget': 4,
+  'aws:cloudwatch/eventRule:EventRule': 5,
+  'aws:cloudwatch/eventTarget:EventTarget': 5,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 11,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 7,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 12,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 8,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,
@@ -190,12 +190,24 @@ describe('the events', () => {
     });
   });
 
-  it('include successful pushes and deletions', async () => {
+  it('include successful pushes, deletions, archivals, reactivations and replications', async () => {
     await deploy();
     expect(patternOf('pullgate-images')).toEqual({
       source: ['aws.ecr'],
-      'detail-type': ['ECR Image Action'],
-      detail: { 'action-type': ['PUSH', 'DELETE'], result: ['SUCCESS'] },
+      'detail-type': ['ECR Image Action', 'ECR Replication Action'],
+      detail: { 'action-type': ['PUSH', 'DELETE', 'UPDATE_STORAGE_CLASS', 'REPLICATE'], result: ['SUCCESS'] },
+    });
+  });
+
+  it('include repositories that leave continuous scanning', async () => {
+    await deploy();
+    expect(patternOf('pullgate-frequencies')).toEqual({
+      source: ['aws.ecr'],
+      'detail-type': ['ECR Scan Resource Change'],
+      detail: {
+        'action-type': ['SCAN_FREQUENCY_CHANGE'],
+        repositories: { 'previous-scan-frequency': ['CONTINUOUS_SCAN'] },
+      },
     });
   });
 
@@ -249,11 +261,11 @@ describe('the queues', () => {
   });
 
   it.each(['pullgate-queue-policy', 'pullgate-dead-letters-policy'])(
-    'let only the four rules send, and only over TLS: %s',
+    'let only the five rules send, and only over TLS: %s',
     async (name) => {
       await deploy();
       const rule = expect.stringMatching(
-        /^arn:aws:events:eu-west-1:123456789012:rule\/pullgate-(findings|images|scans|tick)-/,
+        /^arn:aws:events:eu-west-1:123456789012:rule\/pullgate-(findings|images|frequencies|scans|tick)-/,
       );
       expect(policyOf('aws:sqs/queuePolicy:QueuePolicy', name)).toMatchObject({
         Statement: [
@@ -261,7 +273,7 @@ describe('the queues', () => {
             Effect: 'Allow',
             Principal: { Service: 'events.amazonaws.com' },
             Action: 'sqs:SendMessage',
-            Condition: { ArnEquals: { 'aws:SourceArn': [rule, rule, rule, rule] } },
+            Condition: { ArnEquals: { 'aws:SourceArn': [rule, rule, rule, rule, rule] } },
           },
           { Effect: 'Deny', Principal: '*', Action: 'sqs:*', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
         ],
@@ -465,6 +477,10 @@ describe('the alarms', () => {
       'scanner-health',
       { namespace: STATEMENT_ID, metricName: 'ScannerUnhealthy', threshold: 0, treatMissingData: 'ignore' },
     ],
+    [
+      'scan-reduced',
+      { namespace: 'Pullgate/dev', metricName: 'ScanReduced', threshold: 0, treatMissingData: 'notBreaching' },
+    ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
     ['brake', { namespace: STATEMENT_ID, metricName: 'BrakeWaiting', threshold: 0 }],
   ])('notify when %s starts and when it ends', async (name, wanted) => {
@@ -494,7 +510,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(11);
+    expect(metrics).toHaveLength(12);
     expect(metrics).toEqual(
       expect.arrayContaining([
         [STATEMENT_ID, 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],

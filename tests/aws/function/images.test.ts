@@ -1,7 +1,7 @@
-// The images that an index references, with a real ECR client on the local cloud.
+// The images of a repository and what an index references, with a real ECR client on the local cloud.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createImages } from '../../../aws/function/images.ts';
+import { createImages, createIndexCache } from '../../../aws/function/images.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { digestOf } from '../../../local/manifest.ts';
 import { pushesTo, startStage } from '../../local/aws/stage.ts';
@@ -31,6 +31,49 @@ const { push, pushAll, pushIndex } = pushesTo(() => ({ cloud, repository }));
 const descendants = async (...indexes: readonly string[]) =>
   [...(await createImages(ecr, ACCOUNT_ID).descendants(repository, indexes))].toSorted();
 const batches = () => cloud.calls.count()['ecr:BatchGetImage'] ?? 0;
+
+describe('an image', () => {
+  const both = async (digest: string) => {
+    const images = createImages(ecr, ACCOUNT_ID);
+    const [one, all] = [await images.describe(repository, [digest]), await images.describeAll(repository)];
+    return [one.has(digest), all.has(digest)];
+  };
+
+  it.each<[string, (digest: string) => Promise<unknown>, boolean]>([
+    ['that is active is there', async () => {}, true],
+    ['that is archived is not', (digest) => cloud.ecr.archive(repository, digest), false],
+    [
+      'that is being reactivated is there',
+      async (digest) => {
+        await cloud.ecr.archive(repository, digest);
+        cloud.ecr.reactivate(repository, digest);
+      },
+      true,
+    ],
+    [
+      'that was reactivated is there',
+      async (digest) => {
+        await cloud.ecr.archive(repository, digest);
+        cloud.ecr.reactivate(repository, digest);
+        await cloud.advance(20 * 60_000);
+      },
+      true,
+    ],
+    [
+      'that was archived and pushed again is there',
+      async (digest) => {
+        await cloud.ecr.archive(repository, digest);
+        await cloud.ecr.tag(repository, 'again', digest);
+      },
+      true,
+    ],
+    ['that was deleted is not', (digest) => cloud.ecr.deleteImage(repository, digest), false],
+  ])('%s, named or listed', async (_state, change, isThere) => {
+    const digest = await push('v1');
+    await change(digest);
+    expect(await both(digest)).toEqual([isThere, isThere]);
+  });
+});
 
 describe('the descendants', () => {
   it('of an index are its children', async () => {
@@ -75,12 +118,33 @@ describe('the descendants', () => {
       'an archived index',
       async () => {
         const index = await pushIndex([await push()]);
-        cloud.ecr.archive(repository, index);
+        await cloud.ecr.archive(repository, index);
         return index;
       },
     ],
   ])('of %s are empty', async (_what, digest) => {
     expect(await descendants(await digest())).toEqual([]);
+  });
+
+  it('of an index that was read before need no call, in any repository', async () => {
+    const images = createImages(ecr, ACCOUNT_ID);
+    const child = await push();
+    const index = await pushIndex([child]);
+    expect([...(await images.descendants(repository, [index]))]).toEqual([child]);
+    expect([...(await images.descendants('team/copy', [index]))]).toEqual([child]);
+    expect(batches()).toBe(1);
+  });
+
+  it('of the oldest indexes are forgotten if there are too many', () => {
+    const cache = createIndexCache(7);
+    const children = [{ digest: 'child', isIndex: false }];
+    for (const digest of ['one', 'two', 'two', 'three', 'four']) cache.add(digest, children);
+    expect(['one', 'two', 'three', 'four'].map((digest) => cache.get(digest))).toEqual([
+      undefined,
+      children,
+      children,
+      children,
+    ]);
   });
 
   it('of an empty list are empty, without a call', async () => {

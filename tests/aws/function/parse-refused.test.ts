@@ -65,6 +65,18 @@ describe('the problem names a missing field', () => {
     ['ecr-image-push', ['detail', 'result'], 'detail.result is missing: expected the result of the action'],
     ['ecr-image-push', ['detail', 'repository-name'], `detail.repository-name is missing: ${REPOSITORY}`],
     ['ecr-image-delete', ['detail', 'image-digest'], `detail.image-digest is missing: ${DIGEST}`],
+    ['ecr-replication', ['detail', 'image-digest'], `detail.image-digest is missing: ${DIGEST}`],
+    ['ecr-scan-frequency', ['detail'], 'detail is missing: expected a change of how often repositories are scanned'],
+    [
+      'ecr-scan-frequency',
+      ['detail', 'repositories', 1, 'repository-name'],
+      `detail.repositories[1].repository-name is missing: ${REPOSITORY}`,
+    ],
+    [
+      'ecr-scan-frequency',
+      ['detail', 'repositories', 0, 'scan-frequency'],
+      'detail.repositories[0].scan-frequency is missing: expected how often the repository is scanned',
+    ],
     ['inspector-scan-complete', ['detail'], 'detail is missing: expected a finished scan'],
     ['inspector-scan-complete', ['detail', 'repository-name'], `detail.repository-name is missing: ${ARN}`],
     ['inspector-scan-complete', ['detail', 'image-digest'], `detail.image-digest is missing: ${DIGEST}`],

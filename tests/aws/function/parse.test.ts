@@ -46,6 +46,25 @@ const AS_IT_IS: Readonly<Record<Sample, Message>> = {
     kind: 'images',
     images: [{ repository: 'my-repository-name', digest: ACTION_DIGEST, trigger: 'delete' }],
   },
+  'ecr-image-archive': {
+    kind: 'images',
+    images: [{ repository: 'my-repository-name', digest: ACTION_DIGEST, trigger: 'delete' }],
+  },
+  'ecr-image-reactivate': {
+    kind: 'images',
+    images: [{ repository: 'my-repository-name', digest: ACTION_DIGEST, trigger: 'push' }],
+  },
+  'ecr-replication': {
+    kind: 'images',
+    images: [{ repository: 'docker-hub/alpine', digest: ACTION_DIGEST, trigger: 'push' }],
+  },
+  'ecr-scan-frequency': {
+    kind: 'scanReduced',
+    repositories: [
+      { repository: 'team/app', frequency: 'SCAN_ON_PUSH' },
+      { repository: 'team/other', frequency: 'MANUAL' },
+    ],
+  },
   'ecr-basic-scan': {
     kind: 'ignored',
     why: 'an event type that pullgate does not use: aws.ecr ECR Image Scan',
@@ -138,9 +157,32 @@ describe('an ignored message has a reason', () => {
       'an image action with the result FAILURE',
     ],
     [
-      'an action other than push and delete',
+      'an action of another type',
       changed('ecr-image-push', ['detail', 'action-type'], 'ARCHIVE'),
       'an image action of the type ARCHIVE',
+    ],
+    [
+      'an action of the type toString',
+      changed('ecr-image-push', ['detail', 'action-type'], 'toString'),
+      'an image action of the type toString',
+    ],
+    [
+      'another storage class',
+      changed('ecr-image-archive', ['detail', 'target-storage-class'], 'DEEP'),
+      'an image action of the type UPDATE_STORAGE_CLASS DEEP',
+    ],
+    [
+      'a failed replication',
+      changed('ecr-replication', ['detail', 'result'], 'FAILED'),
+      'an image action with the result FAILED',
+    ],
+    [
+      'a repository that is scanned more often than before',
+      changed('ecr-scan-frequency', ['detail', 'repositories', 0, 'previous-scan-frequency'], undefined).replace(
+        '"MANUAL"',
+        '"CONTINUOUS_SCAN"',
+      ),
+      'a scan frequency that was not reduced',
     ],
     [
       'a finding without resources',

@@ -91,6 +91,40 @@ describe('an observation', () => {
     });
   });
 
+  it('of a clean image for two platforms costs five calls to ECR among 3,000 images, whatever the order of the events', async () => {
+    for (let number = 0; number < 1_000; number++) await pushIndex([await push(), await push()], `old-${number}`);
+    const children = [await push(), await push()];
+    const index = await pushIndex(children, 'new');
+    const calls: Record<string, number>[] = [];
+    for (const digests of [...children.map((child) => [child]), [index]]) {
+      cloud.calls.reset();
+      await observe(digests);
+      calls.push(cloud.calls.count());
+    }
+    const one = { 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 };
+    expect(calls).toEqual([
+      one,
+      one,
+      { 'ecr:DescribeImages': 2, 'ecr:BatchGetImage': 1, 'inspector2:ListFindings': 1 },
+    ]);
+  });
+
+  it.each<[string, boolean, boolean, number, string]>([
+    ['clean and not known', false, false, 0, 'does not count'],
+    ['vulnerable', true, false, 1, 'counts'],
+    ['known', false, true, 1, 'counts'],
+  ])(
+    'of a child that is %s looks for its parents only if that matters',
+    async (_what, isBad, isKnown, lists, counts) => {
+      const child = await push();
+      await pushIndex([child], 'latest');
+      if (isBad) await report(child, 'CVE-2026-1001');
+      cloud.calls.reset();
+      expect(await countsIn([child], isKnown ? [child] : [])).toEqual({ [child]: counts });
+      expect(cloud.calls.count()['ecr:DescribeImages']).toBe(1 + lists);
+    },
+  );
+
   it('of an untagged index includes its children, which do not count as tagged', async () => {
     const child = await push();
     const index = await pushIndex([child]);
@@ -168,5 +202,109 @@ describe('an observation', () => {
     const image = await push('v1');
     cloud.faults.add({ kind, operation });
     await expect(observe([image])).rejects.toMatchObject({ name });
+  });
+});
+
+describe('findings of the same digest in another repository', () => {
+  const ELSEWHERE = 'team/elsewhere';
+  type Options = Parameters<LocalAws['inspector']['report']>[2];
+  const reportElsewhere = (digest: string, options: Options = {}, image: object = {}) =>
+    cloud.inspector.report(
+      { repository: ELSEWHERE, digest, ...image },
+      { vulnerability: 'CVE-2026-1001', severity: 'CRITICAL' },
+      { event: false, ...options },
+    );
+  const cover = (digest: string, lastScannedAt?: Date) =>
+    cloud.inspector.cover({
+      repository,
+      digest,
+      statusCode: 'INACTIVE',
+      reason: 'PENDING_INITIAL_SCAN',
+      ...(lastScannedAt === undefined ? {} : { lastScannedAt }),
+    });
+
+  it.each<[string, (digest: string) => unknown, readonly (readonly [string, string])[]]>([
+    ['count if Inspector does not know the image here', (digest) => reportElsewhere(digest), [['active', 'active']]],
+    [
+      'count while the first scan here is pending',
+      async (digest) => {
+        await reportElsewhere(digest);
+        cover(digest);
+      },
+      [['active', 'active']],
+    ],
+    [
+      'do not count once a scan here has finished',
+      async (digest) => {
+        await reportElsewhere(digest);
+        cloud.inspector.scanned(repository, digest);
+      },
+      [],
+    ],
+    [
+      'do not count if the image was scanned here long ago',
+      async (digest) => {
+        await reportElsewhere(digest);
+        cover(digest, cloud.clock.now());
+      },
+      [],
+    ],
+    [
+      'do not count if there are findings here, which may be suppressed',
+      async (digest) => {
+        await reportElsewhere(digest);
+        const own = { vulnerability: 'CVE-2026-1001', severity: 'CRITICAL' };
+        await cloud.inspector.report({ repository, digest }, own, { event: false, status: 'SUPPRESSED' });
+      },
+      [['suppressed', 'suppressed']],
+    ],
+    [
+      'count although they are suppressed there',
+      (digest) => reportElsewhere(digest, { status: 'SUPPRESSED' }),
+      [['active', 'active']],
+    ],
+    ['do not count if they are closed', (digest) => reportElsewhere(digest, { status: 'CLOSED' }), []],
+    [
+      'count once if several repositories have them',
+      async (digest) => {
+        await reportElsewhere(digest);
+        await reportElsewhere(digest, {}, { repository: 'team/third' });
+      },
+      [['active', 'active']],
+    ],
+    [
+      'do not count if they are of another account',
+      (digest) => reportElsewhere(digest, {}, { account: '210987654321' }),
+      [],
+    ],
+  ])('%s, for an event and for a sweep', async (_when, happens, expected) => {
+    const digest = await push('v1');
+    await happens(digest);
+    const reportsIn = async (scope: 'all' | readonly string[]) =>
+      (await observe(scope, [digest])).flatMap(({ reports = [] }) =>
+        reports.flatMap(({ status, findings }) => findings.map(({ state }) => [status, state])),
+      );
+    expect(await reportsIn([digest])).toEqual(expected);
+    expect(await reportsIn('all')).toEqual(expected);
+  });
+
+  it('are asked for only if there are some, or in a sweep for images that were never scanned', async () => {
+    const [bad, scanned] = [await push('v1'), await push('v2')];
+    await pushIndex([scanned], 'v3');
+    await cloud.ecr.pushArtifact(repository, { subject: scanned });
+    cloud.inspector.scanned(repository, scanned);
+    await reportElsewhere(bad);
+    cloud.calls.reset();
+    await observe([scanned]);
+    const described = cloud.calls.count()['ecr:DescribeImages'];
+    expect([described, cloud.calls.count()['inspector2:ListCoverage']]).toEqual([1, undefined]);
+    await observe([bad]);
+    expect(cloud.calls.count()['inspector2:ListCoverage']).toBe(1);
+    const named: unknown[] = [];
+    const remove = cloud.calls.before(({ input }) => void named.push(input['filterCriteria']));
+    await observe('all');
+    remove();
+    const hashes = named.flatMap((filter) => (filter as { ecrImageHash?: unknown[] } | undefined)?.ecrImageHash ?? []);
+    expect(hashes).toEqual([{ comparison: 'EQUALS', value: bad }]);
   });
 });

@@ -257,6 +257,37 @@ describe('a repository policy that grants a pull to Lambda', () => {
       false,
     ],
     ['does not count without a principal', {}, false],
+    ...(
+      [
+        ['counts for the other action of a pull', { Action: 'ecr:GetDownloadUrlForLayer' }, true],
+        ['counts for both actions in a list', { Action: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'] }, true],
+        ['counts for every action of ECR', { Action: 'ecr:*' }, true],
+        ['counts for every action', { Action: ['*'] }, true],
+        ['counts for a prefix in another case', { Action: 'ECR:batch*' }, true],
+        ['counts for everything but pushes', { Action: undefined, NotAction: 'ecr:PutImage' }, true],
+        ['does not count for reading the policy', { Action: 'ecr:GetRepositoryPolicy' }, false],
+        ['does not count for listing images', { Action: ['ecr:DescribeImages', 'ecr:ListImages'] }, false],
+        ['does not count for another call with the prefix', { Action: 'ecr:BatchDelete*' }, false],
+        [
+          'does not count for everything but pulls',
+          { Action: undefined, NotAction: ['ecr:Batch*', 'ecr:Get*'] },
+          false,
+        ],
+        ['does not count without an action', { Action: undefined }, false],
+        ['counts for wildcards within a name', { Action: 'e?r:*Get*I?age' }, true],
+        ['does not count if the pattern is longer than the name', { Action: 'ecr:BatchGetImage?' }, false],
+        ['does not count if the pattern is shorter than the name', { Action: 'ecr:BatchGetImag' }, false],
+        ['does not count for ten thousand wildcards', { Action: `${'*?'.repeat(5_000)}!` }, false],
+        ['does not count if the action is not a string', { Action: [7, null, {}] }, false],
+      ] as const
+    ).map(
+      ([name, actions, serves]) =>
+        [name, { Principal: { Service: 'lambda.amazonaws.com' }, ...actions }, serves] satisfies [
+          string,
+          object,
+          boolean,
+        ],
+    ),
   ])('%s', (_name, statement, serves) => {
     expect(servesLambda(granting(statement))).toBe(serves);
   });

@@ -9,8 +9,12 @@ const FOLDER = join(import.meta.dirname, '../../events/aws');
 
 export const SAMPLES = [
   'ecr-basic-scan',
+  'ecr-image-archive',
   'ecr-image-delete',
   'ecr-image-push',
+  'ecr-image-reactivate',
+  'ecr-replication',
+  'ecr-scan-frequency',
   'inspector-finding-2021',
   'inspector-finding-2026',
   'inspector-finding-ec2-closed',

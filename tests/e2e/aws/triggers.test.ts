@@ -104,3 +104,96 @@ test.each(rows)('$trigger: $name', async ({ trigger, happens, action }) => {
   expect(await s.pull(action === 'opened' ? 'v2' : 'v1', NAME)).toBe(action === 'opened' ? 'pulled' : 'refused');
   expect(s.cloud.deadLetters.messages()).toEqual([]);
 });
+
+test('an archived image opens the gate, and neither a sweep nor a late event closes it again', async () => {
+  const { cloud, pushVulnerable, runUntilIdle, sweep, lastDecision, notified } = await stage();
+  const { digest, arn } = await pushVulnerable(NAME, 'v1', CRITICAL);
+  await runUntilIdle();
+  await cloud.ecr.archive(NAME, digest);
+  await runUntilIdle();
+  expect(lastDecision(NAME)).toMatchObject({ action: 'opened', triggers: ['delete'] });
+  await sweep();
+  await cloud.bus.put(cloud.inspector.eventOf(arn));
+  await runUntilIdle();
+  expect(notified(NAME)).toEqual(['closed', 'opened']);
+});
+
+test('an image that is being reactivated closes the gate before it can be pulled again', async () => {
+  const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed, notified } = await stage();
+  const { digest } = await pushVulnerable(NAME, 'v1', CRITICAL);
+  await runUntilIdle();
+  await cloud.ecr.archive(NAME, digest);
+  await runUntilIdle();
+  cloud.ecr.reactivate(NAME, digest);
+  await sweep();
+  expect(isClosed(NAME)).toBe(true);
+  await cloud.advance(20 * MINUTE);
+  expect(isClosed(NAME)).toBe(true);
+  expect(notified(NAME)).toEqual(['closed', 'opened', 'closed']);
+});
+
+test('a reactivated image closes the gate with the event of its reactivation', async () => {
+  const { cloud, pushVulnerable, runUntilIdle, lastDecision, pull } = await stage();
+  const { digest } = await pushVulnerable(NAME, 'v1', CRITICAL);
+  await runUntilIdle();
+  await cloud.ecr.archive(NAME, digest);
+  await runUntilIdle();
+  cloud.ecr.reactivate(NAME, digest);
+  await cloud.advance(20 * MINUTE);
+  expect(lastDecision(NAME)).toMatchObject({ action: 'closed', triggers: ['push'] });
+  expect(await pull('v1', NAME)).toBe('refused');
+});
+
+test('a replicated image closes the gate with the event of its replication', async () => {
+  const { cloud, runUntilIdle, lastDecision } = await stage();
+  cloud.ecr.createRepository(NAME);
+  const content = 'replicated';
+  const digest = await cloud.ecr.replicateImage(NAME, { tag: 'v1', content });
+  await cloud.inspector.report({ repository: NAME, digest }, CRITICAL, { event: false });
+  await runUntilIdle();
+  expect(lastDecision(NAME)).toMatchObject({ action: 'closed', triggers: ['push'] });
+});
+
+test('a repository that leaves continuous scanning is named in the log, unless the stack excludes it', async () => {
+  const { cloud, runUntilIdle, lines } = await stage({ aws: { repositories: { exclude: ['scratch/*'] } } });
+  for (const name of [NAME, 'scratch/app']) {
+    cloud.ecr.createRepository(name);
+    await cloud.ecr.setScanFrequency(name, 'SCAN_ON_PUSH');
+    await cloud.ecr.setScanFrequency(name, 'CONTINUOUS_SCAN');
+  }
+  await runUntilIdle();
+  expect(lines('scanReduced')).toEqual([
+    {
+      kind: 'scanReduced',
+      repository: NAME,
+      why: 'its scan frequency is SCAN_ON_PUSH now: new vulnerabilities of its images are not found, and nothing proves them clean',
+    },
+  ]);
+  expect(cloud.deadLetters.messages()).toEqual([]);
+});
+
+test('a digest that is known to be bad closes another repository at its push, until a scan there proves it clean', async () => {
+  const { cloud, pushVulnerable, runUntilIdle, sweep, lastDecision, isClosed, calls } = await stage({
+    policy: {
+      exceptions: [
+        { id: 'CVE-2026-1001', repository: 'team/app', expires: '2027-01-01', reason: 'not reachable there' },
+      ],
+    },
+  });
+  await pushVulnerable('team/app', 'v1', CRITICAL);
+  await runUntilIdle();
+  expect(isClosed('team/app')).toBe(false);
+  cloud.ecr.createRepository(NAME);
+  cloud.calls.reset();
+  const digest = await cloud.ecr.pushImage(NAME, { tag: 'v1', content: 'team/app:v1' });
+  await runUntilIdle();
+  expect(lastDecision(NAME)).toMatchObject({ action: 'closed', triggers: ['push'], digest });
+  expect(calls('inspector2:ListCoverage')).toBe(1);
+  await sweep();
+  expect(isClosed(NAME)).toBe(true);
+  await cloud.advance(HOUR);
+  cloud.inspector.scanned(NAME, digest);
+  await cloud.advance(10 * MINUTE);
+  await sweep();
+  expect(lastDecision(NAME)).toMatchObject({ action: 'opened' });
+});

@@ -83,6 +83,35 @@ describe('the event bus', () => {
     expect(cloud.queue.messages().map(({ body }) => body)).toEqual(['{"tick":true}']);
   });
 
+  it.each<[string, (cloud: LocalAws, digest: string) => Promise<unknown>, string]>([
+    ['an archival', (cloud, digest) => cloud.ecr.archive('team/app', digest), 'ecr-image-archive'],
+    [
+      'a reactivation',
+      async (cloud, digest) => {
+        await cloud.ecr.archive('team/app', digest);
+        cloud.ecr.reactivate('team/app', digest);
+        await cloud.advance(20 * minute);
+      },
+      'ecr-image-reactivate',
+    ],
+    ['a replication', (cloud) => cloud.ecr.replicateImage('team/app', { tag: 'v1' }), 'ecr-replication'],
+    [
+      'a changed scan frequency',
+      (cloud) => cloud.ecr.setScanFrequency('team/app', 'SCAN_ON_PUSH'),
+      'ecr-scan-frequency',
+    ],
+  ])('sends the event of %s in the format of the documentation', async (_what, change, sample) => {
+    const cloud = await start();
+    cloud.ecr.createRepository('team/app');
+    const digest = await cloud.ecr.pushImage('team/app');
+    await change(cloud, digest);
+    await cloud.runUntilIdle();
+    const documented = JSON.parse(readFileSync(new URL(`../../events/aws/${sample}.json`, import.meta.url), 'utf8'));
+    const sent = seen(cloud).findLast((event) => 'detail' in (event as object));
+    expect(pathsOf(sent).toSorted()).toEqual(pathsOf(documented).toSorted());
+    expect(sent).toMatchObject({ 'detail-type': documented['detail-type'] });
+  });
+
   it("sends findings in the format of the documentation's sample", async () => {
     const cloud = await start();
     const sample = JSON.parse(

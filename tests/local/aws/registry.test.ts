@@ -35,7 +35,7 @@ describe('the registry endpoint', () => {
     });
     expect((await exempt.pull('team/app', 'v1')).status).toBe(200);
     expect((await deployer.push('team/app', 'v2', 'fixed')).status).toBe(201);
-    cloud.ecr.archive('team/app', pushed.digest ?? '');
+    await cloud.ecr.archive('team/app', pushed.digest ?? '');
     expect((await exempt.pull('team/app', 'v1')).status).toBe(404);
   });
 

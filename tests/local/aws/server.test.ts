@@ -6,6 +6,7 @@ import {
   ECRClient,
   GetRepositoryPolicyCommand,
   SetRepositoryPolicyCommand,
+  UpdateImageStorageClassCommand,
 } from '@aws-sdk/client-ecr';
 import {
   BatchGetAccountStatusCommand,
@@ -107,6 +108,37 @@ describe('ECR', () => {
       }),
     );
     await expect(missing).rejects.toMatchObject({ name: 'ImageNotFoundException' });
+  });
+
+  it('archives and reactivates an image, and lists images that are not active only on request', async () => {
+    const repositoryName = 'team/storage';
+    cloud.ecr.createRepository(repositoryName);
+    const imageDigest = await cloud.ecr.pushImage(repositoryName);
+    const ecr = new ECRClient(config());
+    const move = async (targetStorageClass: 'ARCHIVE' | 'STANDARD') =>
+      (
+        await ecr.send(
+          new UpdateImageStorageClassCommand({ repositoryName, imageId: { imageDigest }, targetStorageClass }),
+        )
+      ).imageStatus;
+    const listed = async (imageStatus?: 'ANY' | 'ARCHIVED' | 'ACTIVATING') => {
+      const filter = imageStatus === undefined ? {} : { filter: { imageStatus } };
+      const { imageDetails } = await ecr.send(new DescribeImagesCommand({ repositoryName, ...filter }));
+      return imageDetails?.map((image) => image.imageStatus);
+    };
+    expect(await move('ARCHIVE')).toBe('ARCHIVED');
+    expect([await listed(), await listed('ANY'), await listed('ARCHIVED')]).toEqual([[], ['ARCHIVED'], ['ARCHIVED']]);
+    const named = { repositoryName, imageIds: [{ imageDigest }] };
+    await expect(ecr.send(new DescribeImagesCommand(named))).rejects.toMatchObject({ name: 'ImageNotFoundException' });
+    expect(await move('STANDARD')).toBe('ACTIVATING');
+    expect([await listed(), await listed('ANY'), await listed('ACTIVATING')]).toEqual([
+      [],
+      ['ACTIVATING'],
+      ['ACTIVATING'],
+    ]);
+    await cloud.advance(20 * 60_000);
+    const { imageDetails: [image] = [] } = await ecr.send(new DescribeImagesCommand(named));
+    expect(image).toMatchObject({ imageStatus: 'ACTIVE', lastActivatedAt: cloud.clock.now() });
   });
 
   it('reads an index with its children, and lists missing images as failures', async () => {
