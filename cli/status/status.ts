@@ -251,12 +251,18 @@ function concernOfException({ exception, end }: ExceptionStatus): readonly strin
 }
 
 function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
-  const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, deadLettersProblem, gates, unreadable, live } = status;
+  const { cloud, pause, sweep, sweepAgeHours, sweepHours, deadLetters, deadLettersProblem, gates, unreadable, live } =
+    status;
   const where = CLOUD_NAMES[cloud];
   const stuck = gates.filter(({ state, since }) => isIntent(state) && isLongAgo(since, now));
   const unsent = gates.filter((gate) => gate.pendingNotices > 0 && isLongAgo(gate.since, now));
   const queue = cloud === 'aws' ? 'dead-letter queue' : 'poison queue';
   return [
+    ...(pause === undefined
+      ? []
+      : [
+          `${where}: paused since ${minute(pause.at)} by ${pause.by}: no gate closes until ${pause.until === undefined ? '`pullgate resume`' : minute(pause.until)}`,
+        ]),
     ...(sweep === undefined || sweepAgeHours === undefined
       ? [
           `${where}: no sweep has run yet; the first one runs within five minutes of \`pulumi up\`: check that the function is running`,

@@ -46,6 +46,8 @@ type KnownFields =
       readonly sweepAgeHours?: number;
       readonly closedThisHour?: number;
       readonly overrides?: number;
+      /** For how long the stack has been paused. Undefined: it is not paused. */
+      readonly pausedHours?: number;
     }
   | { readonly kind: 'usage'; readonly allCalls: number; readonly calls: Readonly<Record<string, number>> };
 

@@ -96,8 +96,8 @@ const BASE = {
   'aws:cloudwatch/eventRule:EventRule': 4,
   'aws:cloudwatch/eventTarget:EventTarget': 4,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 11,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 7,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 12,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 8,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,
@@ -450,6 +450,10 @@ describe('the alarms', () => {
     ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
     ['brake', { namespace: 'Pullgate/dev', metricName: 'BrakeWaiting', threshold: 0 }],
+    [
+      'paused',
+      { namespace: 'Pullgate/dev', metricName: 'PausedHours', threshold: 24, treatMissingData: 'notBreaching' },
+    ],
   ])('notify when %s starts and when it ends', async (name, wanted) => {
     const outputs = await deploy({ sweepHours: 12 });
     const topic = await outputOf(outputs.alarmsTopicArn);
@@ -476,7 +480,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(11);
+    expect(metrics).toHaveLength(12);
     expect(metrics).toEqual(
       expect.arrayContaining([
         ['Pullgate/dev', 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],

@@ -132,7 +132,16 @@ describe('required actions', () => {
       },
       ['the exception for CVE-2024-6119 in openssl, team/* expired at 2026-06-15 12:00 UTC: renew it or remove it'],
     ],
-    ['none for a pause', { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada' } }, []],
+    [
+      'one for a pause',
+      { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada' } },
+      ['AWS: paused since 2026-06-15 09:00 UTC by ada: no gate closes until `pullgate resume`'],
+    ],
+    [
+      'one for a pause with an end',
+      { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada', until: hoursLater(2) } },
+      ['AWS: paused since 2026-06-15 09:00 UTC by ada: no gate closes until 2026-06-15 14:00 UTC'],
+    ],
   ])('%s', async (_name, world, expected) => {
     expect((await status(clientOf('aws', world))).concerns).toEqual(expected);
   });

@@ -177,6 +177,15 @@ describe('a tick', () => {
     expect(limits).toEqual([1_000]);
   });
 
+  it('logs for how long the stack has been paused', async () => {
+    const { ports, lines } = stage({
+      last: SWEPT,
+      rules: { ...rules({ mode: 'pause' }), pausedSince: hoursLater(-30) },
+    });
+    await tick(ports);
+    expect(lines.at(-1)).toMatchObject({ kind: 'tick', pausedHours: 30 });
+  });
+
   it('logs the additional fields of the cloud', async () => {
     const { ports, lines } = stage({ last: SWEPT, tickFacts: async () => ({ poisonMessages: 2 }) });
     await tick(ports);
