@@ -66,6 +66,8 @@ export const METRICS: readonly MetricSpec[] = [
   { name: 'closed-gates', metric: 'ClosedGates', pattern: '{ $.kind = "sweep" }', value: '$.closed' },
   { name: 'closed-this-hour', metric: 'ClosedThisHour', pattern: '{ $.kind = "tick" }', value: '$.closedThisHour' },
   { name: 'scan-reduced', metric: 'ScanReduced', pattern: '{ $.kind = "scanReduced" }', value: '1' },
+  // Without a pause there is no value, so the metric costs nothing then.
+  { name: 'paused', metric: 'PausedHours', pattern: '{ $.pausedHours >= 0 }', value: '$.pausedHours' },
   { name: 'calls', metric: 'Calls', pattern: '{ $.kind = "usage" }', value: '$.allCalls' },
 ];
 
@@ -175,6 +177,18 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       description:
         'Gates that should close are waiting for the brake (maxClosesPerHour), and their images can still be pulled. ' +
         'The notices of the topic "changes" name the waiting gates. If that many closings are right, raise maxClosesPerHour.',
+    },
+    {
+      name: 'paused',
+      source: 'log',
+      metric: 'PausedHours',
+      statistic: 'Maximum',
+      threshold: 24,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'The stack has been paused for more than 24 hours, so no gate closes. If the reason for the pause is gone, run `pullgate resume`.',
     },
   ];
   return specs.map((spec) => ({

@@ -20,6 +20,7 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import { type LockedGates, shouldBeLocked } from '../../shared/reconcile/locks.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import { decodeRow } from '../../shared/runtime/errors.ts';
 
 type Item = Record<string, AttributeValue>;
 
@@ -81,9 +82,14 @@ export function createTable(client: DynamoDBClient, tableName: string): Table {
 function createRecords(source: Source): Records {
   return {
     async load(gate) {
-      const { value, version } = await load(source, GATE + gateKey(gate));
+      const id = GATE + gateKey(gate);
+      const { value, version } = await load(source, id);
       const body = value?.['body']?.B;
-      return { value: body === undefined ? undefined : unpackRecord(gunzipSync(body).toString('utf8')), version };
+      const unpack = (packed: Uint8Array) => unpackRecord(gunzipSync(packed).toString('utf8'));
+      return {
+        value: body === undefined ? undefined : decodeRow(`${id} in ${source.tableName}`, () => unpack(body)),
+        version,
+      };
     },
     save(record, version) {
       const id = GATE + gateKey(record.gate);

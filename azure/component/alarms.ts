@@ -112,6 +112,16 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
         'Gates that should close are waiting for the brake (maxClosesPerHour). Their images can still be pulled. ' +
         'Find these gates in the mails, or in the log lines of kind "decision". Raise maxClosesPerHour if that many closings are right.',
     },
+    {
+      name: 'paused',
+      source: 'log',
+      query: "where line.kind == 'tick' and todouble(line.pausedHours) > 24",
+      windowMinutes: 60,
+      frequencyMinutes: 60,
+      severity: 2,
+      description:
+        'The stack has been paused for more than 24 hours, so no gate closes. If the reason for the pause is gone, run `pullgate resume`.',
+    },
   ];
   return specs.map((spec) => ({
     ...spec,

@@ -11,6 +11,7 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import { type LockedGates, shouldBeLocked } from '../../shared/reconcile/locks.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import { decodeRow } from '../../shared/runtime/errors.ts';
 import { undefinedIf } from './errors.ts';
 import { nameOf } from './registry-id.ts';
 
@@ -89,8 +90,10 @@ export function createTable(client: TableClient): Table {
 function createRecords(client: TableClient): Records {
   return {
     async load(gate) {
-      const { value, version } = await load(client, keyOf(gate));
-      return { value: value === undefined ? undefined : unpackRecord(value), version };
+      const key = keyOf(gate);
+      const { value: row, version } = await load(client, key);
+      const name = `${key.partitionKey} ${key.rowKey} in ${client.tableName}`;
+      return { value: row === undefined ? undefined : decodeRow(name, () => unpackRecord(bodyOf(row))), version };
     },
     save(record, version) {
       const body = packToFit(record, gzipSync, { findings: MAX_FINDINGS_OF_IMAGE, size: MAX_BODY_BYTES });
@@ -108,15 +111,15 @@ function createRow<T>(client: TableClient, key: Key): Row<T> {
   return {
     async load() {
       const { value, version } = await load(client, key);
-      return { value: value === undefined ? undefined : (JSON.parse(value) as T), version };
+      return { value: value === undefined ? undefined : (JSON.parse(bodyOf(value)) as T), version };
     },
     save: (value, version) => save(client, { ...key, ...partsOf(gzipSync(JSON.stringify(value))) }, version),
   };
 }
 
-async function load(client: TableClient, key: Key): Promise<Versioned<string | undefined>> {
+async function load(client: TableClient, key: Key): Promise<Versioned<TableEntityResult<Stored> | undefined>> {
   const row = await undefinedIf([404], client.getEntity<Stored>(key.partitionKey, key.rowKey));
-  return row === undefined ? { value: undefined, version: 0 } : { value: bodyOf(row), version: row.etag };
+  return row === undefined ? { value: undefined, version: 0 } : { value: row, version: row.etag };
 }
 
 /** Undefined if the row has another version: it already exists (409), was changed (412), or was deleted (404). */

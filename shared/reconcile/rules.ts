@@ -18,6 +18,8 @@ export interface Rules {
   readonly policy: Policy;
   readonly judge: Judge;
   readonly mode: EffectiveMode;
+  /** Since when the stack has been paused. Undefined: it is not paused. */
+  readonly pausedSince?: Instant | undefined;
   /** The brake's limit. */
   readonly maxClosesPerHour: number;
   readonly brakeExempt: BrakeExempt;
@@ -43,7 +45,8 @@ export async function currentRules(
   now: Instant,
 ): Promise<Rules> {
   const { value } = await pause.load();
-  return createRules(settings, isPaused(value, now) ? 'pause' : settings.mode);
+  if (value === undefined || !isPaused(value, now)) return createRules(settings, settings.mode);
+  return { ...createRules(settings, 'pause'), pausedSince: value.at };
 }
 
 /** Prepares the rules once for many gates. */

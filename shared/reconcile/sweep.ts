@@ -72,9 +72,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const facts = await step(async () => ports.tickFacts?.());
   log({
     kind: 'tick',
-    ...(current === undefined
-      ? {}
-      : { sweepAgeHours: (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS }),
+    ...(current === undefined ? {} : { sweepAgeHours: hoursSince(current.sweptAt, now()) }),
     waiting: waiting.length,
     admitted: admitted.length,
     ...(brake === undefined ? {} : { closedThisHour: brake.closings.length }),
@@ -82,6 +80,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
     ...(locks === undefined
       ? {}
       : { locksRead: locks.read, locksMissing: locks.missing.length, oldestLockReadMinutes: locks.oldestReadMinutes }),
+    ...(rules.pausedSince === undefined ? {} : { pausedHours: hoursSince(rules.pausedSince, now()) }),
     ...facts,
   });
   if (failures.length === 1) throw failures[0];
@@ -112,6 +111,10 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   // Counted before the sweep. The next sweep counts the changes that this one causes.
   log({ kind: 'sweep', gates: state.gates, closed });
   return state;
+}
+
+function hoursSince(at: Instant, now: Instant): number {
+  return (Date.parse(now) - Date.parse(at)) / HOUR_MILLISECONDS;
 }
 
 /** A fingerprint that changes with the settings, and when a pause begins or ends, which makes a sweep due at once. */

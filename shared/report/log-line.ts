@@ -52,6 +52,8 @@ type KnownFields =
       readonly locksMissing?: number;
       /** Every lock has been read within this time. */
       readonly oldestLockReadMinutes?: number;
+      /** For how long the stack has been paused. Undefined: it is not paused. */
+      readonly pausedHours?: number;
     }
   | { readonly kind: 'usage'; readonly allCalls: number; readonly calls: Readonly<Record<string, number>> };
 

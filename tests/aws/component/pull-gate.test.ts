@@ -479,10 +479,11 @@ describe('the alarms', () => {
     ],
     [
       'scan-reduced',
-      { namespace: 'Pullgate/dev', metricName: 'ScanReduced', threshold: 0, treatMissingData: 'notBreaching' },
+      { namespace: STATEMENT_ID, metricName: 'ScanReduced', threshold: 0, treatMissingData: 'notBreaching' },
     ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
     ['brake', { namespace: STATEMENT_ID, metricName: 'BrakeWaiting', threshold: 0 }],
+    ['paused', { namespace: STATEMENT_ID, metricName: 'PausedHours', threshold: 24, treatMissingData: 'notBreaching' }],
   ])('notify when %s starts and when it ends', async (name, wanted) => {
     const outputs = await deploy({ sweepHours: 12 });
     const topic = await outputOf(outputs.alarmsTopicArn);

@@ -1,5 +1,5 @@
 // Records in the table: saved and loaded, written only over the version that was read, and never too large for a row.
-import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTable, type Table } from '../../../aws/function/records.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
@@ -135,6 +135,15 @@ describe('a record that is too large for a row', () => {
     };
     await table.records.save(shared, 0);
     expect((await table.records.load(record.gate)).value).toEqual(shared);
+  });
+
+  it('that cannot be read is an error that names its row', async () => {
+    const id = { S: `gate#${ACCOUNT_ID}/team/edited` };
+    const item = { id, body: { B: Buffer.from('not compressed') }, version: { N: '1' } };
+    await client.send(new PutItemCommand({ TableName: 'fixture', Item: item }));
+    await expect(table.records.load({ registry: ACCOUNT_ID, repository: 'team/edited' })).rejects.toThrow(
+      `the row ${id.S} in fixture cannot be read (Error: incorrect header check)`,
+    );
   });
 
   it('is rejected if not even one finding per blocker fits', async () => {

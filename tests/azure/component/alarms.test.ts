@@ -57,6 +57,12 @@ describe('the alerts', () => {
       "| where line.kind == 'tick' and toint(line.waiting) > 0",
       { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 2 },
     ],
+    [
+      'paused',
+      'AppTraces',
+      "| where line.kind == 'tick' and todouble(line.pausedHours) > 24",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', severity: 2 },
+    ],
   ])('report %s, and its end', async (name, table, query, wanted) => {
     const deployment = await deploy({ sweepHours: 12 });
     const { inputs } = one(deployment, RULE, `pullgate-${name}-alarm`);

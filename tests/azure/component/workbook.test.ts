@@ -53,7 +53,7 @@ describe('the queries', () => {
 
   it('read only fields that occur in the log of a real run', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
-    // Ticks sweep at once, after six hours, and after the eleven days. The other two admit a gate. None does both,
+    // Ticks sweep at once, after six hours, after the eleven days, and when the pause begins. The other two admit a gate. None does both,
     // because the order of the two requests is not fixed.
     await s.tick();
     await s.close('v1');
@@ -81,8 +81,10 @@ describe('the queries', () => {
     await s.tick();
     s.cloud.clock.advance(HOUR + 5 * MINUTE);
     await s.tick();
+    await s.setPause(true);
+    await s.tick();
 
-    expect(s.lines('sweep')).toHaveLength(3);
+    expect(s.lines('sweep')).toHaveLength(4);
     const lines = s.cloud.logs.flatMap(({ json }) => (json === undefined ? [] : [json]));
     const known = new Set(lines.flatMap((line) => Object.keys(line)));
     const asked = [...PANELS, ...alarmSpecs(6)].map((spec) => alarmQuery(spec, '/a/component'));

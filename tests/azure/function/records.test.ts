@@ -8,7 +8,7 @@ import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
 import type { Version } from '../../../shared/reconcile/ports.ts';
 import type { SweepState } from '../../../shared/reconcile/schedule.ts';
-import { REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
+import { breakBody, REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
 import { anOverride, blocker, digest, finding, hoursLater, NOW, notice, record } from '../../shared/samples.ts';
 
 const WHOLE: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
@@ -83,6 +83,14 @@ describe('a record', () => {
     for (const repository of ['team', 'team/app/x', 'app', 'team_app'])
       expect((await table.records.load({ ...IMAGE, repository })).value).toBeUndefined();
     expect((await table.records.load(WHOLE)).value).toBeUndefined();
+  });
+
+  it('that cannot be read is an error that names its row', async () => {
+    await save({ gate: IMAGE });
+    breakBody(rows()[0]);
+    await expect(table.records.load(IMAGE)).rejects.toThrow(
+      `the row gate|contoso|team|app ${IMAGE.digest} in records cannot be read (Error: incorrect header check)`,
+    );
   });
 
   it.each<[string, () => Promise<unknown>, string]>([

@@ -203,6 +203,15 @@ describe('a tick', () => {
     expect(lines.at(-1)).toMatchObject({ locksRead: 2, locksMissing: 1, oldestLockReadMinutes: 0 });
   });
 
+  it('logs for how long the stack has been paused', async () => {
+    const { ports, lines } = stage({
+      last: SWEPT,
+      rules: { ...rules({ mode: 'pause' }), pausedSince: hoursLater(-30) },
+    });
+    await tick(ports);
+    expect(lines.at(-1)).toMatchObject({ kind: 'tick', pausedHours: 30 });
+  });
+
   it('logs the additional fields of the cloud', async () => {
     const { ports, lines } = stage({ last: SWEPT, tickFacts: async () => ({ poisonMessages: 2 }) });
     await tick(ports);
