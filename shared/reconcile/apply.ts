@@ -204,10 +204,10 @@ function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
 
 /** The record with the desired state confirmed and the notice of the action added. */
 function confirm(plan: Plan<unknown>, action: Completed): GateRecord {
-  const { record, stored, next, evaluated, desired, override, now } = plan;
+  const { record, stored, next, evaluated, desired, reading, override, now } = plan;
   const stays = action === 'nothing' || action === 'restored';
   const kind = action === 'nothing' && override?.isNews === true ? 'override' : action;
-  const notice = { record: stored.value, next, evaluated, override, now };
+  const notice = { record: stored.value, next, evaluated, override, otherLocks: reading?.otherLocks, now };
   return {
     ...record,
     state: desired,

@@ -23,6 +23,7 @@ interface NoticeInput {
   readonly next: NextBlockers;
   readonly evaluated: readonly EvaluatedImage[];
   readonly override: OverrideStep | undefined;
+  readonly otherLocks: readonly string[] | undefined;
   readonly now: Instant;
 }
 
@@ -33,13 +34,14 @@ interface NoticeInput {
  * @param state the state after the action
  */
 export function createNotice(kind: Notice['kind'], state: StableState, input: NoticeInput): Notice {
-  const { next, override, now } = input;
+  const { next, override, otherLocks, now } = input;
   return {
     ...changeOf(kind, state, input),
     at: now,
     ...imagesOf(next.active),
     omittedImages: next.omitted,
     ...(override === undefined ? {} : { override: withoutNext(override) }),
+    ...(otherLocks === undefined ? {} : { otherLocks }),
   };
 }
 
