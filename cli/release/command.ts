@@ -10,7 +10,8 @@ import { parseSelection, releaseGates } from './release.ts';
 
 interface ReleaseOptions extends StackOptions, JsonOption {
   readonly yes?: boolean;
-  readonly orphans?: string;
+  /** A Sid, or true without one. */
+  readonly orphans?: string | true;
   readonly dryRun?: boolean;
 }
 
@@ -22,7 +23,8 @@ still violates the policy. To keep a gate open, add an exception to the policy o
 
 Use --orphans if you ran \`pulumi destroy\` on AWS before \`pullgate pause\`: the records are deleted,
 but the statements are still in the repository policies. The command finds them by their Sid in the
-account and region of the AWS credentials. It does not need a stack.
+account and region of the AWS credentials. It does not need a stack. Without a Sid it lists the Sids
+of all pullgate deployments, and changes nothing.
 
 Exit codes: 0 done; 1 a gate could not be opened or its notice could not be sent (the output names
 it); 2 wrong usage or not confirmed, nothing was changed.
@@ -30,6 +32,7 @@ it); 2 wrong usage or not confirmed, nothing was changed.
 Examples:
   pullgate release team/app
   pullgate release 'team/**' --dry-run
+  AWS_REGION=eu-west-1 pullgate release --orphans
   AWS_REGION=eu-west-1 pullgate release --orphans Pullgate0123abcd4567
 `;
 
@@ -38,7 +41,10 @@ export function addRelease(program: Command): void {
     .command('release')
     .description('open gates once; the next event or sweep may close them again')
     .argument('[gate]', "a repository (team/app), a glob ('team/**') or an image (team/app@sha256:...)")
-    .option('--orphans <sid>', 'remove the statements with this Sid from every repository policy (AWS)')
+    .option(
+      '--orphans [sid]',
+      'remove the statements with this Sid from every repository policy, or list all Sids (AWS)',
+    )
     .option('--dry-run', 'show which gates would be opened, and change nothing')
     .option('--yes', 'do not ask for confirmation');
   withJson(withStack(command))
@@ -57,8 +63,9 @@ async function release(
   }
   if (orphans !== undefined && gate === undefined) {
     const { createClients } = await import('../../aws/function/clients.ts');
-    const { releaseOrphans } = await import('./orphans.ts');
-    return releaseOrphans({ clients: createClients(), statementId: orphans, terminal, yes, dryRun, ...answering });
+    const { listOrphans, releaseOrphans } = await import('./orphans.ts');
+    const common = { clients: createClients(), terminal, ...answering };
+    return orphans === true ? listOrphans(common) : releaseOrphans({ ...common, statementId: orphans, yes, dryRun });
   }
   if (gate === undefined || orphans !== undefined) {
     throw new UsageError(

@@ -101,6 +101,7 @@ const CHANGES: readonly Run[] = [
   },
   { line: `override clear ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
   // It needs no record, and so the stack may still be there.
+  { line: 'release --orphans', code: 0, shows: /\n {2}Pullgate[0-9a-f]{12} {2}closes 2 repositories\n/ },
   { line: 'release --orphans PullgateXXXXXXXXXXXX', code: 0, shows: /\[1\/2\] {2}opened {2}shop\//, more: ['--yes'] },
   { line: 'pause --for 4h', code: 0, shows: /Paused the stack dev: nothing closes until 20.+ UTC/, more: ['--yes'] },
   { line: 'pause', code: 0, shows: /Paused the stack dev: nothing closes until `pullgate resume`/, more: ['--yes'] },
