@@ -106,6 +106,7 @@ const CHANGES: readonly Run[] = [
   },
   { line: `override clear ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
   // It needs no record, and so the stack may still be there.
+  { line: 'release --orphans', code: 0, shows: /\n {2}Pullgate[0-9a-f]{12} {2}closes 2 repositories\n/ },
   { line: 'release --orphans PullgateXXXXXXXXXXXX', code: 0, shows: /\[1\/2\] {2}opened {2}shop\//, more: ['--yes'] },
   {
     line: 'release --orphans acmeimages.azurecr.io --log traces.json',
