@@ -41,7 +41,7 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
     lock,
     policy: settings.policy,
   });
-  const notify = createNotifier(clients.sns, settings.topicArn);
+  const notify = createNotifier(clients.sns, settings.topicArn, settings.policy.images);
   const inTurn = limitedTo(1);
   /** The ports for one gate. Its log line says how long this gate took. */
   const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({

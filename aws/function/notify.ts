@@ -2,15 +2,24 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Notice } from '../../shared/gate/record.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
 import { renderNotice } from '../../shared/report/notice-text.ts';
 
 /** The statement in the repository policy names the exempt principals. */
 const EFFECT_OF_CLOSING = 'Pulls are blocked for everyone except exempt principals.';
 
-/** Publishes notices. The message attributes let subscribers filter them. */
-export function createNotifier(client: SNSClient, topicArn: string): (gate: Gate, notice: Notice) => Promise<void> {
+/**
+ * Publishes notices. The message attributes let subscribers filter them.
+ *
+ * @param images the policy's `images`
+ */
+export function createNotifier(
+  client: SNSClient,
+  topicArn: string,
+  images: Policy['images'],
+): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const { subject, text } = renderNotice(gate, notice, EFFECT_OF_CLOSING);
+    const { subject, text } = renderNotice(gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images });
     const attribute = (value: string) => ({ DataType: 'String', StringValue: value });
     await client.send(
       new PublishCommand({

@@ -9,7 +9,7 @@ import type { Snapshot } from './attribute-lock.ts';
 import type { Clients } from './clients.ts';
 import { createScanner, type Scanner } from './findings.ts';
 import type { Log } from './log.ts';
-import { createNotifier } from './notify.ts';
+import { createNotifier, recipientsOf } from './notify.ts';
 import { createQueue } from './queue.ts';
 import { createTable } from './records.ts';
 import { createRegistries, type ResolvedRegistry } from './registries.ts';
@@ -59,7 +59,7 @@ export function createAdapters(dependencies: Dependencies) {
         records: table.records,
         brake: table.row('brake'),
         inTurn,
-        notify: createNotifier(clients.mail, settings.notifyEmails, log),
+        notify: createNotifier(clients.mail, recipientsOf(settings), log),
         // The mail service accepts few mails per hour, so the tick sends all unsent notices in one mail.
         unsentNotices: 'leaveToTick',
         log: (decision: Decision) => log(decisionLine(CLOUD_LOG, decision, Date.parse(now()) - Date.parse(startedAt))),

@@ -15,7 +15,7 @@ import { type ImageLocation, type ImageLocations, locateImage } from './attribut
 import { describeCallError } from './errors.ts';
 import { createReconcilers, type Reconcilers } from './gates.ts';
 import type { Log } from './log.ts';
-import { deliverPending } from './notify.ts';
+import { deliverPending, recipientsOf } from './notify.ts';
 import { type Message, parseMessage, type Received } from './parse.ts';
 import type { AzureRegistry } from './registry.ts';
 import type { RegistryId } from './registry-id.ts';
@@ -98,7 +98,7 @@ async function handleTick(invocation: Invocation): Promise<void> {
 /** Delivers pending notices first, so that no later failure can delay them. */
 async function runTick(invocation: Invocation): Promise<void> {
   const { settings, clients, adapters, now, log } = invocation;
-  const { gates, failures } = await deliverPending(clients.mail, settings.notifyEmails, adapters.table, now()).catch(
+  const { gates, failures } = await deliverPending(clients.mail, recipientsOf(settings), adapters.table, now()).catch(
     (error: unknown) => ({ gates: 0, failures: [error] }),
   );
   for (const error of failures)

@@ -2,34 +2,47 @@
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord, Notice } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
 import type { Versioned } from '../../shared/reconcile/ports.ts';
 import { type Message, renderNotice } from '../../shared/report/notice-text.ts';
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Mailer } from './clients.ts';
 import type { Log } from './log.ts';
 import type { Table } from './records.ts';
+import type { Settings } from './settings.ts';
 
 /** The attribute `readEnabled: false` applies to every principal. */
 const EFFECT_OF_CLOSING = 'Pulls are blocked for everyone.';
 
+/** Who gets the mails, and what their text depends on. */
+export interface Recipients {
+  readonly addresses: readonly string[];
+  /** The policy's `images`. */
+  readonly images: Policy['images'];
+}
+
+export function recipientsOf({ notifyEmails, policy }: Pick<Settings, 'notifyEmails' | 'policy'>): Recipients {
+  return { addresses: notifyEmails, images: policy.images };
+}
+
 /** Sends notices to the recipients. Without recipients, it logs the notices. */
 export function createNotifier(
   mailer: Mailer | undefined,
-  recipients: readonly string[],
+  recipients: Recipients,
   log: Log,
 ): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const message = renderNotice(gate, notice, EFFECT_OF_CLOSING);
+    const message = renderNotice(gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images: recipients.images });
     if (mailer === undefined) log({ kind: 'notice', change: notice.kind, ...gate, ...message });
     else await send(mailer, recipients, message);
   };
 }
 
-async function send({ client, sender }: Mailer, recipients: readonly string[], message: Message): Promise<void> {
+async function send({ client, sender }: Mailer, { addresses }: Recipients, message: Message): Promise<void> {
   // A mail counts as sent once the service accepts it. Delivery to the mailboxes is up to the service.
   await client.beginSend({
     senderAddress: sender,
-    recipients: { to: recipients.map((address) => ({ address })) },
+    recipients: { to: addresses.map((address) => ({ address })) },
     content: { subject: message.subject, plainText: message.text },
   });
 }
@@ -53,7 +66,7 @@ export interface Delivered {
  */
 export async function deliverPending(
   mailer: Mailer | undefined,
-  recipients: readonly string[],
+  recipients: Recipients,
   { records, pending }: Pick<Table, 'records' | 'pending'>,
   now: Instant,
 ): Promise<Delivered> {
@@ -69,7 +82,9 @@ export async function deliverPending(
     }
   }
   const messages = late.flatMap(({ value: record }) =>
-    record.pending.map((notice) => renderNotice(record.gate, notice, EFFECT_OF_CLOSING)),
+    record.pending.map((notice) =>
+      renderNotice(record.gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images: recipients.images }),
+    ),
   );
   const [first, ...others] = messages;
   if (mailer === undefined || first === undefined) return { gates: 0, failures };

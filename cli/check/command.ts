@@ -2,12 +2,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { counted } from '../../shared/report/sentences.ts';
+import { plain } from '../../shared/runtime/unseen.ts';
 import { type JsonOption, now, withJson, withStack } from '../command.ts';
 import { findStack, type Stack, type StackOptions } from '../stack/stack.ts';
 import { type AnswerCode, printAnswer, runAnswering } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { columns, paint } from '../terminal/terminal.ts';
-import { plain } from '../terminal/words.ts';
 import { type Warning, warningsOf } from './check.ts';
 import { type CheckedFile, checkFile, type PlacedProblem, type Position } from './file.ts';
 

@@ -5,10 +5,10 @@ import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { plain } from '../../shared/runtime/unseen.ts';
 import type { Client } from '../stack/client.ts';
 import { type ImageName, isAt } from '../stack/image-name.ts';
 import { UsageError } from '../terminal/ending.ts';
-import { plain } from '../terminal/words.ts';
 import { absent, type GateBefore, type Located, loadGate } from './override.ts';
 
 const GATES_AT_ONCE = 8;

@@ -4,11 +4,12 @@ import type { NewOverride, Override } from '../../shared/gate/override.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
 import { counted, describeState, gateName } from '../../shared/report/sentences.ts';
+import { plain } from '../../shared/runtime/unseen.ts';
 import type { Client } from '../stack/client.ts';
 import type { ImageName } from '../stack/image-name.ts';
 import type { ExitCode } from '../terminal/ending.ts';
 import { columns, DRY_RUN } from '../terminal/terminal.ts';
-import { documentOf, minute, plain, plainLines } from '../terminal/words.ts';
+import { documentOf, minute, plainLines } from '../terminal/words.ts';
 import { gatesToClear, imageAt } from './clear.ts';
 import {
   type GateInRun,

@@ -3,6 +3,8 @@
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
+import { capitalized } from '../../shared/report/sentences.ts';
+import { plain } from '../../shared/runtime/unseen.ts';
 import {
   countOf,
   type GateJson,
@@ -21,7 +23,7 @@ import {
 import type { Client } from '../stack/client.ts';
 import type { ExitCode } from '../terminal/ending.ts';
 import { agreed, DRY_RUN, type Terminal } from '../terminal/terminal.ts';
-import { capitalized, gateNames, minute, plain } from '../terminal/words.ts';
+import { gateNames, minute } from '../terminal/words.ts';
 import { type CloudPause, isAsWanted, loadPauses, openWhilePaused, setPause } from './state.ts';
 import { oldInvocationsEndAt, type Waited, type Waiting, waitUntilOpen } from './wait.ts';
 

@@ -10,10 +10,11 @@ import { unlessAbsent } from '../../azure/function/images.ts';
 import { registryIn } from '../../azure/function/registry-id.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { plain } from '../../shared/runtime/unseen.ts';
 import { ACR, isAt } from '../stack/image-name.ts';
 import { type ExitCode, roleMissing, sentenceOf, UsageError } from '../terminal/ending.ts';
 import { agreed, columns, counter, DRY_RUN, gateCount, type Terminal } from '../terminal/terminal.ts';
-import { gateNames, plain } from '../terminal/words.ts';
+import { gateNames } from '../terminal/words.ts';
 import { closedInLog } from './closed-in-log.ts';
 import type { Selection } from './release.ts';
 

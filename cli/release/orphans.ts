@@ -7,9 +7,9 @@ import { denyStatement, STATEMENT_ID } from '../../aws/function/repository-polic
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Reading, Registry } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { plain } from '../../shared/runtime/unseen.ts';
 import { type ExitCode, sentenceOf, UsageError } from '../terminal/ending.ts';
 import { agreed, counter, DRY_RUN, repositories, type Terminal } from '../terminal/terminal.ts';
-import { plain } from '../terminal/words.ts';
 
 export interface OrphanList {
   readonly clients: Pick<Clients, 'ecr' | 'ecrOnce'>;

@@ -2,10 +2,11 @@
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { counted, describeState } from '../../shared/report/sentences.ts';
+import { plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { columns, paint, repositories, type Style } from '../terminal/terminal.ts';
-import { endOf, exceptionName, gateNames, minute, plain } from '../terminal/words.ts';
+import { endOf, exceptionName, gateNames, minute } from '../terminal/words.ts';
 import type { CloudStatus, GateStatus, ImageStatus, Status } from './status.ts';
 
 /** Formats the answer as lines, in colour if stdout is a terminal. */

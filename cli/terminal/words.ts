@@ -5,20 +5,15 @@ import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Exemption } from '../../shared/policy/verdict.ts';
 import { counted, gateName } from '../../shared/report/sentences.ts';
-import { escapeUnseen } from '../../shared/runtime/problem.ts';
 import { DAY_MILLISECONDS, HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
+import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
 
 /** `2026-03-02 09:00 UTC` */
 export function minute(at: Instant): string {
   return `${at.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** Replaces control and format characters in text from a scanner or a registry: a terminal would interpret them. */
-export function plain(text: string): string {
-  return text.replaceAll(/\p{Cc}|\p{Cf}/gu, '\u{fffd}');
-}
-
-/** Like `plain`, but keeps line ends. */
+/** Replaces unseen characters as `plain` does, but keeps line ends. */
 export function plainLines(text: string): string {
   return text.replaceAll(IN_LINES, '\u{fffd}');
 }
@@ -33,8 +28,8 @@ export function jsonText(value: unknown, indent?: number): string {
   return escapeUnseen(JSON.stringify(value, undefined, indent), IN_LINES);
 }
 
-/** Control and format characters except line ends. */
-const IN_LINES = /[^\P{Cc}\n]|\p{Cf}/gu;
+/** Unseen characters except line ends. */
+const IN_LINES = /[^\P{Cc}\n]|\p{Cf}|\p{Zl}|\p{Zp}/gu;
 
 /** Describes when something ends: `2026-03-02 09:00 UTC (in 3 days)`. */
 export function endOf(at: Instant, now: Instant): string {
@@ -84,9 +79,4 @@ export function endOfExemption(exemption: Exemption): Instant | undefined {
     case 'unknownIgnored':
       return undefined;
   }
-}
-
-/** Capitalizes the first letter of a sentence. */
-export function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

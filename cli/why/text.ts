@@ -2,11 +2,12 @@
 // to do next.
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
+import { adviseFix, adviseOverride } from '../../shared/report/advice.ts';
 import { counted, describeCounted, describeState } from '../../shared/report/sentences.ts';
-import { escapeUnseen } from '../../shared/runtime/problem.ts';
+import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { columns, paint } from '../terminal/terminal.ts';
-import { endOf, exceptionName, minute, nearEnd, plain } from '../terminal/words.ts';
+import { endOf, exceptionName, minute, nearEnd } from '../terminal/words.ts';
 import type { Move } from './advice.ts';
 import type { ExemptedAnswer, ImageAnswer } from './images.ts';
 import type { GateAnswer, WhyAnswer } from './why.ts';
@@ -202,17 +203,13 @@ function overrideSteps({ gates, advice }: WhyAnswer): readonly string[] {
   ]);
 }
 
-function findingSteps({ advice, gates }: WhyAnswer): readonly string[] {
+function findingSteps({ advice, gates, image, closedBy }: WhyAnswer): readonly string[] {
   const { moves, exceptions, exceptionsOpen, unnamed, untaggedHold } = advice;
   if (!isNonEmpty(moves)) return [];
-  const ofRepository = untaggedHold
-    ? 'push the fixed images. Then delete the images above, because the policy (images: all) also evaluates untagged images'
-    : 'push the fixed images under the same tags, or delete the images above';
-  const target = gates.some(({ gate }) => gate.digest === undefined)
-    ? ofRepository
-    : 'push the fixed image under the same tag';
+  const isImage = gates.every(({ gate }) => gate.digest !== undefined);
+  const fix = adviseFix({ isImage, images: untaggedHold ? 'all' : 'tagged' });
   return [
-    `  1. Upgrade to fixed versions, and ${target}:`,
+    `  1. Upgrade to fixed versions, and ${fix}:`,
     ...columns(moves.map(moveRow)).map((line) => `       ${line}`),
     ...(exceptions.length === 0
       ? []
@@ -223,6 +220,9 @@ function findingSteps({ advice, gates }: WhyAnswer): readonly string[] {
     ...(unnamed.length === 0
       ? []
       : [`  No exception can name ${plain(unnamed.join(', '))}: after a review, suppress it at the provider.`]),
+    ...(closedBy === 'pullgate' && gates.every(({ override }) => override === undefined)
+      ? [`  If it cannot wait, ${adviseOverride(plain(image))}.`]
+      : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-// Finds the desired state of a gate: the first row that applies in the table of docs/adr/0028-the-state-of-a-gate.md.
+// Finds the desired state of a gate: the first row that applies in the table of docs/adr/0029-the-state-of-a-gate.md.
 import type { NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';

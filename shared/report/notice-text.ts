@@ -2,8 +2,20 @@
 
 import type { Gate } from '../gate/gate.ts';
 import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting, WaitingFor } from '../gate/record.ts';
+import type { Policy } from '../policy/policy.ts';
+import { plain } from '../runtime/unseen.ts';
+import { type AdviceSubject, adviseFix, adviseOverride } from './advice.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
-import { CLEARANCES, counted, describeFinding, describeWaiting, gateName, list, shortName } from './sentences.ts';
+import {
+  CLEARANCES,
+  capitalized,
+  counted,
+  describeFinding,
+  describeWaiting,
+  gateName,
+  list,
+  shortName,
+} from './sentences.ts';
 
 /** A message to the people that the config lists. */
 export interface Message {
@@ -22,30 +34,37 @@ const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
 };
 
 /** What to do to open a closed gate, or to keep an open one open. */
-function waysOut({ override }: Notice, isOpen: boolean): readonly string[] {
+function waysOut(notice: Notice, subject: AdviceSubject, isOpen: boolean): readonly string[] {
+  const { override } = notice;
   if (isOverriddenClosed(override)) return endOfOverride(override.order);
-  const [goal, effect] = isOpen
-    ? ['keep it open', 'Once none of them is left, there is no reason to close it.']
-    : ['reopen it', 'Once none of them is left, it opens automatically.'];
+  const goal = isOpen ? 'keep it open' : 'reopen it';
+  const left = subject.isImage ? 'Once this image is deleted' : 'Once none of them is left';
+  const effect = `${left}, ${isOpen ? 'there is no reason to close it' : 'it opens automatically'}.`;
   return [
     '',
     `To ${goal}, do one of the following:`,
-    `  1. Push a fixed image under the same tag, or delete the images listed above. ${effect}`,
+    `  1. ${capitalized(adviseFix(subject))}. ${effect}`,
     "  2. Review the finding, add an exception (id, expires, reason) to the stack's policy, and run `pulumi up`.",
     '  3. Suppress the finding in the scanner.',
+    // An override opens no lock of someone else.
+    ...(waitingOf(notice)?.for === 'foreignLock' ? [] : [`  4. If it cannot wait, ${adviseOverride('IMAGE')}.`]),
     'A finding that only disappears from the scanner is no proof: the image must be gone, its findings must be exempt, or the scanner must show that it is clean.',
   ];
 }
 
-/**
- * Renders a notice.
- *
- * @param effectOfClosing what a closed gate means for pulls on this cloud, as a sentence
- */
-export function renderNotice(gate: Gate, notice: Notice, effectOfClosing: string): Message {
+/** What a notice depends on besides its gate and its change. */
+export interface NoticeContext {
+  /** What a closed gate means for pulls on this cloud, as a sentence. */
+  readonly effectOfClosing: string;
+  /** The policy's `images`. */
+  readonly images: Policy['images'];
+}
+
+/** Renders a notice. */
+export function renderNotice(gate: Gate, notice: Notice, context: NoticeContext): Message {
   const { override } = notice;
   const where = `${gateName(gate)} (registry ${gate.registry})`;
-  const { subject, lines: change } = renderChange(gate, notice, where, effectOfClosing);
+  const { subject, lines: change } = renderChange(gate, notice, where, context);
   const others = describeOtherLocks(notice);
   const lines = [...change, ...others];
   if (override?.isNews !== true) return message(subject, lines);
@@ -67,32 +86,34 @@ interface Change {
   readonly lines: readonly string[];
 }
 
-function renderChange(gate: Gate, notice: Notice, where: string, effectOfClosing: string): Change {
+function renderChange(gate: Gate, notice: Notice, where: string, context: NoticeContext): Change {
+  const { effectOfClosing, images } = context;
   const name = shortName(gate);
+  const subject: AdviceSubject = { isImage: gate.digest !== undefined, images };
   switch (notice.kind) {
     case 'closed':
       return changeOf(`closed: ${name}`, [
         `pullgate closed ${where} at ${notice.at}. ${effectOfClosing}`,
         ...becauseOf(notice),
-        ...waysOut(notice, false),
+        ...waysOut(notice, subject, false),
       ]);
     case 'restored':
       return changeOf(`closed again: ${name}`, [
         ...describeRestoration(notice, where),
         ...becauseOf(notice),
-        ...waysOut(notice, false),
+        ...waysOut(notice, subject, false),
       ]);
     case 'closedInUse':
       return changeOf(`closed, but in use: ${name}`, [
         `${where} is closed, and ${notice.inUse.by} that use it fail. It stays closed. Move them to another image, or see below how to reopen it.`,
         ...becauseOf(notice),
-        ...waysOut(notice, false),
+        ...waysOut(notice, subject, false),
       ]);
     case 'waiting':
       return changeOf(`NOT closed: ${name}`, [
         `${where} should be closed, but ${notice.waiting.for === 'foreignLock' ? 'pullgate did not close it' : 'is still open'}: ${reasonToWait(notice.waiting, notice.override)}.`,
         ...becauseOf(notice),
-        ...waysOut(notice, true),
+        ...waysOut(notice, subject, true),
       ]);
     case 'cleared':
       return changeOf(`clear: ${name}`, [
@@ -149,8 +170,9 @@ function changeOf(subject: string, lines: readonly string[]): Change {
   return { subject, lines };
 }
 
+/** A line has texts of whoever built an image, such as a package's version. They must not begin a line of their own. */
 function message(subject: string, lines: readonly string[]): Message {
-  return { subject: `[pullgate] ${subject}`.slice(0, 100), text: `${lines.join('\n')}\n` };
+  return { subject: plain(`[pullgate] ${subject}`).slice(0, 100), text: `${lines.map(plain).join('\n')}\n` };
 }
 
 /** Why a gate is open although it should be closed. Undefined if it is closed or may be open. */

@@ -178,6 +178,11 @@ function describeExempted({ finding, exemption }: ExemptedFinding): string {
   return `${finding.vulnerability} is ${describeExemption(exemption)}`;
 }
 
+/** Capitalizes the first letter of a sentence. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** `1 gate`, `2 gates`. `many` is the plural if it is irregular: `2 repositories`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;

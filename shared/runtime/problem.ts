@@ -1,5 +1,6 @@
 // Problems with values from outside: the key, the given value, and what is allowed. All problems are reported at once.
 import * as v from 'valibot';
+import { escapeUnseen } from './unseen.ts';
 
 /** One problem with one value. */
 export interface Problem {
@@ -32,21 +33,6 @@ export function describeProblem({ key, given, allowed }: Problem): string {
   const text = escapeUnseen(textOf(given));
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
   return `${name} is ${shown}: expected ${allowed}`;
-}
-
-/**
- * Escapes invisible characters as in JSON. JSON itself does not escape U+0080 to U+009F, nor characters that change the
- * direction of text. https://www.rfc-editor.org/rfc/rfc8259#section-7
- *
- * @param unseen the characters to escape. Default: all control and format characters
- */
-export function escapeUnseen(text: string, unseen = /\p{Cc}|\p{Cf}/gu): string {
-  return text.replaceAll(unseen, (character) =>
-    Array.from(
-      { length: character.length },
-      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
-    ).join(''),
-  );
 }
 
 /** The value as JSON. A value from outside may be nested too deeply for `JSON.stringify`. */

@@ -18,7 +18,7 @@ async function published(gate: Gate, one: Notice): Promise<readonly PublishComma
       inputs.push(input);
     },
   };
-  await createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(gate, one);
+  await createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev', 'tagged')(gate, one);
   return inputs;
 }
 
@@ -52,7 +52,7 @@ describe('a state change', () => {
       },
     };
     await expect(
-      createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(GATE, NOTICE),
+      createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev', 'tagged')(GATE, NOTICE),
     ).rejects.toThrow('no such topic');
   });
 

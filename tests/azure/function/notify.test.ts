@@ -21,7 +21,7 @@ import {
 import { digest, hoursLater, NOW, notice, record } from '../../shared/samples.ts';
 
 const GATE: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
-const TO = ['ops@example.com', 'dev@example.com'];
+const TO = { addresses: ['ops@example.com', 'dev@example.com'], images: 'tagged' } as const;
 const OLD = hoursLater(-1);
 
 let stage: Stage;
@@ -54,7 +54,12 @@ describe('a notice', () => {
   it('is one mail to all recipients, and is not logged', async () => {
     expect(await notifying(mailer)).toEqual([]);
     expect(stage.mails.sent).toMatchObject([
-      { sender: SENDER, to: TO, subject: '[pullgate] clear: team/app', plainText: expect.stringContaining('team/app') },
+      {
+        sender: SENDER,
+        to: TO.addresses,
+        subject: '[pullgate] clear: team/app',
+        plainText: expect.stringContaining('team/app'),
+      },
     ]);
     expect(stage.calls.count()['mail:Send']).toBe(1);
   });

@@ -84,14 +84,17 @@ describe('if findings keep a repository closed', () => {
     );
     const ofImage = await next({ findings: [finding()], images: 'all', gate: { ...GATE, digest: digest(1) } });
     expect(ofImage.advice.untaggedHold).toBe(false);
-    expect(ofImage.lines[0]).toBe('  1. Upgrade to fixed versions, and push the fixed image under the same tag:');
+    expect(ofImage.lines[0]).toBe(
+      '  1. Upgrade to fixed versions, and push the fixed image and deploy it: only the image above is blocked:',
+    );
   });
 
   it('the exceptions are lines of YAML with placeholders', async () => {
     const { lines } = await next({ findings: [finding({ package: { name: 'a\u009b2J', version: '1' } })] });
-    expect(lines.slice(-2)).toEqual([
+    expect(lines.slice(-3)).toEqual([
       '  2. Or, after a review, add this to pullgate:policy.exceptions, fill in the reason and the approver, and run `pulumi up`:',
       '       - {"id":"CVE-2024-6119","repository":"team/app","package":"a\\u009b2J","expires":"2026-07-15","reason":"TO DO: say why it does not affect this image","approvedBy":"TO DO: say who approved it"}',
+      `  If it cannot wait, run \`pullgate override open ${HOST}/team/app:1 --for 4h --reason TEXT --approved-by NAME\`, which keeps it open for at most 24 hours.`,
     ]);
   });
 });

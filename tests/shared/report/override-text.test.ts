@@ -16,7 +16,7 @@ const WHY = ['Reason: the shop is down', 'Approved by: Grace'];
 const FINDING = '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.';
 const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING];
 
-const EFFECT = 'Pulls are blocked for everyone.';
+const CONTEXT = { effectOfClosing: 'Pulls are blocked for everyone.', images: 'tagged' } as const;
 
 const LOG = { cloud: 'aws', maxCharacters: 200_000 };
 
@@ -106,7 +106,7 @@ describe('the notice of an override that begins', () => {
       ],
     ],
   ])('%s', (_name, notice, subject, lines) => {
-    expect(renderNotice(GATE, notice, EFFECT)).toEqual({
+    expect(renderNotice(GATE, notice, CONTEXT)).toEqual({
       subject: `[pullgate] ${subject}: team/app`,
       text: `${lines.join('\n')}\n`,
     });
@@ -174,7 +174,7 @@ describe('the notice of an override that ends', () => {
       ],
     ],
   ])('%s', (_name, notice, subject, lines) => {
-    const { subject: given, text } = renderNotice(GATE, notice, EFFECT);
+    const { subject: given, text } = renderNotice(GATE, notice, CONTEXT);
     expect(given).toBe(`[pullgate] ${subject}: team/app`);
     expect(text.slice(0, lines.join('\n').length + 1)).toBe(`${lines.join('\n')}\n`);
   });
@@ -185,7 +185,7 @@ describe('a notice while an override is in force', () => {
     const { subject, text } = renderNotice(
       GATE,
       news('runs', OPEN, { kind: 'waiting', waiting: { for: 'override' }, images: IMAGES }, false),
-      EFFECT,
+      CONTEXT,
     );
     expect(subject).toBe('[pullgate] NOT closed: team/app');
     expect(text.split('\n')[0]).toBe(
@@ -194,7 +194,7 @@ describe('a notice while an override is in force', () => {
   });
 
   it('about a restored lock says who keeps the gate closed, and how to end the override', () => {
-    const { text } = renderNotice(GATE, news('runs', CLOSED, { kind: 'restored' }, false), EFFECT);
+    const { text } = renderNotice(GATE, news('runs', CLOSED, { kind: 'restored' }, false), CONTEXT);
     expect(text.split('\n').slice(2)).toEqual([
       '',
       'Why:',

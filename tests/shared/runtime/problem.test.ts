@@ -1,13 +1,7 @@
 // Problems as sentences: the key, what was given, and what is allowed.
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import {
-  closedObject,
-  describeProblem,
-  escapeUnseen,
-  type Problem,
-  problemsFrom,
-} from '../../../shared/runtime/problem.ts';
+import { closedObject, describeProblem, type Problem, problemsFrom } from '../../../shared/runtime/problem.ts';
 
 describe('a problem as a sentence', () => {
   it.each<[string, Problem, string]>([
@@ -61,10 +55,6 @@ describe('a problem as a sentence', () => {
     ],
   ])('%s', (_name, problem, sentence) => {
     expect(describeProblem(problem)).toBe(sentence);
-  });
-
-  it('escapes only the given characters', () => {
-    expect(escapeUnseen('a\n\tb', /\t/g)).toBe('a\n\\u0009b');
   });
 });
 
