@@ -122,6 +122,7 @@ describe('statements of a repository policy that deny pulls', () => {
   const statement = (value: object) => ({ Effect: 'Deny', Principal: '*', Action: 'ecr:BatchGetImage', ...value });
   it.each<[string, object, readonly (readonly [string, string])[]]>([
     ['our own statement', { Sid: 'Pullgate0a1b2c3d4e5f', Condition: {} }, [['pullgate', 'everyone']]],
+    ['our own statement under an older id', { Sid: 'Pullgate00000000000a' }, [['pullgate', 'everyone']]],
     ["another stack's", { Sid: 'Pullgate4e5f6a7b8c9d', Condition: {} }, [['anotherStack', 'everyone']]],
     ['a deny to all', { Action: ['ecr:*'] }, [['others', 'everyone']]],
     [
@@ -138,7 +139,11 @@ describe('statements of a repository policy that deny pulls', () => {
   ])('%s', (_name, value, expected) => {
     const policy = parseRepositoryPolicy(JSON.stringify({ Statement: [statement(value)] }));
     if (policy === undefined) throw new Error('a policy');
-    const found = obstaclesIn({ kind: 'policy', policy, olderIds: [] }, ['Pullgate0a1b2c3d4e5f'], undefined);
+    const found = obstaclesIn(
+      { kind: 'policy', policy, olderIds: [] },
+      ['Pullgate0a1b2c3d4e5f', 'Pullgate00000000000a'],
+      undefined,
+    );
     expect(found.map(({ by, for: who }) => [by, who])).toEqual(expected);
   });
 });
