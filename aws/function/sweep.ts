@@ -30,7 +30,8 @@ export function createSweepPorts(
     overridesDue: (at, limit) => table.due(registry, at, limit),
     round: table.row('locks'),
     lockedGates: (after) => table.locked(registry, after),
-    isUnlocked: async (gate) => ((await lock.read(gate))?.lock ?? 'absent') === 'absent',
+    // A statement in another form may let pulls through. A new config does not matter here: it starts a sweep.
+    isUnlocked: async (gate) => (await lock.read(gate))?.lock !== 'current',
     isThrottled,
     sendRequests: (gates, trigger) =>
       queue.sendRequests(

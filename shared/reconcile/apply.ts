@@ -208,15 +208,15 @@ function refusedOverride(override: GateRecord['override']): GateRecord['override
  * The action for a transition. An intent to open that was abandoned, or whose gate was already open, made no visible
  * change.
  */
-function actionOf({ before, next, reading, desired: to }: Plan<unknown>, wrote: boolean): Completed {
+function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean): Completed {
   const { state: from, closedSince } = before;
   const wasClosed = closedSince !== undefined;
   const hasWaited = before.waitingSince !== undefined;
   switch (to.kind) {
     case 'closed':
       if (!wasClosed) return next.active.some(({ closedAt }) => closedAt !== undefined) ? 'restored' : 'closed';
-      // An intent to restore may have been carried out and never confirmed. Another form of our lock closes, too.
-      return (wrote && reading?.lock !== 'otherForm') || from.kind === 'closing' ? 'restored' : 'nothing';
+      // An intent to restore may have been carried out and never confirmed.
+      return wrote || from.kind === 'closing' ? 'restored' : 'nothing';
     case 'waiting':
       if (wrote || wasClosed) return 'opened';
       // A new blocker behind an override that keeps the gate open needs a notice. Another reason to wait does not.

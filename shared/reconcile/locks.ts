@@ -30,7 +30,7 @@ export interface LockPorts {
   readonly round: Row<LockRound>;
   /** The gates that should have a lock in the registry, some at a time, in an order of the table's own. */
   lockedGates(after: string | undefined): Promise<LockedGates>;
-  /** Is the gate without a lock, or gone? */
+  /** Is the gate without a lock in today's form, or gone? */
   isUnlocked(gate: Gate): Promise<boolean>;
   /** Does the registry refuse the call because there were too many? */
   isThrottled(error: unknown): boolean;
