@@ -96,7 +96,7 @@ const BASE = {
   'aws:cloudwatch/eventRule:EventRule': 5,
   'aws:cloudwatch/eventTarget:EventTarget': 5,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 12,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 13,
   'aws:cloudwatch/metricAlarm:MetricAlarm': 8,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
@@ -492,7 +492,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(12);
+    expect(metrics).toHaveLength(13);
     expect(metrics).toEqual(
       expect.arrayContaining([
         ['Pullgate/dev', 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],

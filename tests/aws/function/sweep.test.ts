@@ -28,6 +28,7 @@ function stage(repositories: ReadonlySet<string> = new Set()) {
     },
     scanner: {
       health: answering('health', 'Inspector is off'),
+      unscannedImages: answering('unscannedImages', [{ repository: 'team/old', reason: 'UNSUPPORTED_OS' }]),
       repositoriesWithFindings: answering('repositoriesWithFindings', repositories),
     },
     queue: { sendRequests: answering('sendRequests', undefined) },
@@ -61,6 +62,10 @@ describe('a sweep', () => {
     ],
   ])('gets %s', async (_what, repositories, gates) => {
     expect(await stage(repositories).ports.repositoriesWithFindings()).toEqual(gates);
+  });
+
+  it('asks Inspector for the images that it does not scan', async () => {
+    expect(await stage().ports.unscannedImages?.()).toEqual([{ repository: 'team/old', reason: 'UNSUPPORTED_OS' }]);
   });
 
   it('queries the table only for the gates of the account', async () => {
