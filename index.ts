@@ -9,6 +9,8 @@ import { describeProblem } from './shared/runtime/problem.ts';
 
 /** The stack's outputs, for people and for the command line tool. */
 interface Outputs {
+  /** The stack's name, for the command line tool. No resource contains it, so renaming a stack changes nothing else. */
+  readonly stack: string;
   /** The outputs of the AWS component. Absent, not undefined, without AWS: Pulumi warns about an undefined output. */
   readonly aws?: EcrPullGateOutputs;
   /** The outputs of the Azure component. Absent if the stack has no Azure. */
@@ -30,7 +32,7 @@ export default async function deploy(): Promise<Outputs> {
     ...(settings.clouds.includes('aws') ? { aws: await createOnAws(settings) } : {}),
     ...(settings.clouds.includes('azure') ? { azure: await createOnAzure(settings, now) } : {}),
   };
-  return { ...made, next: nextSteps(settings, made) };
+  return { stack: pulumi.getStack(), ...made, next: nextSteps(settings, made) };
 }
 
 type Made = Pick<Outputs, 'aws' | 'azure'>;
@@ -60,9 +62,15 @@ async function createOnAzure(settings: Settings, now: string): Promise<AcrPullGa
 }
 
 /** The arguments that both components take. */
-function sharedArgs({ policy, refinements, mode, sweepHours, maxClosesPerHour, notifyEmails }: Settings): PullGateArgs {
-  const { severityThreshold } = policy;
-  return { severityThreshold, policy: refinements, mode, sweepHours, maxClosesPerHour, notifyEmails };
+function sharedArgs({
+  policy,
+  refinements,
+  clouds: _clouds,
+  aws: _aws,
+  azure: _azure,
+  ...same
+}: Settings): PullGateArgs {
+  return { severityThreshold: policy.severityThreshold, policy: refinements, ...same };
 }
 
 function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<readonly string[]> {
@@ -92,6 +100,11 @@ function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<read
       queue === undefined ? [] : [`Messages that pullgate could not process raise an alarm and stay in ${queue}.`],
     ),
     `Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed ${gateNouns(settings)} stay closed.`,
+    ...(settings.deletionProtection
+      ? [
+          'The records are protected, so pulumi destroy fails. After the pause, run: pulumi config set deletionProtection false && pulumi up',
+        ]
+      : []),
   ]);
 }
 

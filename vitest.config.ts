@@ -26,6 +26,9 @@ const SLOW = [
   'tests/repository/{architecture,guards,supply-chain,docs-pullgate,docs-cli}.test.ts',
 ];
 
+/** What needs the Pulumi CLI: `npm run test:engine`. */
+const ENGINE = ['tests/engine/**/*.test.ts'];
+
 /** The slow files that take longest, the longest first: so that no core is idle at the end. */
 const FIRST = [
   'tests/chaos/aws.test.ts',
@@ -66,9 +69,10 @@ export default defineConfig({
       {
         extends: true,
         // Files share a process, because loading the modules again takes longer than most tests.
-        test: { name: 'quick', include: ['tests/**/*.test.ts'], exclude: SLOW, isolate: false },
+        test: { name: 'quick', include: ['tests/**/*.test.ts'], exclude: [...SLOW, ...ENGINE], isolate: false },
       },
       { extends: true, test: { name: 'slow', include: SLOW } },
+      { extends: true, test: { name: 'engine', include: ENGINE } },
     ],
     coverage: {
       provider: 'v8',

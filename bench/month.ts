@@ -93,7 +93,7 @@ const [AWS_CALL_SECONDS, AZURE_CALL_SECONDS] = [0.05, 0.1];
 export const month = monthOf({
   title: 'A month on AWS',
   deploy: deployAws,
-  config: { 'pullgate:notifyEmails': ['security@example.com'] },
+  config: { 'pullgate:mode': 'enforce', 'pullgate:notifyEmails': ['security@example.com'] },
   standing: AWS_STANDING,
   prices: AWS_MONTH_PRICES,
   time: { meter: 'Lambda GB-seconds', secondsEachCall: AWS_CALL_SECONDS, leastSeconds: 0 },

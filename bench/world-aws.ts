@@ -9,7 +9,11 @@ import { naive } from './naive/deploy.ts';
 import { checkWorked, type Deploy, findingsOf, LOOSE, sharedBy, type World } from './world.ts';
 
 export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours = 6, isNaive = false } = {}) => {
-  const program = await graphOf({ 'pullgate:maxClosesPerHour': maxClosesPerHour, 'pullgate:sweepHours': sweepHours });
+  const program = await graphOf({
+    'pullgate:mode': 'enforce',
+    'pullgate:maxClosesPerHour': maxClosesPerHour,
+    'pullgate:sweepHours': sweepHours,
+  });
   const graph = isNaive ? naive(program, 'aws') : program;
   const { lambda, mapping } = readResources(graph);
   const cloud = await startAws(graph);

@@ -28,6 +28,7 @@ const MESSAGES_PER_REQUEST = 8;
 export const AZURE_CONFIG = {
   'azure-native:location': 'westeurope',
   'pullgate:clouds': ['azure'],
+  'pullgate:mode': 'enforce',
   'pullgate:azure': { registries: [REGISTRY] },
   'pullgate:notifyEmails': ['security@example.com'],
 };

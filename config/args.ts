@@ -51,6 +51,14 @@ export const Mode = {
 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
 
+/** Which closings the brake does not limit. */
+export const BrakeExempt = {
+  never: 'never',
+  /** Those of a gate with a finding that violates `policy.exploited`. */
+  exploited: 'exploited',
+} as const;
+export type BrakeExempt = (typeof BrakeExempt)[keyof typeof BrakeExempt];
+
 /** What a gate is on Azure. */
 export const Granularity = {
   /** One manifest, by its digest. */
@@ -68,6 +76,15 @@ export const RegistryRoles = {
   abac: 'abac',
 } as const;
 export type RegistryRoles = (typeof RegistryRoles)[keyof typeof RegistryRoles];
+
+/** How many zones of its region keep the stack's storage on Azure. */
+export const StorageRedundancy = {
+  /** One: locally redundant storage. */
+  lrs: 'lrs',
+  /** Three: zone-redundant storage. */
+  zrs: 'zrs',
+} as const;
+export type StorageRedundancy = (typeof StorageRedundancy)[keyof typeof StorageRedundancy];
 
 /** The days after disclosure before a finding of each severity violates, 0 to 3650. Default for each: 0. */
 export interface GraceDaysArgs {
@@ -136,19 +153,26 @@ export interface PullGateArgs {
   policy?: PolicyArgs;
   /**
    * Whether gates are closed. `audit` evaluates, logs and notifies, but closes nothing; it opens the gates that
-   * pullgate closed before. Default: `enforce`.
+   * pullgate closed before. Default: `audit`.
    */
   mode?: Mode;
   /** How often all gates are reconciled to catch what events missed, in hours, 1 to 24. Default: 6. */
   sweepHours?: number;
   /**
-   * The brake: the most gates that close within an hour, 1 to 1000. The other gates wait, and a notice says so. Gates
-   * with a known exploit close at once. Default: 25.
+   * The brake: the most gates that close within an hour, 1 to 1000. The other gates wait, and a notice says so.
+   * Default: 25.
    */
   maxClosesPerHour?: number;
+  /** Which closings the brake does not limit. Default: `never`. */
+  brakeExempt?: BrakeExempt;
   /**
    * The email addresses that receive notices of state changes, and alarms. Default: none.
    * Example: `["security@example.com"]`.
    */
   notifyEmails?: string[];
+  /**
+   * Whether the records are protected from deletion: `pulumi destroy` fails in its preview until this is false.
+   * Default: true if `mode` is `enforce`.
+   */
+  deletionProtection?: boolean | undefined;
 }

@@ -8,6 +8,7 @@ import {
   azureSettings,
   checkSettings,
   distinct,
+  registries,
   type SharedSettings,
   SOME_REGISTRIES,
   sharedEntries,
@@ -31,17 +32,29 @@ const AZURE_LOCATION = 'azure-native:location';
 const NAMESPACE = 'pullgate:';
 
 /** The keys whose values are plain text. All other values arrive as JSON. */
-const TEXT_KEYS: readonly string[] = ['severityThreshold', 'mode'];
+const TEXT_KEYS: readonly string[] = ['severityThreshold', 'mode', 'brakeExempt'];
 
 const CLOUD_LIST = `a list of clouds: ${CLOUDS.join(', ')}`;
 const cloud = v.picklist(CLOUDS, `one of ${CLOUDS.join(', ')}`);
 
+/** Pulumi requires a default for each key in Pulumi.yaml: `auto` is the default that depends on the mode. */
+const deletionProtection = v.optional(
+  v.pipe(
+    v.union([v.boolean(), v.literal('auto')], 'true, false or auto'),
+    v.transform((given) => (given === 'auto' ? undefined : given)),
+  ),
+);
+
+const clouds = v.optional(
+  v.pipe(distinct(cloud, CLOUD_LIST), v.minLength<Cloud[], 1, string>(1, 'at least one cloud')),
+  ['aws'],
+);
+
 const keys = closedObject(
   {
-    clouds: v.optional(v.pipe(distinct(cloud, CLOUD_LIST), v.minLength<Cloud[], 1, string>(1, 'at least one cloud')), [
-      'aws',
-    ]),
+    clouds,
     ...sharedEntries,
+    deletionProtection,
     aws: v.optional(awsSettings, {}),
     azure: v.optional(azureSettings, {}),
   },
@@ -62,7 +75,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Sett
     const name = key.slice(NAMESPACE.length);
     given[name] = TEXT_KEYS.includes(name) ? value : decode(value);
   }
-  const checked = checkSettings(keys, given, (settings) => missingForAzure(settings, raw));
+  const checked = checkSettings(keys, given, azureProblems(given, raw));
   if (checked.ok) return checked;
   const [first, ...others] = checked.problems;
   return { ok: false, problems: [withNamespace(first), ...others.map(withNamespace)] };
@@ -73,14 +86,25 @@ function withNamespace(problem: Problem): Problem {
   return problem.key === AZURE_LOCATION ? problem : { ...problem, key: `${NAMESPACE}${problem.key}` };
 }
 
-/** Reports settings that Azure requires and that have no default: a location and registries. */
-function missingForAzure(
-  { clouds, azure: { registries } }: Pick<Settings, 'clouds' | 'azure'>,
-  raw: Readonly<Record<string, unknown>>,
-): readonly Problem[] {
-  if (!clouds.includes('azure')) return [];
+/** Nothing but the registries, so that a mistake in another key does not hide that they are missing. */
+const azureRegistries = v.optional(v.object({ registries }), {});
+
+/**
+ * Reports settings that Azure requires and that have no default, a location and registries, and registries that no
+ * component would cover.
+ */
+function azureProblems(given: Given, raw: Readonly<Record<string, unknown>>): readonly Problem[] {
+  const enabled = v.safeParse(clouds, given['clouds']);
+  if (!enabled.success) return [];
+  const key = 'azure.registries';
+  const covered = v.safeParse(azureRegistries, given['azure']);
+  const valid = covered.success ? covered.output.registries : undefined;
+  if (!enabled.output.includes('azure')) {
+    const allowed = 'no registries unless pullgate:clouds includes azure';
+    return valid === undefined || valid.length === 0 ? [] : [{ key, given: valid, allowed }];
+  }
   const problems: Problem[] = [];
-  if (registries.length === 0) problems.push({ key: 'azure.registries', given: undefined, allowed: SOME_REGISTRIES });
+  if (valid?.length === 0) problems.push({ key, given: undefined, allowed: SOME_REGISTRIES });
   if (raw[AZURE_LOCATION] === undefined || raw[AZURE_LOCATION] === '') {
     const allowed = `the Azure region to deploy to; set it with: pulumi config set ${AZURE_LOCATION} westeurope`;
     problems.push({ key: AZURE_LOCATION, given: undefined, allowed });

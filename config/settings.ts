@@ -4,7 +4,15 @@ import * as v from 'valibot';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
-import { Granularity, Mode, type PolicyArgs, RegistryRoles, type RepositoriesArgs } from './args.ts';
+import {
+  BrakeExempt,
+  Granularity,
+  Mode,
+  type PolicyArgs,
+  RegistryRoles,
+  type RepositoriesArgs,
+  StorageRedundancy,
+} from './args.ts';
 
 /** The settings that both clouds share. */
 export interface SharedSettings {
@@ -17,7 +25,10 @@ export interface SharedSettings {
   readonly mode: Mode;
   readonly sweepHours: number;
   readonly maxClosesPerHour: number;
+  readonly brakeExempt: BrakeExempt;
   readonly notifyEmails: string[];
+  /** Whether the records are protected from deletion. Default: in the mode `enforce`. */
+  readonly deletionProtection: boolean;
 }
 
 /** The settings for AWS only. */
@@ -57,6 +68,8 @@ export interface AzureSettings {
   readonly workspaceId?: string | undefined;
   /** Turn on the Defender for Containers plan for the whole subscription. Default: false. */
   readonly enableDefender: boolean;
+  /** How many zones keep the records and the queues: one (lrs) or three (zrs). Default: lrs. */
+  readonly storageRedundancy: StorageRedundancy;
   /** How long the stack's own workspace keeps findings and the log, in days. Default: 90. */
   readonly logRetentionDays: number;
 }
@@ -69,7 +82,8 @@ const LOG_RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
 
-const flag = v.optional(v.boolean('true or false'), false);
+const boolean = v.boolean('true or false');
+const flag = v.optional(boolean, false);
 
 function wholeNumber(least: number, most: number, unit: string, byDefault: number) {
   const allowed = `a whole number of ${unit}, ${least} to ${most}`;
@@ -98,13 +112,15 @@ const EMAIL = 'an email address, such as security@example.com';
 export const sharedEntries = {
   severityThreshold: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),
-  mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'enforce'),
+  mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'audit'),
   sweepHours: wholeNumber(1, 24, 'hours', 6),
   maxClosesPerHour: wholeNumber(1, 1000, 'gates an hour', 25),
+  brakeExempt: v.optional(v.enum(BrakeExempt, `one of ${Object.values(BrakeExempt).join(', ')}`), 'never'),
   notifyEmails: v.optional(
     distinct(v.pipe(v.string(EMAIL), v.email(EMAIL), v.maxLength(254, EMAIL)), 'a list of email addresses'),
     [],
   ),
+  deletionProtection: v.optional(boolean),
 };
 
 const ROLE =
@@ -153,17 +169,23 @@ const WORKSPACE =
 
 /** What is expected if there is no registry. */
 export const SOME_REGISTRIES = `a list with at least one of: ${REGISTRY}`;
-const registries = distinct(
+const registryList = distinct(
   v.pipe(v.string(REGISTRY), v.regex(REGISTRY_ID, REGISTRY)),
   'a list of ARM ids of registries',
 );
+/** The registries of the stack's config. They may be missing if the stack has no Azure. */
+export const registries = v.optional(registryList, []);
 
 const azureEntries = {
-  registries: v.optional(registries, []),
+  registries,
   granularity: v.optional(v.enum(Granularity, `one of ${Object.values(Granularity).join(', ')}`), 'image'),
   registryRoles: v.optional(v.enum(RegistryRoles, `one of ${Object.values(RegistryRoles).join(', ')}`), 'rbac'),
   workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),
   enableDefender: flag,
+  storageRedundancy: v.optional(
+    v.enum(StorageRedundancy, `one of ${Object.values(StorageRedundancy).join(', ')}`),
+    'lrs',
+  ),
   // A workspace keeps 30 to 730 days: https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure
   logRetentionDays: wholeNumber(30, 730, 'days', 90),
 };
@@ -171,14 +193,14 @@ const azureEntries = {
 /** The object `aws` of the stack's config. */
 export const awsSettings = closedObject(awsEntries, 'an object, such as { "logRetentionDays": 30 }');
 
-/** The object `azure` of the stack's config. Its registries may be missing if the stack has no Azure. */
+/** The object `azure` of the stack's config. */
 export const azureSettings = closedObject(azureEntries, 'an object, such as { "registries": ["/subscriptions/..."] }');
 
 // Arguments that may be outputs of other resources are checked separately, once their values are known.
 const { exemptPrincipals, ...ecrEntries } = awsEntries;
 const ecrArgs = closedObject({ ...sharedEntries, ...ecrEntries }, 'an object');
 const { workspaceId, ...acrEntries } = azureEntries;
-const someRegistries = required(v.pipe(registries, v.minLength(1, SOME_REGISTRIES)));
+const someRegistries = required(v.pipe(registryList, v.minLength(1, SOME_REGISTRIES)));
 const acrArgs = closedObject({ ...sharedEntries, ...acrEntries, registries: someRegistries }, 'an object');
 
 /** Values that are checked together with their policy. */
@@ -186,34 +208,37 @@ interface WithPolicy {
   readonly severityThreshold?: unknown;
   readonly policy?: unknown;
 }
+/** Checked values whose default depends on another value. */
+interface Known extends WithPolicy {
+  readonly mode: Mode;
+  readonly deletionProtection?: boolean | undefined;
+}
 /** The result of the check: the checked values, with the parsed policy in place of its two keys. */
-type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof WithPolicy> &
-  Pick<SharedSettings, 'policy' | 'refinements'>;
+type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof WithPolicy | 'deletionProtection'> &
+  Pick<SharedSettings, 'policy' | 'refinements' | 'deletionProtection'>;
 
 /**
  * Checks values and their policy.
  *
- * @param findMore finds problems in values that are each valid alone. Default: none
+ * @param more problems with values that do not fit together. Default: none
  * @returns the values with their defaults, or every problem, each with its key
  */
-export function checkSettings<Schema extends v.GenericSchema<unknown, WithPolicy>>(
+export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
   schema: Schema,
   given: WithPolicy,
-  findMore: (values: v.InferOutput<Schema>) => readonly Problem[] = () => [],
+  more: readonly Problem[] = [],
 ): Parsed<Checked<Schema>> {
   const checked = v.safeParse(schema, given);
   const policy = parsePolicy(given.severityThreshold, given.policy);
   const own = checked.success ? [] : problemsFrom(checked.issues, '');
-  const more = checked.success ? findMore(checked.output) : [];
   const [first, ...others] = [...own, ...(policy.ok ? [] : policy.problems), ...more];
   if (first !== undefined) return { ok: false, problems: [first, ...others] };
   if (!checked.success || !policy.ok)
     throw new Error('a failed check names no problem: this is a bug in pullgate; please report it');
   const { severityThreshold: _threshold, policy: refinements = {}, ...rest } = checked.output;
-  return {
-    ok: true,
-    value: { ...rest, policy: policy.value, refinements: refinements as PolicyArgs } as Checked<Schema>,
-  };
+  const { mode, deletionProtection = mode === 'enforce' } = rest;
+  const resolved = { deletionProtection, policy: policy.value, refinements: refinements as PolicyArgs };
+  return { ok: true, value: { ...rest, ...resolved } as Checked<Schema> };
 }
 
 /** Checks the arguments of an `EcrPullGate` except its exempt principals, which may be outputs of other resources. */

@@ -21,10 +21,10 @@ export function placeOf(config: Readonly<Record<string, string>>): Places {
  *
  * @throws Error for an unknown type; answers are never guessed
  */
-export function answerRegistration(places: Places, stack: string, registration: Registration): Answer {
+export function answerRegistration(places: Places, kept: string, registration: Registration): Answer {
   return registration.type.startsWith('azure-native:')
-    ? azure.answerRegistration(places.azure, stack, registration)
-    : aws.answerRegistration(places.aws, stack, registration);
+    ? azure.answerRegistration(places.azure, kept, registration)
+    : aws.answerRegistration(places.aws, kept, registration);
 }
 
 /**

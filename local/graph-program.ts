@@ -49,14 +49,12 @@ if (socketPath !== undefined) {
   server.listen(socketPath, () => process.send?.('listening'));
 }
 
-/** Pulumi's name for the organization if the backend has none. */
-const ORGANIZATION = 'organization';
-
-async function answer({ number, config, stack }: GraphRequest): Promise<GraphAnswer> {
+async function answer(request: GraphRequest): Promise<GraphAnswer> {
+  const { number } = request;
   registered = [];
   strayFailures = [];
   try {
-    return { number, kind: 'graph', graph: await run(config, stack) };
+    return { number, kind: 'graph', graph: await run(request) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // Later errors with the same cause must not count as errors of the next run.
@@ -76,7 +74,7 @@ const STACK = 'pulumi:pulumi:Stack';
 /** The query makes each run load a new module. */
 let runs = 0;
 
-async function run(config: Readonly<Record<string, string>>, stack: string): Promise<Graph> {
+async function run({ config, organization, project, stack, state: kept }: GraphRequest): Promise<Graph> {
   const place = placeOf(config);
   let newest: Registration | undefined;
   await pulumi.runtime.setMocks(
@@ -84,16 +82,16 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
       newResource({ type, name, inputs, custom }) {
         // A component does not exist in a cloud, so it has no outputs but its own. The stack is a component.
         const { id, state } =
-          custom === false ? { id: '', state: {} } : answerRegistration(place, stack, { type, name, inputs });
+          custom === false ? { id: '', state: {} } : answerRegistration(place, kept, { type, name, inputs });
         newest = type === STACK ? undefined : { type, name, inputs, outputs: state, id };
         return { id, state };
       },
       call: ({ token, inputs }) => answerCall(place, token, inputs),
     },
-    'pullgate',
+    project,
     stack,
     false,
-    ORGANIZATION,
+    organization,
   );
   // Pulumi's mocks receive neither URN nor parent, so both are read from the registration.
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;

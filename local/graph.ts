@@ -38,13 +38,20 @@ export interface Graph {
 export interface GraphOptions {
   /** The stack's name. Default: dev. */
   readonly stack?: string;
+  /** The name of its project, and of its organization. Default: pullgate, and Pulumi's own default. */
+  readonly project?: string;
+  readonly organization?: string;
+  /**
+   * The stack's state, which keeps the physical names that Pulumi made up. Stacks with the same state have the same
+   * physical names, as a stack before and after it is renamed. Default: a state of its own.
+   */
+  readonly state?: string;
 }
 
 /** A request to the process, and its answer. */
-export interface GraphRequest {
+export interface GraphRequest extends Required<GraphOptions> {
   readonly number: number;
   readonly config: Readonly<Record<string, string>>;
-  readonly stack: string;
 }
 export type GraphAnswer = { readonly number: number } & (
   | { readonly kind: 'graph'; readonly graph: Graph }
@@ -169,13 +176,15 @@ function programBehind(line: Line): Program {
     (how) => failAll(`the program's process ${how}`),
   );
   return {
-    async graphOf(config, { stack = 'dev' } = {}) {
+    async graphOf(config, options = {}) {
       const number = ++last;
       const texts = Object.entries(config).map(([key, value]) => [
         key,
         typeof value === 'string' ? value : JSON.stringify(value),
       ]);
-      const request: GraphRequest = { number, stack, config: Object.fromEntries(texts) };
+      const { stack = 'dev' } = options;
+      const defaults = { stack, project: 'pullgate', organization: ORGANIZATION, state: stack };
+      const request: GraphRequest = { ...defaults, ...options, number, config: Object.fromEntries(texts) };
       const answer = await new Promise<GraphAnswer>((answer, fail) => {
         if (stopped) {
           fail(new Error('the program has been stopped: start another one'));
@@ -198,6 +207,9 @@ function programBehind(line: Line): Program {
     },
   };
 }
+
+/** Pulumi's name for the organization if the backend has none. */
+const ORGANIZATION = 'organization';
 
 let own: Program | undefined;
 

@@ -136,7 +136,7 @@ describe('the settings', () => {
 });
 
 describe("the Lambda's bundle", () => {
-  const settings = { stack: 'dev' };
+  const settings = { mode: 'audit' };
 
   it(`is below ${BUDGET_BYTES} bytes`, () => {
     expect(bundleHandler(settings).bytes['index.mjs']).toBeLessThan(BUDGET_BYTES);
@@ -157,7 +157,6 @@ describe("the Lambda's bundle", () => {
 
 describe("the Azure function's bundle", () => {
   const settings = {
-    stack: 'dev',
     severityThreshold: 'high',
     policy: {},
     mode: 'enforce',

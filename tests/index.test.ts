@@ -8,6 +8,10 @@ const SUBSCRIPTION = '00000000-1111-2222-3333-444444444444';
 const REGISTRY = `/subscriptions/${SUBSCRIPTION}/resourceGroups/registries/providers/Microsoft.ContainerRegistry/registries/contoso`;
 const AZURE = { 'pullgate:clouds': ['azure'], 'pullgate:azure': { registries: [REGISTRY] } };
 
+/** The step of a stack without a mode. */
+const AUDITS =
+  'This stack is in audit mode and closes nothing. When its notices are as you expect, run: pulumi config set mode enforce && pulumi up';
+
 describe('a fresh program', () => {
   const program = startProgram();
   afterAll(() => program.stop());
@@ -86,7 +90,7 @@ describe('the program of one cloud', () => {
     ['azure', AZURE],
   ])('has only the outputs of %s, and no warning about an undefined output', async (cloud, config) => {
     const { outputs, warnings } = await graphOf(config);
-    expect(Object.keys(outputs)).toEqual([cloud, 'next']);
+    expect(Object.keys(outputs)).toEqual(['stack', cloud, 'next']);
     expect(outputs[cloud]).toMatchObject({ pullgate: cloud });
     expect(warnings).toEqual([]);
   });
@@ -97,6 +101,7 @@ describe('the program on Azure', () => {
     const { outputs } = await graphOf({ ...AZURE, 'pullgate:severityThreshold': 'critical' });
     const account = /^https:\/\/pullgate[0-9a-f]{12}\./.source;
     expect(outputs).toStrictEqual({
+      stack: 'dev',
       azure: {
         pullgate: 'azure',
         subscriptionId: SUBSCRIPTION,
@@ -114,12 +119,12 @@ describe('the program on Azure', () => {
         ),
         registries: [REGISTRY],
         settings: {
-          stack: 'dev',
           severityThreshold: 'critical',
           policy: {},
-          mode: 'enforce',
+          mode: 'audit',
           sweepHours: 6,
           maxClosesPerHour: 25,
+          brakeExempt: 'never',
           registries: [REGISTRY],
           granularity: 'image',
           registryRoles: 'rbac',
@@ -128,6 +133,7 @@ describe('the program on Azure', () => {
       },
       next: [
         'On Azure, no email address receives notices. Set pullgate:notifyEmails. Without it, alerts appear only in Azure Monitor.',
+        AUDITS,
         `Defender for Containers must be on in the subscription ${SUBSCRIPTION}. Turn it on yourself, or set pullgate:azure.enableDefender.`,
         expect.stringMatching(
           /^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/,
@@ -141,6 +147,7 @@ describe('the program on Azure', () => {
     const workspaceId = `/subscriptions/${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
     const { outputs } = await graphOf({
       'pullgate:clouds': ['azure', 'aws'],
+      'pullgate:mode': 'enforce',
       'pullgate:notifyEmails': ['a@example.com'],
       'pullgate:azure': { registries: [REGISTRY], workspaceId, enableDefender: true },
     });
@@ -154,6 +161,7 @@ describe('the program on Azure', () => {
       expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:\/\/sqs/),
       expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/),
       'Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed repositories and images stay closed.',
+      'The records are protected, so pulumi destroy fails. After the pause, run: pulumi config set deletionProtection false && pulumi up',
     ]);
   });
 
@@ -184,12 +192,13 @@ describe('the program', () => {
   it('exports what users and the command line tool need', async () => {
     const { outputs } = await graphOf({ 'pullgate:severityThreshold': 'critical' });
     expect(outputs).toStrictEqual({
+      stack: 'dev',
       aws: {
         pullgate: 'aws',
         region: 'eu-west-1',
         accountId: '123456789012',
         partition: 'aws',
-        statementId: 'Pullgatedevc31a2b9d',
+        statementId: 'Pullgate1a2aab71012e',
         functionName: expect.stringMatching(/^pullgate-function-/),
         logGroup: expect.stringMatching(/^pullgate-log-/),
         tableName: expect.stringMatching(/^pullgate-records-/),
@@ -199,14 +208,14 @@ describe('the program', () => {
         alarmsTopicArn: expect.stringMatching(/^arn:aws:sns:eu-west-1:123456789012:pullgate-alarms-/),
         roleArn: expect.stringMatching(/^arn:aws:iam::123456789012:role\/pullgate-role-/),
         dashboardUrl:
-          'https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/Pullgatedevc31a2b9d',
+          'https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/Pullgate1a2aab71012e',
         settings: {
-          stack: 'dev',
           severityThreshold: 'critical',
           policy: {},
-          mode: 'enforce',
+          mode: 'audit',
           sweepHours: 6,
           maxClosesPerHour: 25,
+          brakeExempt: 'never',
           repositories: { include: ['**'], exclude: [] },
           exemptPrincipals: [],
           closeLambdaRepositories: false,
@@ -216,6 +225,7 @@ describe('the program', () => {
         expect.stringMatching(
           /^On AWS, no email address receives notices\. Set pullgate:notifyEmails, or subscribe to arn:aws:sns:/,
         ),
+        AUDITS,
         "Amazon Inspector must scan ECR in eu-west-1 continuously. Turn this on yourself, or set pullgate:aws.enableInspector, which replaces the registry's scanning rules.",
         expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:/),
         'Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed repositories stay closed.',
@@ -223,16 +233,15 @@ describe('the program', () => {
     });
   });
 
-  it('prints the next steps for a stack with email addresses, audit mode and Inspector turned on', async () => {
+  it('prints the next steps for a stack with email addresses and Inspector turned on', async () => {
     const config = {
-      'pullgate:mode': 'audit',
       'pullgate:notifyEmails': ['a@example.com'],
       'pullgate:aws': { enableInspector: true },
     };
     const { outputs } = await graphOf(config);
     expect(outputs['next']).toEqual([
       'On AWS, each of these addresses must confirm two subscriptions by the link in an email, or it receives nothing: a@example.com.',
-      'This stack is in audit mode and closes nothing. When its notices are as you expect, run: pulumi config set mode enforce && pulumi up',
+      AUDITS,
       expect.stringMatching(/^Messages that pullgate could not process/),
       expect.stringMatching(/^Before pulumi destroy/),
     ]);
@@ -265,9 +274,9 @@ describe('the program', () => {
   it('gives each stack its own statement and resources in its own region', async () => {
     const dev = await graphOf({}, { stack: 'dev' });
     const prod = await graphOf({ 'aws:region': 'us-east-1' }, { stack: 'prod' });
-    expect(prod.outputs['aws']).toMatchObject({ region: 'us-east-1', settings: { stack: 'prod' } });
-    const marks = [dev, prod].map(({ outputs }) => (outputs['aws'] as { statementId: string }).statementId);
-    expect(new Set(marks).size).toBe(2);
+    expect(prod.outputs['aws']).toMatchObject({ region: 'us-east-1' });
+    const ids = [dev, prod].map(({ outputs }) => (outputs['aws'] as { statementId: string }).statementId);
+    expect(new Set(ids).size).toBe(2);
     expect(lambdaOf(prod)?.outputs['arn']).toMatch(
       /^arn:aws:lambda:us-east-1:123456789012:function:pullgate-function-/,
     );
@@ -280,6 +289,40 @@ describe('the program', () => {
     expect(component?.type).toBe('pullgate:index:EcrPullGate');
     expect(others).toEqual([]);
     expect(new Set(resources.map(({ parent }) => parent))).toEqual(new Set([undefined, component?.urn]));
+  });
+});
+
+describe('a stack that is renamed, or moved to another project and organization', () => {
+  const BOTH = {
+    ...AZURE,
+    'pullgate:clouds': ['aws', 'azure'],
+    'pullgate:notifyEmails': ['a@example.com'],
+    'pullgate:aws': { enableInspector: true },
+  };
+  /** The graph without the stack's name, its project and the package's signature, which differs at every run. */
+  const withoutNames = ({ resources, archives, outputs: { stack: _stack, ...outputs } }: Graph) =>
+    JSON.parse(
+      JSON.stringify({ resources, archives, outputs })
+        .replaceAll(/urn:pulumi:[^:]+::[^:]+::/g, 'urn:')
+        .replaceAll(/sv=2015-04-05[^"]*/g, 'SIGNATURE'),
+    ) as unknown;
+
+  it('has the same graph, because every name and id comes from the state', async () => {
+    const before = await graphOf(BOTH);
+    const after = await graphOf(BOTH, { stack: 'eu-prod', project: 'registry', organization: 'acme', state: 'dev' });
+    expect(after.outputs['stack']).toBe('eu-prod');
+    expect(after.resources[0]?.urn).toMatch(/^urn:pulumi:eu-prod::registry::/);
+    expect(withoutNames(after)).toEqual(withoutNames(before));
+    expect(JSON.stringify(withoutNames(after))).not.toMatch(/eu-prod|acme/);
+  });
+
+  it('has other ids with another state', async () => {
+    const [one, other] = [await graphOf(BOTH), await graphOf(BOTH, { state: 'another' })];
+    const idsIn = ({ outputs }: Graph) => {
+      const { aws, azure } = outputs as { aws: { statementId: string }; azure: { tableUrl: string } };
+      return [aws.statementId, azure.tableUrl];
+    };
+    for (const id of idsIn(one)) expect(idsIn(other)).not.toContain(id);
   });
 });
 

@@ -1,6 +1,6 @@
 // The metric filters and alarms of a stack, as plain data. An alarm's description says what it means and what to do.
 import * as aws from '@pulumi/aws';
-import type * as pulumi from '@pulumi/pulumi';
+import * as pulumi from '@pulumi/pulumi';
 
 /** A metric that CloudWatch extracts from the function's log lines. */
 export interface MetricSpec {
@@ -33,7 +33,7 @@ const TICK_SECONDS = 300;
 const HOUR_SECONDS = 3600;
 
 /**
- * The metrics that CloudWatch extracts from the log, in the stack's namespace.
+ * The metrics that CloudWatch extracts from the log. Their namespace is the component's id.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
  */
 export const METRICS: readonly MetricSpec[] = [
@@ -67,16 +67,13 @@ export const METRICS: readonly MetricSpec[] = [
   { name: 'closed-this-hour', metric: 'ClosedThisHour', pattern: '{ $.kind = "tick" }', value: '$.closedThisHour' },
   { name: 'scan-reduced', metric: 'ScanReduced', pattern: '{ $.kind = "scanReduced" }', value: '1' },
   { name: 'unscanned', metric: 'UnscannedImages', pattern: '{ $.kind = "unscanned" }', value: '$.images' },
+  // Without a pause there is no value, so the metric costs nothing then.
+  { name: 'paused', metric: 'PausedHours', pattern: '{ $.pausedHours >= 0 }', value: '$.pausedHours' },
   { name: 'calls', metric: 'Calls', pattern: '{ $.kind = "usage" }', value: '$.allCalls' },
 ];
 
-/** The namespace of a stack's metrics. */
-export function metricNamespace(stack: string): string {
-  return `Pullgate/${stack}`;
-}
-
 /** The alarms of a stack that sweeps every `sweepHours`. */
-export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpec[] {
+export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
   const specs: readonly AlarmSpec[] = [
     {
       name: 'dead-letters',
@@ -182,10 +179,22 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
         'Gates that should close are waiting for the brake (maxClosesPerHour), and their images can still be pulled. ' +
         'The notices of the topic "changes" name the waiting gates. If that many closings are right, raise maxClosesPerHour.',
     },
+    {
+      name: 'paused',
+      source: 'log',
+      metric: 'PausedHours',
+      statistic: 'Maximum',
+      threshold: 24,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'The stack has been paused for more than 24 hours, so no gate closes. If the reason for the pause is gone, run `pullgate resume`.',
+    },
   ];
   return specs.map((spec) => ({
     ...spec,
-    description: `pullgate, stack ${stack}: ${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
+    description: `${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
   }));
 }
 
@@ -199,7 +208,8 @@ export function alarmRunbook(name: string): string {
 
 /** The resources that the alarms watch, and the topic that they publish to. */
 export interface AlarmsArgs {
-  readonly stack: string;
+  /** The component's id. The alarms' mails name it, because an account can have several pullgates. */
+  readonly statementId: pulumi.Output<string>;
   readonly sweepHours: number;
   readonly logGroup: aws.cloudwatch.LogGroup;
   readonly queue: aws.sqs.Queue;
@@ -218,8 +228,7 @@ export function createAlarms(
   args: AlarmsArgs,
   parent: pulumi.Resource,
 ): readonly aws.cloudwatch.MetricAlarm[] {
-  const { stack, sweepHours } = args;
-  const namespace = metricNamespace(stack);
+  const { statementId: namespace, sweepHours } = args;
   for (const { name: ending, pattern, metric, value } of METRICS) {
     new aws.cloudwatch.LogMetricFilter(
       `${name}-${ending}-metric`,
@@ -233,13 +242,13 @@ export function createAlarms(
     deadLetterQueue: { namespace: 'AWS/SQS', dimensions: { QueueName: args.deadLetterQueue.name } },
     function: { namespace: 'AWS/Lambda', dimensions: { FunctionName: args.lambda.name } },
   };
-  return alarmSpecs(stack, sweepHours).map(
+  return alarmSpecs(sweepHours).map(
     (spec) =>
       new aws.cloudwatch.MetricAlarm(
         `${name}-${spec.name}-alarm`,
         {
           ...sources[spec.source],
-          alarmDescription: spec.description,
+          alarmDescription: pulumi.interpolate`pullgate ${namespace}: ${spec.description}`,
           metricName: spec.metric,
           statistic: spec.statistic,
           comparisonOperator: 'GreaterThanThreshold',

@@ -1,10 +1,10 @@
 // The body of a stack's CloudWatch dashboard: plain data in, JSON out. Numbers come from metrics; texts and names come
 // from log queries.
-import { metricNamespace } from './alarms.ts';
 
 /** The settings and the resource names that a dashboard shows. */
 export interface Shown {
-  readonly stack: string;
+  /** The component's id, and the namespace of its metrics. */
+  readonly statementId: string;
   readonly region: string;
   readonly sweepHours: number;
   readonly maxClosesPerHour: number;
@@ -132,7 +132,7 @@ interface PanelRow {
 function rowsOf(shown: Shown): readonly PanelRow[] {
   const parts = createParts(shown);
   return [
-    { height: 3, panels: [{ type: 'text', properties: { markdown: introduction(shown.stack) } }] },
+    { height: 3, panels: [{ type: 'text', properties: { markdown: introduction(shown.statementId) } }] },
     { height: 3, panels: [{ type: 'alarm', properties: { title: 'Alarms', alarms: shown.alarmArns } }] },
     { height: 4, panels: [nowPanel(parts)] },
     { height: 7, panels: [parts.log(LOG_PANELS.states), parts.log(LOG_PANELS.gates)] },
@@ -148,11 +148,11 @@ function rowsOf(shown: Shown): readonly PanelRow[] {
 }
 
 /** The building blocks of one stack's panels: its metrics and the two kinds of panel. */
-function createParts({ stack, region, logGroupName, functionName, tableName, deadLetterQueueName }: Shown) {
+function createParts({ statementId, region, logGroupName, functionName, tableName, deadLetterQueueName }: Shown) {
   const queue = (metric: string, name: string) => ['AWS/SQS', metric, 'QueueName', name] as const;
   return {
     /** The namespace of the metrics that CloudWatch extracts from the log. */
-    own: metricNamespace(stack),
+    own: statementId,
     queue,
     deadLetters: queue('ApproximateNumberOfMessagesVisible', deadLetterQueueName),
     lambda: (metric: string) => ['AWS/Lambda', metric, 'FunctionName', functionName] as const,
@@ -262,9 +262,9 @@ function costPanels({ memorySize, queueName, topicName, logGroupName }: Shown, p
   ];
 }
 
-function introduction(stack: string): string {
+function introduction(statementId: string): string {
   return [
-    `# pullgate, stack ${stack}`,
+    `# pullgate ${statementId}`,
     'The panels are explained in **docs/operations.md#the-dashboard** of the clone that the stack was deployed from. The description of each alarm names its runbook.',
   ].join('\n');
 }

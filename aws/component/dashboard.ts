@@ -5,6 +5,8 @@ import { dashboardBody, type Shown } from './dashboard-body.ts';
 
 /** The resources that a dashboard shows. */
 export interface Watched {
+  /** The component's id, and the dashboard's name, which must be unique in the account: dashboards have no region. */
+  readonly statementId: pulumi.Output<string>;
   readonly logGroup: aws.cloudwatch.LogGroup;
   readonly lambda: aws.lambda.Function;
   readonly queue: aws.sqs.Queue;
@@ -19,18 +21,17 @@ export interface Watched {
 /**
  * Creates the dashboard.
  *
- * @param settings `dashboardName` must be unique in the account: dashboards have no region, and a second one with the
- *   same name would replace the first
  * @returns the URL of the dashboard
  */
 export function createDashboard(
   name: string,
-  settings: Pick<Shown, 'stack' | 'sweepHours' | 'maxClosesPerHour'> & { readonly dashboardName: string },
+  settings: Pick<Shown, 'sweepHours' | 'maxClosesPerHour'>,
   watched: Watched,
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
-  const { dashboardName, ...shown } = settings;
+  const { statementId: dashboardName } = watched;
   const names = pulumi.output({
+    statementId: dashboardName,
     region: watched.region,
     logGroupName: watched.logGroup.name,
     functionName: watched.lambda.name,
@@ -42,13 +43,11 @@ export function createDashboard(
     alarmArns: watched.alarms.map(({ arn }) => arn),
   });
   const dashboardBodyText = names.apply(({ memorySize = 0, ...known }) =>
-    JSON.stringify(dashboardBody({ ...shown, ...known, memorySize })),
+    JSON.stringify(dashboardBody({ ...settings, ...known, memorySize })),
   );
   new aws.cloudwatch.Dashboard(`${name}-dashboard`, { dashboardName, dashboardBody: dashboardBodyText }, { parent });
-  return pulumi.all([watched.partition, watched.region]).apply(([partition, region]) => {
-    const host = CONSOLES[partition] ?? 'console.aws.amazon.com';
-    return `https://${host}/cloudwatch/home?region=${region}#dashboards/dashboard/${dashboardName}`;
-  });
+  const host = watched.partition.apply((partition) => CONSOLES[partition] ?? 'console.aws.amazon.com');
+  return pulumi.interpolate`https://${host}/cloudwatch/home?region=${watched.region}#dashboards/dashboard/${dashboardName}`;
 }
 
 /**

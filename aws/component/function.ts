@@ -48,7 +48,7 @@ export interface FunctionArgs {
   readonly accountId: pulumi.Output<string>;
   readonly partition: pulumi.Output<string>;
   readonly region: pulumi.Output<string>;
-  readonly statementId: string;
+  readonly statementId: pulumi.Output<string>;
   readonly settings: pulumi.Output<EcrFunctionSettings>;
   readonly table: aws.dynamodb.Table;
   readonly queue: aws.sqs.Queue;
@@ -89,7 +89,7 @@ export function createFunction(
   const lambda = new aws.lambda.Function(
     `${name}-function`,
     {
-      description: `pullgate, stack ${pulumi.getStack()}: closes and opens ECR repositories`,
+      description: 'pullgate: closes and opens ECR repositories',
       runtime: 'nodejs24.x',
       architectures: ['arm64'],
       handler: 'index.handler',

@@ -8,7 +8,7 @@ import { createAlarms } from './alarms.ts';
 import { createDashboard } from './dashboard.ts';
 import { createEventRules, createQueues } from './events.ts';
 import { createFunction, createRole, visibilityTimeoutSeconds } from './function.ts';
-import { type EcrFunctionSettings, functionSettings, statementId } from './settings.ts';
+import { type EcrFunctionSettings, functionSettings, toStatementId } from './settings.ts';
 import { createTable } from './table.ts';
 import { createTopics, letAlarmsPublish } from './topics.ts';
 
@@ -45,8 +45,8 @@ export interface EcrPullGateOutputs {
   region: pulumi.Output<string>;
   accountId: pulumi.Output<string>;
   partition: pulumi.Output<string>;
-  /** The Sid that identifies the component's statements in repository policies. */
-  statementId: string;
+  /** The component's id, which is the Sid of its statements in repository policies. */
+  statementId: pulumi.Output<string>;
   functionName: pulumi.Output<string>;
   /** The name of the function's log group. */
   logGroup: pulumi.Output<string>;
@@ -82,10 +82,9 @@ export class EcrPullGate extends pulumi.ComponentResource {
     const { accountId } = aws.getCallerIdentityOutput({}, child);
     const { partition } = aws.getPartitionOutput({}, child);
     const { region } = aws.getRegionOutput({}, child);
-    const stack = pulumi.getStack();
-    const sid = statementId(pulumi.getOrganization(), pulumi.getProject(), stack);
 
-    const table = createTable(name, this);
+    const table = createTable(name, checked.deletionProtection, this);
+    const statementId = table.arn.apply(toStatementId);
     const queues = createQueues(name, visibilityTimeoutSeconds(checked.batchWindowSeconds), this);
     createEventRules(name, checked.policy, queues, this);
     const role = createRole(name, this);
@@ -96,7 +95,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
         accountId,
         partition,
         region,
-        statementId: sid,
+        statementId,
         settings,
         table,
         ...queues,
@@ -109,11 +108,11 @@ export class EcrPullGate extends pulumi.ComponentResource {
       this,
     );
     const { sweepHours, maxClosesPerHour } = checked;
-    const alarms = createAlarms(name, { stack, sweepHours, logGroup, lambda, ...queues, topic: topics.alarms }, this);
+    const watched = { statementId, sweepHours, logGroup, lambda, ...queues, topic: topics.alarms };
+    const alarms = createAlarms(name, watched, this);
     letAlarmsPublish(name, topics.alarms, alarms, this);
-    const shown = { logGroup, lambda, ...queues, table, topic: topics.changes, alarms, region, partition };
-    const dashboard = { stack, dashboardName: sid, sweepHours, maxClosesPerHour };
-    const dashboardUrl = createDashboard(name, dashboard, shown, this);
+    const shown = { statementId, logGroup, lambda, ...queues, table, topic: topics.changes, alarms, region, partition };
+    const dashboardUrl = createDashboard(name, { sweepHours, maxClosesPerHour }, shown, this);
     if (checked.enableInspector) enableInspector(name, accountId, this);
 
     this.outputs = {
@@ -121,7 +120,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
       region,
       accountId,
       partition,
-      statementId: sid,
+      statementId,
       functionName: lambda.name,
       logGroup: logGroup.name,
       tableName: table.name,

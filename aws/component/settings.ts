@@ -1,20 +1,19 @@
-// The configuration of the deployed function: the settings in its archive, and the Sid of its statements.
+// The configuration of the deployed function: the settings in its archive, and the component's id.
 import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
-import type { Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
+import type { BrakeExempt, Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
 import { type checkEcrArgs, checkExemptPrincipals } from '../../config/settings.ts';
 
 /** The content of the function's `settings.json`, named like the component's arguments. */
 export interface EcrFunctionSettings {
-  /** The name of the Pulumi stack. */
-  stack: string;
   severityThreshold: Severity;
   /** The refinements of the policy as the user wrote them. */
   policy: PolicyArgs;
   mode: Mode;
   sweepHours: number;
   maxClosesPerHour: number;
+  brakeExempt: BrakeExempt;
   repositories: RepositoriesArgs;
   exemptPrincipals: string[];
   closeLambdaRepositories: boolean;
@@ -35,12 +34,12 @@ export function functionSettings(
   exemptPrincipals: pulumi.Input<pulumi.Input<string>[]> | undefined,
 ): pulumi.Output<EcrFunctionSettings> {
   return pulumi.output(exemptPrincipals).apply((known) => ({
-    stack: pulumi.getStack(),
     severityThreshold: settings.policy.severityThreshold,
     policy: settings.refinements,
     mode: settings.mode,
     sweepHours: settings.sweepHours,
     maxClosesPerHour: settings.maxClosesPerHour,
+    brakeExempt: settings.brakeExempt,
     repositories: settings.repositories,
     exemptPrincipals: accept(name, checkExemptPrincipals(known)),
     closeLambdaRepositories: settings.closeLambdaRepositories,
@@ -48,12 +47,13 @@ export function functionSettings(
 }
 
 /**
- * The Sid of the stack's statement in a repository policy. It contains only letters and digits, as IAM requires, and is
- * unique per stack, even if two stack names differ only in other characters.
+ * The component's id, and the Sid of its statements in repository policies: a hash of the table's ARN, which is unique
+ * in every account and region. Pulumi made up the table's name once and keeps it in its state, so the id survives a
+ * renamed or moved stack. IAM allows only letters and digits in a Sid.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
  *
- * @example statementId('acme', 'pullgate', 'eu-prod') // 'Pullgateeuprodbd6c12e8'
+ * @example toStatementId('arn:aws:dynamodb:eu-west-1:123456789012:table/records-1a2b3c4') // 'Pullgate3bd4e731dc3e'
  */
-export function statementId(organization: string, project: string, stack: string): string {
-  const mark = createHash('sha256').update(`${organization}/${project}/${stack}`).digest('hex').slice(0, 8);
-  return `Pullgate${stack.replaceAll(/[^A-Za-z0-9]/g, '')}${mark}`;
+export function toStatementId(tableArn: string): string {
+  return `Pullgate${createHash('sha256').update(tableArn).digest('hex').slice(0, 12)}`;
 }

@@ -8,8 +8,10 @@ export const TICK_INDEX = 'waiting';
 /**
  * Creates the table. It is deleted with its stack. Users run `pause` first, and a statement that is left over can still
  * be identified by its Sid.
+ *
+ * @param isProtected whether Pulumi refuses to delete or replace it, and DynamoDB to delete it
  */
-export function createTable(name: string, parent: pulumi.Resource): aws.dynamodb.Table {
+export function createTable(name: string, isProtected: boolean, parent: pulumi.Resource): aws.dynamodb.Table {
   return new aws.dynamodb.Table(
     `${name}-records`,
     {
@@ -31,7 +33,10 @@ export function createTable(name: string, parent: pulumi.Resource): aws.dynamodb
         },
       ],
       pointInTimeRecovery: { enabled: true },
+      // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.Basics.html
+      deletionProtectionEnabled: isProtected,
     },
-    { parent },
+    // Without `protect`, that of the component counts.
+    isProtected ? { parent, protect: true } : { parent },
   );
 }

@@ -24,7 +24,7 @@ export function createTopics(name: string, args: TopicsArgs, parent: pulumi.Reso
   const key = new aws.kms.Key(
     `${name}-key`,
     {
-      description: `pullgate, stack ${pulumi.getStack()}: encrypts the topics for state changes and alarms`,
+      description: 'pullgate: encrypts the topics for state changes and alarms',
       enableKeyRotation: true,
       policy: pulumi
         .all([partition, accountId])

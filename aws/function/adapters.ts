@@ -33,10 +33,11 @@ const CLOUD_LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
 export function createAdapters({ settings, clients, now, log }: Dependencies) {
   const table = createTable(clients.dynamodb, settings.tableName);
   const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
+  const lock = createRepositoryLock(clients, settings.accountId, denyStatement(settings));
   const registry = createRegistry({
     images: createImages(clients.ecr, settings.accountId),
     scanner,
-    lock: createRepositoryLock(clients, settings.accountId, denyStatement(settings)),
+    lock,
     policy: settings.policy,
   });
   const notify = createNotifier(clients.sns, settings.topicArn);
@@ -55,6 +56,7 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
   return {
     table,
     scanner,
+    lock,
     portsFrom,
     queue: createQueue(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
     pause: table.row('pause'),

@@ -17,8 +17,10 @@ import { overrideDue } from '../../shared/gate/override.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { type LockedGates, shouldBeLocked } from '../../shared/reconcile/locks.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import { decodeRow } from '../../shared/runtime/errors.ts';
 
 type Item = Record<string, AttributeValue>;
 
@@ -26,14 +28,19 @@ const GATE = 'gate#';
 const CONTROL = 'control#';
 /**
  * The sparse index of the gates that a tick handles. Its hash key is the attribute of the same name, which names one of
- * the two lists below. Its range key is `rank`, which orders that list. A gate is in at most one list.
+ * the three lists below. Its range key is `rank`, which orders that list. A gate is in at most one list.
  * aws/component/table.ts repeats the name because it must not import this folder.
  */
 const TICK_INDEX = 'waiting';
 /** The gates that wait for the brake, the most urgent first. */
 const BRAKE_QUEUE = 'waiting';
-/** The gates that have an override, in the order in which their overrides begin or end. */
+/** The gates that have an override and no lock, in the order in which their overrides begin or end. */
 const OVERRIDES = 'override';
+/** The gates that should have a lock: first those with an override, in the same order, then the others by name. */
+const LOCKED = 'locked';
+/** Sorts after every time. */
+const AFTER_TIMES = '~';
+const LOCKED_PAGE = 100;
 /**
  * DynamoDB limits an item to 400 KB, including attribute names.
  * Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -50,6 +57,8 @@ export interface Table {
   waiting(registry: string, limit: number): Promise<readonly Gate[]>;
   /** The gates whose override begins or ends at or before `now`. */
   due(registry: string, now: Instant, limit: number): Promise<readonly Gate[]>;
+  /** The gates that should have a lock, some at a time. */
+  locked(registry: string, after: string | undefined): Promise<LockedGates>;
 }
 
 interface Source {
@@ -64,17 +73,23 @@ export function createTable(client: DynamoDBClient, tableName: string): Table {
     records: createRecords(source),
     row: (name) => createRow(source, name),
     gates: (registry) => listGates(source, registry),
-    waiting: (registry, limit) => queryTickIndex(source, registry, { list: BRAKE_QUEUE, limit }),
-    due: (registry, now, limit) => queryTickIndex(source, registry, { list: OVERRIDES, limit, until: now }),
+    waiting: async (registry, limit) => (await queryTickIndex(source, registry, { list: BRAKE_QUEUE, limit })).gates,
+    due: (registry, now, limit) => findDue(source, registry, now, limit),
+    locked: (registry, after) => queryTickIndex(source, registry, { list: LOCKED, limit: LOCKED_PAGE, after }),
   };
 }
 
 function createRecords(source: Source): Records {
   return {
     async load(gate) {
-      const { value, version } = await load(source, GATE + gateKey(gate));
+      const id = GATE + gateKey(gate);
+      const { value, version } = await load(source, id);
       const body = value?.['body']?.B;
-      return { value: body === undefined ? undefined : unpackRecord(gunzipSync(body).toString('utf8')), version };
+      const unpack = (packed: Uint8Array) => unpackRecord(gunzipSync(packed).toString('utf8'));
+      return {
+        value: body === undefined ? undefined : decodeRow(`${id} in ${source.tableName}`, () => unpack(body)),
+        version,
+      };
     },
     save(record, version) {
       const id = GATE + gateKey(record.gate);
@@ -93,8 +108,11 @@ function createRecords(source: Source): Records {
 /** The attributes that put a gate into the tick's index; none if ticks need not handle it. */
 function tickKey(record: GateRecord): Item {
   const due = overrideDue(record.override);
-  const [list, rank] = due === undefined ? [BRAKE_QUEUE, waitingRank(record)] : [OVERRIDES, due];
-  return rank === undefined ? {} : { [TICK_INDEX]: { S: list }, rank: { S: rank } };
+  const rankIn = (list: string, rank: string): Item => ({ [TICK_INDEX]: { S: list }, rank: { S: rank } });
+  if (shouldBeLocked(record)) return rankIn(LOCKED, due ?? AFTER_TIMES + gateKey(record.gate));
+  if (due !== undefined) return rankIn(OVERRIDES, due);
+  const rank = waitingRank(record);
+  return rank === undefined ? {} : rankIn(BRAKE_QUEUE, rank);
 }
 
 function createRow<T>(source: Source, name: keyof ControlRows): Row<T> {
@@ -127,13 +145,27 @@ async function* listGates({ client, tableName }: Source, registry: string): Retu
   }
 }
 
-/** The first gates of one list of the index, ordered by rank. */
+async function findDue(source: Source, registry: string, until: Instant, limit: number): Promise<readonly Gate[]> {
+  const lists = [OVERRIDES, LOCKED].map((list) => queryTickIndex(source, registry, { list, limit, until }));
+  return (await Promise.all(lists)).flatMap(({ gates }) => gates).slice(0, limit);
+}
+
+interface TickQuery {
+  readonly list: string;
+  readonly limit: number;
+  /** The highest rank. Default: all. */
+  readonly until?: Instant;
+  /** The last key of the part before. Default: from the beginning. */
+  readonly after?: string | undefined;
+}
+
+/** Some gates of one list of the index, ordered by rank. */
 async function queryTickIndex(
   { client, tableName }: Source,
   registry: string,
-  { list, limit, until }: { readonly list: string; readonly limit: number; readonly until?: Instant },
-): Promise<readonly Gate[]> {
-  const { Items: items } = await client.send(
+  { list, limit, until, after }: TickQuery,
+): Promise<LockedGates> {
+  const { Items: items, LastEvaluatedKey: last } = await client.send(
     new QueryCommand({
       TableName: tableName,
       IndexName: TICK_INDEX,
@@ -141,10 +173,12 @@ async function queryTickIndex(
       ExpressionAttributeNames: { '#list': TICK_INDEX, ...(until === undefined ? {} : { '#rank': 'rank' }) },
       ExpressionAttributeValues: { ':list': { S: list }, ...(until === undefined ? {} : { ':until': { S: until } }) },
       Limit: limit,
+      ...(after === undefined ? {} : { ExclusiveStartKey: JSON.parse(after) as Item }),
     }),
   );
   const prefix = prefixOf(registry);
-  return (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
+  const gates = (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
+  return { gates, next: last === undefined ? undefined : JSON.stringify(last) };
 }
 
 function prefixOf(registry: string): string {

@@ -91,11 +91,12 @@ async function readBack(
 
 /** Replaces the policy that was read with one that has, or does not have, our statement. */
 async function writeOver(account: Account, repository: string, snapshot: Snapshot, desired: Desired): Promise<Written> {
-  if (snapshot.kind === 'unreadable') return refused(unreadablePolicy(repository, snapshot.text));
+  if (snapshot.kind === 'unreadable') return refused(unreadablePolicy(repository, snapshot.text), 'unreadable policy');
   const { ours } = account;
   const { policy: current } = snapshot;
   const text = desired === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);
-  if (text !== undefined && text.length > MAX_POLICY_CHARACTERS) return refused(tooLongPolicy(repository, text));
+  if (text !== undefined && text.length > MAX_POLICY_CHARACTERS)
+    return refused(tooLongPolicy(repository, text), 'policy too long');
   const write = () => (text === undefined ? deletePolicy(account, repository) : putPolicy(account, repository, text));
   const isAsRead = async () => (await readPolicy(account, repository)) === current.text;
   try {
@@ -103,7 +104,8 @@ async function writeOver(account: Account, repository: string, snapshot: Snapsho
     return isWritten ? { kind: 'written', before: current.text ?? '', after: text ?? '' } : OVERTAKEN;
   } catch (error) {
     if (text === undefined || !(error instanceof InvalidParameterException)) throw error;
-    return refused(refusedPolicy(repository, error, statementsNamingPrincipals(current, ours.Sid)));
+    const suspects = statementsNamingPrincipals(current, ours.Sid);
+    return refused(refusedPolicy(repository, error, suspects), [error.name, ...suspects].join(' '));
   }
 }
 
@@ -149,8 +151,8 @@ function isTransient(error: unknown): boolean {
   return error.$fault === 'server' || /Throttl|TooManyRequests/.test(error.name);
 }
 
-function refused(problem: string): Written {
-  return { kind: 'refused', problem };
+function refused(problem: string, cause: string): Written {
+  return { kind: 'refused', problem, cause };
 }
 
 function unreadablePolicy(repository: string, text: string): string {

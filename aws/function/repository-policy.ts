@@ -56,6 +56,9 @@ export function denyStatement(settings: {
   };
 }
 
+/** The form of the Sids that pullgate writes: `Pullgate` and a component's id. */
+export const STATEMENT_ID = /^Pullgate[0-9a-f]{12}$/;
+
 /** A repository policy, parsed only as deep as needed. */
 export interface RepositoryPolicy {
   /** The text as ECR returned it; undefined if there is no policy. */

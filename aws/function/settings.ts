@@ -26,7 +26,6 @@ export interface DeployedResources {
 
 /** The settings from the stack's config. */
 export interface StackSettings extends RuleSettings {
-  readonly stack: string;
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
   /** Roles that can pull from a closed repository. */

@@ -1,12 +1,18 @@
 // The AWS ports that ticks and sweeps need.
+import { ECRServiceException } from '@aws-sdk/client-ecr';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
 
+/** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html */
+function isThrottled(error: unknown): boolean {
+  return error instanceof ECRServiceException && /Throttl|TooManyRequests/.test(error.name);
+}
+
 /** Creates the ports for a sweep of one account's registry. */
 export function createSweepPorts(
   { settings, log, now }: Dependencies,
-  { table, scanner, queue }: Adapters,
+  { table, scanner, queue, lock }: Adapters,
   rules: Rules,
 ): SweepPorts {
   const { accountId: registry, hash: settingsHash, sweepHours } = settings;
@@ -23,6 +29,10 @@ export function createSweepPorts(
     gatesWithRecord: () => table.gates(registry),
     waiting: (limit) => table.waiting(registry, limit),
     overridesDue: (at, limit) => table.due(registry, at, limit),
+    round: table.row('locks'),
+    lockedGates: (after) => table.locked(registry, after),
+    isUnlocked: async (gate) => ((await lock.read(gate))?.lock ?? 'absent') === 'absent',
+    isThrottled,
     sendRequests: (gates, trigger) =>
       queue.sendRequests(
         gates.map(({ repository }) => repository),

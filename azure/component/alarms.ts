@@ -24,7 +24,7 @@ export interface AlarmSpec {
 const QUICK = { windowMinutes: 15, frequencyMinutes: 5 } as const;
 
 /** The alerts of a stack. */
-export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpec[] {
+export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
   const specs: readonly AlarmSpec[] = [
     {
       name: 'poison',
@@ -112,10 +112,20 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
         'Gates that should close are waiting for the brake (maxClosesPerHour). Their images can still be pulled. ' +
         'Find these gates in the mails, or in the log lines of kind "decision". Raise maxClosesPerHour if that many closings are right.',
     },
+    {
+      name: 'paused',
+      source: 'log',
+      query: "where line.kind == 'tick' and todouble(line.pausedHours) > 24",
+      windowMinutes: 60,
+      frequencyMinutes: 60,
+      severity: 2,
+      description:
+        'The stack has been paused for more than 24 hours, so no gate closes. If the reason for the pause is gone, run `pullgate resume`.',
+    },
   ];
   return specs.map((spec) => ({
     ...spec,
-    description: `pullgate, stack ${stack}: ${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
+    description: `${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
   }));
 }
 
@@ -158,7 +168,7 @@ export function createAlarms(
 ): void {
   const { resourceGroupName, location } = placement;
   const actionGroups = notifyEmails.length === 0 ? [] : [createActionGroup(name, placement, notifyEmails, parent).id];
-  for (const spec of alarmSpecs(pulumi.getStack(), sweepHours)) {
+  for (const spec of alarmSpecs(sweepHours)) {
     new monitor.ScheduledQueryRule(
       `${name}-${spec.name}-alarm`,
       {
@@ -166,7 +176,8 @@ export function createAlarms(
         location,
         kind: 'LogAlert',
         displayName: `${name}-${spec.name}`,
-        description: spec.description,
+        // A subscription can have several pullgates; the resource group tells which one this is.
+        description: pulumi.interpolate`pullgate in ${resourceGroupName}: ${spec.description}`,
         severity: spec.severity,
         enabled: true,
         autoMitigate: true,

@@ -108,16 +108,13 @@ export function createEvents(
       { parent },
     ).value,
   );
-  const stack = pulumi.getStack();
-  const scopes = [
-    { description: `pullgate, stack ${stack}`, scopePath: pulumi.interpolate`/subscriptions/${subscriptionId}` },
-  ];
+  const scopes = [{ description: 'pullgate', scopePath: pulumi.interpolate`/subscriptions/${subscriptionId}` }];
   new security.Automation(
     `${name}-export`,
     {
       resourceGroupName,
       location,
-      description: `pullgate, stack ${stack}: exports Defender's findings to the workspace that the function reads`,
+      description: "pullgate: exports Defender's findings to the workspace that the function reads",
       isEnabled: true,
       scopes,
       sources: sourcesOf(EXPORTED),
@@ -130,7 +127,7 @@ export function createEvents(
     {
       resourceGroupName,
       location,
-      description: `pullgate, stack ${stack}: calls the Logic App for findings that may concern an image of a registry`,
+      description: 'pullgate: calls the Logic App for findings that may concern an image of a registry',
       isEnabled: true,
       scopes,
       sources: sourcesOf(CALLED_FOR),

@@ -54,7 +54,7 @@ export function createMail(name: string, placement: Placement, parent: pulumi.Re
     {
       // The name must be unique in the tenant.
       roleName: pulumi.interpolate`pullgate mail sender (${service.name})`,
-      description: `pullgate, stack ${pulumi.getStack()}: sends mail, and nothing else`,
+      description: 'pullgate: sends mail, and nothing else',
       scope,
       assignableScopes: [scope],
       permissions: [{ actions: [...MAIL_ACTIONS], notActions: [], dataActions: [], notDataActions: [] }],

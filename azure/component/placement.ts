@@ -1,5 +1,5 @@
 // Where the component's resources are created: the subscription, which must be the one of the registries, the resource
-// group and the workspace. Also the mark that makes names unique.
+// group and the workspace. Also the component's id, which makes names unique.
 import { createHash } from 'node:crypto';
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as operationalinsights from '@pulumi/azure-native/operationalinsights/index.js';
@@ -95,14 +95,14 @@ export interface Placement {
 }
 
 /**
- * Letters and digits that are unique to the stack. Storage account names must be globally unique and may contain only
- * lowercase letters and digits.
+ * The component's id: letters and digits for names that must be unique in the world or in the tenant. It is a hash of
+ * the resource group's ARM id, without regard to case. Pulumi made up the group's name once and keeps it in its state,
+ * so the id survives a renamed or moved stack.
  *
- * @example markOf('acme', 'pullgate', 'prod', '00000000-1111-2222-3333-444444444444') // '57a1c0ffee42'
+ * @example toId('/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/group1a2b3c4d') // '3d6ad2dfcced'
  */
-export function markOf(organization: string, project: string, stack: string, subscriptionId: string): string {
-  const seed = `${organization}/${project}/${stack}/${subscriptionId}`;
-  return createHash('sha256').update(seed).digest('hex').slice(0, 12);
+export function toId(resourceGroupId: string): string {
+  return createHash('sha256').update(resourceGroupId.toLowerCase()).digest('hex').slice(0, 12);
 }
 
 export interface Workspace {

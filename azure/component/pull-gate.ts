@@ -2,14 +2,14 @@
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
-import type { Granularity, PullGateArgs, RegistryRoles } from '../../config/args.ts';
+import type { Granularity, PullGateArgs, RegistryRoles, StorageRedundancy } from '../../config/args.ts';
 import { checkAcrArgs, checkWorkspaceId } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { bundleHandler } from './code.ts';
 import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
-import { createResourceGroup, createWorkspace, findSubscription, markOf, type Placement } from './placement.ts';
+import { createResourceGroup, createWorkspace, findSubscription, type Placement, toId } from './placement.ts';
 import { assignRole, createRegistryRole, functionRoles } from './roles.ts';
 import { type AcrFunctionSettings, functionSettings } from './settings.ts';
 import { createStores } from './storage.ts';
@@ -39,6 +39,11 @@ export interface AcrPullGateArgs extends PullGateArgs {
    * deleted. Default: false.
    */
   enableDefender?: boolean;
+  /**
+   * How many zones of the region keep the records and the queues: `lrs` for one, `zrs` for three. The region must have
+   * zones. Default: `lrs`.
+   */
+  storageRedundancy?: StorageRedundancy;
   /** How long the component's own workspace keeps findings and log lines, in days, 30 to 730. Default: 90. */
   logRetentionDays?: number;
   /** The time of the deployment, ISO 8601. The URL of the code's package expires some hours after it. Default: now. */
@@ -97,16 +102,15 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const placement: Placement = { subscriptionId, resourceGroupName: group.name, location: group.location };
     const workspaceArgs = { workspaceId: given, logRetentionDays: checked.logRetentionDays };
     const workspace = createWorkspace(name, placement, workspaceArgs, this);
-    const mark = subscriptionId.apply((id) =>
-      markOf(pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack(), id),
-    );
-    const stores = createStores(name, placement, mark, this);
+    const id = group.id.apply(toId);
+    const { storageRedundancy: redundancy, deletionProtection: isProtected } = checked;
+    const stores = createStores(name, placement, { id, redundancy, isProtected }, this);
     const identity = createIdentity(name, placement, this);
     const log = createLog(name, placement, workspace, this);
     const mail = notifyEmails.length === 0 ? undefined : createMail(name, placement, this);
     const specs = functionRoles({
       registries,
-      registryRole: createRegistryRole(name, { ...checked, mark, subscriptionId }, this),
+      registryRole: createRegistryRole(name, { ...checked, id, subscriptionId }, this),
       workspaceId: workspace.id,
       accountId: stores.account.id,
       queueId: stores.queue.id,
@@ -120,7 +124,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const app = createFunction(name, placement, { stores, workspace, identity, log, mail, code, now, roles }, this);
     const { logicApp } = createEvents(name, placement, { workspace, stores }, this);
     createAlarms(name, placement, { sweepHours, workspace, componentId: log.id, notifyEmails }, this);
-    const shown = { mark, workspaceId: workspace.id, componentId: log.id };
+    const shown = { id, workspaceId: workspace.id, componentId: log.id };
     const workbookUrl = createWorkbook(name, placement, shown, this);
     if (checked.enableDefender) enableDefender(name, subscriptionId, this);
 

@@ -73,15 +73,15 @@ export const GATEKEEPER: Readonly<Record<RegistryRoles, RegistryPermission>> = {
 export interface RegistryRoleArgs {
   readonly registries: readonly string[];
   readonly registryRoles: RegistryRoles;
-  /** Makes the role's name unique in the tenant. */
-  readonly mark: pulumi.Output<string>;
+  /** The component's id, which makes the role's name unique in the tenant. */
+  readonly id: pulumi.Output<string>;
   readonly subscriptionId: pulumi.Output<string>;
 }
 
 /** Creates the custom role of the function's identity on each registry. */
 export function createRegistryRole(
   name: string,
-  { registries, registryRoles, mark, subscriptionId }: RegistryRoleArgs,
+  { registries, registryRoles, id, subscriptionId }: RegistryRoleArgs,
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
   const { actions, dataActions } = GATEKEEPER[registryRoles];
@@ -89,8 +89,8 @@ export function createRegistryRole(
   const definition = new authorization.RoleDefinition(
     `${name}-gatekeeper`,
     {
-      roleName: pulumi.interpolate`pullgate gatekeeper (${mark})`,
-      description: `pullgate, stack ${pulumi.getStack()}: closes and opens images of container registries, cannot push`,
+      roleName: pulumi.interpolate`pullgate gatekeeper (${id})`,
+      description: 'pullgate: closes and opens images of container registries, cannot push',
       // The scope names no registry. Otherwise a change of the registries would replace the definition, and its name
       // would still be taken.
       scope: pulumi.interpolate`/subscriptions/${subscriptionId}`,

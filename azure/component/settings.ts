@@ -1,18 +1,16 @@
 // The configuration of the deployed function: the settings in its package.
-import * as pulumi from '@pulumi/pulumi';
-import type { Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
+import type { BrakeExempt, Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
 import type { checkAcrArgs } from '../../config/settings.ts';
 
 /** The content of the function's `settings.json`. Its keys are those of the component's arguments. */
 export interface AcrFunctionSettings {
-  /** The name of the Pulumi stack. */
-  stack: string;
   severityThreshold: Severity;
   /** The refinements of the policy, as the user wrote them. */
   policy: PolicyArgs;
   mode: Mode;
   sweepHours: number;
   maxClosesPerHour: number;
+  brakeExempt: BrakeExempt;
   registries: string[];
   granularity: Granularity;
   registryRoles: RegistryRoles;
@@ -25,12 +23,12 @@ type Settings = Extract<ReturnType<typeof checkAcrArgs>, { ok: true }>['value'];
 /** Only what the function reads, so that a new log retention deploys no code and makes no sweep due. */
 export function functionSettings(settings: Settings): AcrFunctionSettings {
   return {
-    stack: pulumi.getStack(),
     severityThreshold: settings.policy.severityThreshold,
     policy: settings.refinements,
     mode: settings.mode,
     sweepHours: settings.sweepHours,
     maxClosesPerHour: settings.maxClosesPerHour,
+    brakeExempt: settings.brakeExempt,
     registries: settings.registries,
     granularity: settings.granularity,
     registryRoles: settings.registryRoles,

@@ -2,6 +2,7 @@
 // the code.
 import * as storage from '@pulumi/azure-native/storage/index.js';
 import * as pulumi from '@pulumi/pulumi';
+import type { StorageRedundancy } from '../../config/args.ts';
 import type { Placement } from './placement.ts';
 
 /** The queue's name. The host moves messages that it gives up on to NAME-poison. */
@@ -30,37 +31,50 @@ export interface Stores {
  */
 const GUARDED = {
   kind: 'StorageV2',
-  sku: { name: 'Standard_LRS' },
   enableHttpsTrafficOnly: true,
   minimumTlsVersion: 'TLS1_2',
   allowBlobPublicAccess: false,
   allowCrossTenantReplication: false,
 } as const;
 
-/** Creates both accounts and their contents. `mark` makes their names unique. */
+/** https://learn.microsoft.com/azure/storage/common/storage-redundancy */
+const SKUS: Readonly<Record<StorageRedundancy, string>> = { lrs: 'Standard_LRS', zrs: 'Standard_ZRS' };
+
+export interface StoresArgs {
+  /** The component's id. It makes the names of the accounts unique. */
+  readonly id: pulumi.Output<string>;
+  readonly redundancy: StorageRedundancy;
+  /** Whether Pulumi refuses to delete or replace the records and their account. */
+  readonly isProtected: boolean;
+}
+
+/** Creates both accounts and their contents. */
 export function createStores(
   name: string,
   placement: Placement,
-  mark: pulumi.Output<string>,
+  { id, redundancy, isProtected }: StoresArgs,
   parent: pulumi.Resource,
 ): Stores {
   const { resourceGroupName, location } = placement;
+  // Without `protect`, that of the component counts.
+  const kept = isProtected ? { parent, protect: true } : { parent };
   const account = new storage.StorageAccount(
     `${name}-storage`,
     {
       resourceGroupName,
       location,
-      accountName: pulumi.interpolate`pullgate${mark}`,
+      accountName: pulumi.interpolate`pullgate${id}`,
       ...GUARDED,
+      sku: { name: SKUS[redundancy] },
       allowSharedKeyAccess: false,
       defaultToOAuthAuthentication: true,
     },
-    { parent },
+    kept,
   );
   const inAccount = { resourceGroupName, accountName: account.name };
   const queue = new storage.Queue(`${name}-queue`, { ...inAccount, queueName: QUEUE }, { parent });
   const poisonQueue = new storage.Queue(`${name}-poison`, { ...inAccount, queueName: POISON_QUEUE }, { parent });
-  const table = new storage.Table(`${name}-records`, { ...inAccount, tableName: TABLE }, { parent });
+  const table = new storage.Table(`${name}-records`, { ...inAccount, tableName: TABLE }, kept);
   const deployments = new storage.BlobContainer(
     `${name}-deployments`,
     { ...inAccount, containerName: 'deployments', publicAccess: 'None' },
@@ -73,8 +87,10 @@ export function createStores(
     {
       resourceGroupName,
       location,
-      accountName: pulumi.interpolate`pullgate${mark}pkg`,
+      accountName: pulumi.interpolate`pullgate${id}pkg`,
       ...GUARDED,
+      // The next deployment makes what it holds again.
+      sku: { name: SKUS.lrs },
       allowSharedKeyAccess: true,
     },
     { parent },

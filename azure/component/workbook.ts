@@ -175,11 +175,11 @@ type Json = string | number | boolean | readonly Json[] | { readonly [key: strin
  * Sources: https://learn.microsoft.com/azure/azure-monitor/visualize/workbooks-automate, and for samples of each kind
  * of item https://github.com/microsoft/Application-Insights-Workbooks
  */
-export function workbookContent(stack: string, workspaceId: string, componentId: string): Json {
+export function workbookContent(resourceGroup: string, workspaceId: string, componentId: string): Json {
   return {
     version: 'Notebook/1.0',
     items: [
-      { type: 1, name: 'introduction', content: { json: introduction(stack) } },
+      { type: 1, name: 'introduction', content: { json: introduction(resourceGroup) } },
       {
         type: 9,
         name: 'time',
@@ -238,9 +238,9 @@ function tilesOf(name: string): Json {
   };
 }
 
-function introduction(stack: string): string {
+function introduction(resourceGroup: string): string {
   return [
-    `# pullgate, stack ${stack}`,
+    `# pullgate in ${resourceGroup}`,
     'The panels are explained in **docs/operations.md#the-workbook** of the clone that the stack was deployed from. The description of each alert names its runbook.',
   ].join('\n\n');
 }
@@ -249,23 +249,22 @@ function introduction(stack: string): string {
 export function createWorkbook(
   name: string,
   { resourceGroupName, location }: Placement,
-  { mark, workspaceId, componentId }: Readonly<Record<'mark' | 'workspaceId' | 'componentId', pulumi.Output<string>>>,
+  { id, workspaceId, componentId }: Readonly<Record<'id' | 'workspaceId' | 'componentId', pulumi.Output<string>>>,
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
-  const stack = pulumi.getStack();
   const workbook = new applicationinsights.Workbook(
     `${name}-workbook`,
     {
       resourceGroupName,
       location,
-      resourceName: mark.apply((known) => guidOf(`workbook ${known}`)),
+      resourceName: id.apply((known) => guidOf(`workbook ${known}`)),
       kind: 'shared',
       category: 'workbook',
-      displayName: `pullgate ${stack}`,
+      displayName: pulumi.interpolate`pullgate in ${resourceGroupName}`,
       sourceId: componentId,
       serializedData: pulumi
-        .all([workspaceId, componentId])
-        .apply((ids) => JSON.stringify(workbookContent(stack, ...ids))),
+        .all([resourceGroupName, workspaceId, componentId])
+        .apply((known) => JSON.stringify(workbookContent(...known))),
     },
     { parent },
   );

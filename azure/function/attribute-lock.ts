@@ -53,7 +53,7 @@ async function update(client: ContainerRegistryClient, gate: Gate, canRead: bool
     const { statusCode: status } = error;
     if (status === 404) return { kind: 'overtaken' };
     if (!isFinal(status)) throw error;
-    return { kind: 'refused', problem: refusalOf(gate, status, error.message), status };
+    return { kind: 'refused', problem: refusalOf(gate, status, error.message), cause: `status ${status}`, status };
   }
 }
 

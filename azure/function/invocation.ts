@@ -98,10 +98,12 @@ async function handleTick(invocation: Invocation): Promise<void> {
 /** Delivers pending notices first, so that no later failure can delay them. */
 async function runTick(invocation: Invocation): Promise<void> {
   const { settings, clients, adapters, now, log } = invocation;
-  const gates = await deliverPending(clients.mail, settings.notifyEmails, adapters.table, now()).catch(
-    (error: unknown) => log({ kind: 'failed', error: `notices could not be sent: ${describeCallError(error)}` }),
+  const { gates, failures } = await deliverPending(clients.mail, settings.notifyEmails, adapters.table, now()).catch(
+    (error: unknown) => ({ gates: 0, failures: [error] }),
   );
-  if (gates !== undefined && gates > 0) log({ kind: 'notified', gates });
+  for (const error of failures)
+    log({ kind: 'failed', error: `notices could not be sent: ${describeCallError(error)}` });
+  if (gates > 0) log({ kind: 'notified', gates });
   const rules = await currentRules(settings, adapters.pause, now());
   await tick(createSweepPorts(invocation, adapters, rules, log));
 }
@@ -191,12 +193,13 @@ async function reconcileAt(
     return 'deadLettered';
   }
   const job = { registry, rules: await currentRules(settings, adapters.pause, now()), log };
-  if (digest === undefined) {
+  const isOfGranularity = (digest !== undefined) === (settings.granularity === 'image');
+  if (trigger === 'lock' ? !isOfGranularity : digest === undefined) {
     await reconcileRepository({ ...job, repository, trigger });
     return 'done';
   }
   const repositoryGate: Gate = { registry: id, repository };
-  const imageGate: Gate = { ...repositoryGate, digest };
+  const imageGate: Gate = { ...repositoryGate, ...(digest === undefined ? {} : { digest }) };
   const gate = settings.granularity === 'image' ? imageGate : repositoryGate;
   const request: ReconcileRequest = { gate, scope, triggers: [trigger], namedReports };
   return handledFrom(await reconcileGate({ ...job, request }), request, imageGate);

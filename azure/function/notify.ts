@@ -39,35 +39,44 @@ const GATES_PER_MAIL = 100;
 /** How long the worker that changed a gate has to send the notice, before the tick sends it. */
 const PATIENCE_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
+/** What became of the pending notices. */
+export interface Delivered {
+  /** The number of gates whose notices were sent. */
+  readonly gates: number;
+  /** The errors of the gates whose records could not be read. Their notices stay pending. */
+  readonly failures: readonly unknown[];
+}
+
 /**
  * Sends the pending notices in one mail, because the service accepts few mails per hour, and one new vulnerability may
  * close many gates.
- *
- * @returns the number of gates whose notices were sent
  */
 export async function deliverPending(
   mailer: Mailer | undefined,
   recipients: readonly string[],
   { records, pending }: Pick<Table, 'records' | 'pending'>,
   now: Instant,
-): Promise<number> {
-  if (mailer === undefined) return 0;
+): Promise<Delivered> {
   const late: Versioned<GateRecord>[] = [];
-  for (const gate of await pending(GATES_PER_MAIL)) {
-    const { value, version } = await records.load(gate);
-    if (value?.pending.some(({ at }) => Date.parse(now) - Date.parse(at) >= PATIENCE_MILLISECONDS) === true) {
-      late.push({ value, version });
+  const failures: unknown[] = [];
+  for (const gate of mailer === undefined ? [] : await pending(GATES_PER_MAIL)) {
+    try {
+      const { value, version } = await records.load(gate);
+      if (value?.pending.some(({ at }) => Date.parse(now) - Date.parse(at) >= PATIENCE_MILLISECONDS) === true)
+        late.push({ value, version });
+    } catch (error) {
+      failures.push(error);
     }
   }
   const messages = late.flatMap(({ value: record }) =>
     record.pending.map((notice) => renderNotice(record.gate, notice, EFFECT_OF_CLOSING)),
   );
   const [first, ...others] = messages;
-  if (first === undefined) return 0;
+  if (mailer === undefined || first === undefined) return { gates: 0, failures };
   await send(mailer, recipients, others.length === 0 ? first : together(messages));
   // If a worker has changed a record meanwhile, its notices are sent twice.
   for (const { value, version } of late) await records.save({ ...value, pending: [] }, version);
-  return late.length;
+  return { gates: late.length, failures };
 }
 
 function together(messages: readonly Message[]): Message {

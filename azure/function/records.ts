@@ -8,8 +8,10 @@ import { overrideDue } from '../../shared/gate/override.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { type LockedGates, shouldBeLocked } from '../../shared/reconcile/locks.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import { decodeRow } from '../../shared/runtime/errors.ts';
 import { undefinedIf } from './errors.ts';
 import { nameOf } from './registry-id.ts';
 
@@ -34,6 +36,8 @@ interface Listed {
   /** When its override begins or ends. */
   readonly due?: string | undefined;
   readonly pending?: boolean | undefined;
+  /** Its lock should be in the registry. */
+  readonly locked?: boolean | undefined;
 }
 
 export type ListedGate = Gate & { readonly state: string; readonly hasOverride: boolean };
@@ -65,7 +69,11 @@ export interface Table {
   due(now: Instant): Promise<readonly Gate[]>;
   /** Some of the gates that have pending notices. */
   pending(limit: number): Promise<readonly Gate[]>;
+  /** The gates that should have a lock, some at a time. */
+  locked(after: string | undefined): Promise<LockedGates>;
 }
+
+const LOCKED_PAGE = 100;
 
 export function createTable(client: TableClient): Table {
   return {
@@ -75,14 +83,17 @@ export function createTable(client: TableClient): Table {
     waiting: () => findWaiting(client),
     due: (now) => findGates(client, odata`due le ${now}`),
     pending: (limit) => findGates(client, odata`pending eq ${true}`, limit),
+    locked: (after) => findLocked(client, after),
   };
 }
 
 function createRecords(client: TableClient): Records {
   return {
     async load(gate) {
-      const { value, version } = await load(client, keyOf(gate));
-      return { value: value === undefined ? undefined : unpackRecord(value), version };
+      const key = keyOf(gate);
+      const { value: row, version } = await load(client, key);
+      const name = `${key.partitionKey} ${key.rowKey} in ${client.tableName}`;
+      return { value: row === undefined ? undefined : decodeRow(name, () => unpackRecord(bodyOf(row))), version };
     },
     save(record, version) {
       const body = packToFit(record, gzipSync, { findings: MAX_FINDINGS_OF_IMAGE, size: MAX_BODY_BYTES });
@@ -100,15 +111,15 @@ function createRow<T>(client: TableClient, key: Key): Row<T> {
   return {
     async load() {
       const { value, version } = await load(client, key);
-      return { value: value === undefined ? undefined : (JSON.parse(value) as T), version };
+      return { value: value === undefined ? undefined : (JSON.parse(bodyOf(value)) as T), version };
     },
     save: (value, version) => save(client, { ...key, ...partsOf(gzipSync(JSON.stringify(value))) }, version),
   };
 }
 
-async function load(client: TableClient, key: Key): Promise<Versioned<string | undefined>> {
+async function load(client: TableClient, key: Key): Promise<Versioned<TableEntityResult<Stored> | undefined>> {
   const row = await undefinedIf([404], client.getEntity<Stored>(key.partitionKey, key.rowKey));
-  return row === undefined ? { value: undefined, version: 0 } : { value: bodyOf(row), version: row.etag };
+  return row === undefined ? { value: undefined, version: 0 } : { value: row, version: row.etag };
 }
 
 /** Undefined if the row has another version: it already exists (409), was changed (412), or was deleted (404). */
@@ -148,6 +159,16 @@ async function findGates(client: TableClient, filter: string, limit?: number): P
   return found;
 }
 
+/** Source: https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination */
+async function findLocked(client: TableClient, after: string | undefined): Promise<LockedGates> {
+  const filter = `${ALL_GATES} and ${odata`locked eq ${true}`}`;
+  const pages = client
+    .listEntities<Listed>({ queryOptions: { filter, select: ['registry', 'repository', 'digest'] } })
+    .byPage({ maxPageSize: LOCKED_PAGE, ...(after === undefined ? {} : { continuationToken: after }) });
+  const { value: page } = await pages.next();
+  return { gates: [...(page ?? [])].map(gateOf), next: page?.continuationToken };
+}
+
 function listedOf(record: GateRecord): Listed {
   const { gate, state, pending, override } = record;
   const [rank, due] = [waitingRank(record), overrideDue(override)];
@@ -157,6 +178,7 @@ function listedOf(record: GateRecord): Listed {
     ...(rank === undefined ? {} : { rank }),
     ...(due === undefined ? {} : { due }),
     ...(pending.length === 0 ? {} : { pending: true }),
+    ...(shouldBeLocked(record) ? { locked: true } : {}),
   };
 }
 

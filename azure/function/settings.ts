@@ -23,7 +23,6 @@ export interface DeployedResources {
 
 /** The settings from the stack's config. */
 export interface StackSettings extends RuleSettings {
-  readonly stack: string;
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
   /** The Resource Manager ids of the registries that have gates. */

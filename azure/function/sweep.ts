@@ -1,4 +1,5 @@
 // The ports that a tick and a sweep need on Azure.
+import { isRestError } from '@azure/core-rest-pipeline';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
@@ -52,11 +53,23 @@ export function createSweepPorts(
         granularity === 'image' && digest !== undefined ? { registry, repository, digest } : { registry, repository },
       );
     },
+    round: table.row('locks'),
+    lockedGates: table.locked,
+    isUnlocked: (gate) => isUnlocked(gate, adapters),
+    isThrottled: (error) => isRestError(error) && error.statusCode === 429,
     sendRequests: queue.sendRequests,
     tickFacts: async () => ({ poison: await queue.deadLetterCount() }),
     log,
     now,
   };
+}
+
+/** A gate in a registry that is not one of the stack's, or has a problem, is left as it is. */
+async function isUnlocked(gate: Gate, { registries, registryAt }: Adapters): Promise<boolean> {
+  const resolved = (await registries.usable()).find(({ id }) => id === gate.registry);
+  if (resolved === undefined) return false;
+  const reading = await registryAt(resolved).port().read(gate);
+  return reading === undefined || reading.lock === 'absent';
 }
 
 async function usableIds(registries: Registries): Promise<ReadonlySet<string>> {

@@ -34,13 +34,14 @@ export async function findUnusedExceptions(
   const unsure = new Map<string, string>();
   let images = 0;
   for (const client of clients) {
-    const records = await loadRecords(client);
+    const loaded = await loadRecords(client);
     const rules = createRules({ ...client.settings, policy }, client.settings.mode);
     // A blocker keeps its gate closed even if the scanner no longer shows its findings. An exception can open the gate.
-    for (const { gate, blockers } of records) {
+    for (const { gate, blockers } of loaded.records) {
       for (const { digest, findings } of blockers) usage.see({ repository: gate.repository, digest }, findings, now());
     }
-    await observeEverything(client, records, ({ gate: { repository }, images: observed, unsure: why }) => {
+    for (const { gate, problem } of loaded.unreadable) unsure.set(gate.repository, problem);
+    await observeEverything(client, loaded, ({ gate: { repository }, images: observed, unsure: why }) => {
       if (why !== undefined) unsure.set(repository, why);
       for (const image of observed) {
         if (image.presence === 'gone' || isPlainlyAllowed(image, repository, rules, now())) continue;

@@ -37,17 +37,22 @@ until you run \`pullgate resume\` or the time given with --for is over. Then, wi
 the function closes the gates that violate the policy.
 
 Run \`pullgate pause --wait\` before \`pulumi destroy\`, which removes the function and its records
-but not the locks in your registries. --wait returns when no gate is locked and no invocation that
+but not the locks in your registries. If it fails because the records are protected, deploy with
+deletionProtection set to false first. --wait returns when no gate is locked and no invocation that
 began before the pause can still run. This takes up to ten minutes. If a gate cannot be opened, the
 command retries. You can interrupt the wait safely: the pause stays in force.
 
-Exit codes: 0 done; 1 a gate could not be opened or its notice could not be sent (the output names
-it), or the wait ended early; 2 wrong usage or not confirmed, nothing was changed.
+If the record of a gate cannot be read, the output names its row, and the other gates open. On AWS
+the gate opens, too: pullgate knows its own statement. On Azure the output says how to unlock it.
+
+Exit codes: 0 done; 1 a gate could not be opened, its notice could not be sent or its record could
+not be read (the output names it), or the wait ended early; 2 wrong usage or not confirmed, nothing
+was changed.
 
 Examples:
   pullgate pause
   pullgate pause --for 4h
-  pullgate pause --wait --yes && pulumi destroy
+  pullgate pause --wait --yes
 `;
 
 const RESUME_HELP = `

@@ -2,18 +2,21 @@
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { isPaused } from '../../shared/reconcile/schedule.ts';
+import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
 import {
   countOf,
   type GateJson,
-  type GateOnRecord,
   gatesJson,
-  isLocked,
-  isUnfinished,
+  gatesOf,
+  type LoadedGates,
   loadGates,
+  lockedOf,
   type Openings,
   openEach,
   printGates,
+  toOpen,
+  unfinishedOf,
+  unreadLines,
 } from '../release/opening.ts';
 import type { Client } from '../stack/client.ts';
 import type { ExitCode } from '../terminal/ending.ts';
@@ -63,12 +66,18 @@ const AGAIN = 'fix the cause (see above), and run this command again.';
 export async function pauseStack(pause: Pause): Promise<ExitCode> {
   const { stack, label, clients, terminal, now, until, dryRun = false, printJson = () => {} } = pause;
   const pauses = await loadPauses(clients);
-  const found = await loadGates(clients);
-  const closed = found.filter(isUnfinished);
-  const nameOf = gateNames(found.map(({ record }) => record.gate));
-  show(closed, found, pause, nameOf);
   const wanted = { paused: true, until, at: now() };
-  const isDone = closed.length === 0 && pauses.every((one) => isAsWanted(one.pause, wanted));
+  const isAlready = pauses.every((one) => isAsWanted(one.pause, wanted));
+  const found = await loadGates(clients).catch(async (error: unknown) => {
+    // The pause does not depend on the list: it keeps the function from closing more gates.
+    if (!isAlready && !dryRun) await begin(pause, wanted, `Pause ${label}?`);
+    throw error;
+  });
+  const closed = unfinishedOf(found);
+  const gates = gatesOf(closed);
+  const nameOf = gateNames(gatesOf(found));
+  show(closed, found, pause, nameOf);
+  const isDone = gates.length === 0 && isAlready;
   if (isDone && (pause.wait === undefined || dryRun)) {
     printJson({ stack, dryRun, paused: true, until, gates: [] });
     terminal.print(doneLine(pause, pauses));
@@ -86,64 +95,74 @@ export async function pauseStack(pause: Pause): Promise<ExitCode> {
     return 0;
   }
   if (!isDone) {
-    const question = `${closed.length === 0 ? '' : `Open ${countOf(closed)} and `}pause ${label}?`;
-    if (!pause.yes && !(await agreed(terminal, capitalized(question)))) return 2;
-    for (const client of clients) await setPause(client, { ...wanted, by: pause.by });
-    terminal.print(`\nPaused ${label}: nothing closes until ${endOf(until)}.`);
+    const question = `${gates.length === 0 ? '' : `Open ${countOf(closed)} and `}pause ${label}?`;
+    if (!(await begin(pause, wanted, capitalized(question)))) return 2;
   }
   return openEverything(pause, closed, nameOf);
 }
 
+/** Pauses the stack. Returns false if the user does not confirm. */
+async function begin(
+  { clients, terminal, label, by, yes }: Pause,
+  wanted: Omit<PauseState, 'by'>,
+  question: string,
+): Promise<boolean> {
+  if (!yes && !(await agreed(terminal, question))) return false;
+  for (const client of clients) await setPause(client, { ...wanted, by });
+  terminal.print(`\nPaused ${label}: nothing closes until ${endOf(wanted.until)}.`);
+  return true;
+}
+
 /** Opens the gates, waits if requested, and prints what is left to do. */
-async function openEverything(
-  pause: Pause,
-  closed: readonly GateOnRecord[],
-  nameOf: (gate: Gate) => string,
-): Promise<ExitCode> {
+async function openEverything(pause: Pause, closed: LoadedGates, nameOf: (gate: Gate) => string): Promise<ExitCode> {
   const { stack, clients, terminal, until, wait, printJson = () => {} } = pause;
   const openings: Openings = new Map();
   let left = await openAll(closed, openings, pause, nameOf);
   const waited = wait === undefined ? undefined : await waitUntilOpen(wait, { ...pause, openings, nameOf });
-  if (waited !== undefined) left = (await loadGates(clients)).filter(isUnfinished);
+  if (waited !== undefined) left = unfinishedOf(await loadGates(clients));
   printJson({ stack, dryRun: false, paused: true, until, waited, gates: gatesJson(closed, openings) });
-  for (const line of endLines(pause, left, waited)) terminal.print(line);
-  return left.length === 0 && (waited === undefined || waited === 'open') ? 0 : 1;
+  for (const line of [...endLines(pause, left, waited, openings), ...unreadLines(left)]) terminal.print(line);
+  return gatesOf(left).length === 0 && (waited === undefined || waited === 'open') ? 0 : 1;
 }
 
 /** Opens gates in rounds until none is closed. Returns the gates that are left, in their current state. */
 async function openAll(
-  closed: readonly GateOnRecord[],
+  closed: LoadedGates,
   openings: Openings,
   { clients, terminal }: Pause,
   nameOf: (gate: Gate) => string,
-): Promise<readonly GateOnRecord[]> {
-  const failed = new Set<string>();
-  let left = closed;
+): Promise<LoadedGates> {
+  let left = toOpen(closed, openWhilePaused);
   for (let round = 0; ; round++) {
-    await openEach(left, { open: openWhilePaused, openings, terminal, nameOf });
-    for (const [key, { problem }] of openings) if (problem !== undefined) failed.add(key);
-    const unfinished = (await loadGates(clients)).filter(isUnfinished);
-    left = unfinished.filter(({ record }) => !failed.has(gateKey(record.gate)));
+    await openEach(left, { openings, terminal, nameOf });
+    const unfinished = unfinishedOf(await loadGates(clients));
+    const unread = new Set(unfinished.unread.map(({ gate }) => gateKey(gate)));
+    left = toOpen(unfinished, openWhilePaused).filter(({ gate }) => {
+      const opening = openings.get(gateKey(gate));
+      // A gate that failed is not tried again at once. One that was opened by its mark keeps its unreadable record.
+      return opening === undefined || (opening.problem === undefined && !unread.has(gateKey(gate)));
+    });
     if (left.length === 0 || round + 1 === ROUNDS) return unfinished;
   }
 }
 
 function show(
-  closed: readonly GateOnRecord[],
-  found: readonly GateOnRecord[],
+  closed: LoadedGates,
+  found: LoadedGates,
   { terminal, label, clients }: Pause,
   nameOf: (gate: Gate) => string,
 ): void {
-  const waiting = found.filter((gate) => !isUnfinished(gate));
-  if (closed.length === 0) terminal.print(`${capitalized(label)} keeps no ${gateNoun(clients)} closed.`);
+  const count = gatesOf(closed).length;
+  const waiting = { onRecord: found.onRecord.filter((gate) => !closed.onRecord.includes(gate)), unread: [] };
+  if (count === 0) terminal.print(`${capitalized(label)} keeps no ${gateNoun(clients)} closed.`);
   else {
     terminal.print(
-      `${capitalized(label)} keeps ${countOf(closed)} closed. ${closed.length === 1 ? 'It will be opened regardless of its findings' : 'They will be opened regardless of their findings'}:\n`,
+      `${capitalized(label)} keeps ${countOf(closed)} closed. ${count === 1 ? 'It will be opened regardless of its findings' : 'They will be opened regardless of their findings'}:\n`,
     );
     printGates(closed, terminal, nameOf);
-    if (waiting.length > 0) terminal.print('');
+    if (waiting.onRecord.length > 0) terminal.print('');
   }
-  if (waiting.length > 0) {
+  if (waiting.onRecord.length > 0) {
     terminal.print(
       `Violating the policy but not closed by this stack: ${countOf(waiting)}. The pause does not change this.`,
     );
@@ -175,16 +194,19 @@ function destroyNote({ now, isWhole, until }: Pause, pauses: readonly CloudPause
 /** The last lines: what is left to do. */
 function endLines(
   { isWhole, until }: Pause,
-  left: readonly GateOnRecord[],
+  left: LoadedGates,
   waited: Waited | undefined,
+  openings: Openings,
 ): readonly string[] {
-  const [locked, unsent] = [left.filter(isLocked), left.filter((gate) => !isLocked(gate))];
+  const locked = lockedOf(left, openings);
+  const isAnyLocked = gatesOf(locked).length > 0;
+  const unsent = left.onRecord.filter((gate) => !locked.onRecord.includes(gate));
   const problems = [
-    ...(locked.length === 0 ? [] : [`\n${countOf(locked)} could not be opened: ${AGAIN}`]),
+    ...(isAnyLocked ? [`\n${countOf(locked)} could not be opened: ${AGAIN}`] : []),
     ...(unsent.length === 0
       ? []
       : [
-          `\n${countOf(unsent)} ${unsent.length === 1 ? 'is' : 'are'} open, but the notice could not be sent: ${AGAIN}`,
+          `\n${countOf({ onRecord: unsent, unread: [] })} ${unsent.length === 1 ? 'is' : 'are'} open, but the notice could not be sent: ${AGAIN}`,
         ]),
   ];
   switch (waited) {
@@ -199,7 +221,7 @@ function endLines(
       ];
     case 'open': {
       const destroy = isWhole && until === undefined ? ' It is safe to run `pulumi destroy` now.' : '';
-      return [...problems, ...(locked.length === 0 ? [`\nNo gate is locked.${destroy}`] : [])];
+      return [...problems, ...(isAnyLocked ? [] : [`\nNo gate is locked.${destroy}`])];
     }
     case undefined:
       return problems.length > 0

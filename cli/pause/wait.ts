@@ -5,7 +5,7 @@ import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { isPaused } from '../../shared/reconcile/schedule.ts';
 import { counted } from '../../shared/report/sentences.ts';
-import { type GateOnRecord, isLocked, loadGates, type Openings, openOne } from '../release/opening.ts';
+import { loadGates, lockedOf, type Openings, openOne, type ToOpen, toOpen } from '../release/opening.ts';
 import type { Client } from '../stack/client.ts';
 import { minutesAfter } from '../terminal/duration.ts';
 import { sentenceOf } from '../terminal/ending.ts';
@@ -84,24 +84,23 @@ export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting,
 }
 
 /** The gates that are locked, or why they could not be read; undefined if the pause is over. */
-async function loadLocked({ clients, now }: Awaited): Promise<readonly GateOnRecord[] | string | undefined> {
+async function loadLocked({ clients, now, openings }: Awaited): Promise<readonly ToOpen[] | string | undefined> {
   try {
     if (!(await loadPauses(clients)).every(({ pause }) => isPaused(pause, now()))) return undefined;
-    return (await loadGates(clients)).filter(isLocked);
+    return toOpen(lockedOf(await loadGates(clients), openings), openWhilePaused);
   } catch (error) {
     return sentenceOf(error);
   }
 }
 
 /** Tries again to open these gates, and prints each result that changed. */
-async function openAgain(locked: readonly GateOnRecord[], { openings, nameOf, terminal }: Awaited): Promise<void> {
-  for (const gate of locked) {
-    const key = gateKey(gate.record.gate);
-    const before = openings.get(key);
-    const opening = await openOne(gate, openWhilePaused);
-    openings.set(key, opening);
+async function openAgain(locked: readonly ToOpen[], { openings, nameOf, terminal }: Awaited): Promise<void> {
+  for (const { gate, open } of locked) {
+    const before = openings.get(gateKey(gate));
+    const opening = await openOne(open);
+    openings.set(gateKey(gate), opening);
     if (opening.word === before?.word && opening.problem === before.problem) continue;
-    terminal.print(`  ${opening.word.padEnd(8)}  ${nameOf(gate.record.gate)}`);
+    terminal.print(`  ${opening.word.padEnd(8)}  ${nameOf(gate)}`);
     if (opening.problem !== undefined) terminal.print(`      ${plain(opening.problem)}`);
   }
 }

@@ -24,13 +24,13 @@ Use --orphans if you ran \`pulumi destroy\` on AWS before \`pullgate pause\`: th
 but the statements are still in the repository policies. The command finds them by their Sid in the
 account and region of the AWS credentials. It does not need a stack.
 
-Exit codes: 0 done; 1 a gate could not be opened or its notice could not be sent (the output names
-it); 2 wrong usage or not confirmed, nothing was changed.
+Exit codes: 0 done; 1 a gate could not be opened, its notice could not be sent or its record could
+not be read (the output names it); 2 wrong usage or not confirmed, nothing was changed.
 
 Examples:
   pullgate release team/app
   pullgate release 'team/**' --dry-run
-  AWS_REGION=eu-west-1 pullgate release --orphans Pullgatedev0123abcd
+  AWS_REGION=eu-west-1 pullgate release --orphans Pullgate0123abcd4567
 `;
 
 export function addRelease(program: Command): void {

@@ -3,7 +3,7 @@
 import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
 import type { Clients } from '../../aws/function/clients.ts';
 import { createRepositoryLock, type Snapshot } from '../../aws/function/repository-lock.ts';
-import { denyStatement } from '../../aws/function/repository-policy.ts';
+import { denyStatement, STATEMENT_ID } from '../../aws/function/repository-policy.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Reading, Registry } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
@@ -24,8 +24,6 @@ export interface OrphanRelease {
   readonly printJson?: (answer: object) => void;
 }
 
-/** The form of pullgate's Sids, so that a mistyped Sid cannot remove another statement. */
-const SID = /^Pullgate[A-Za-z0-9]*[0-9a-f]{8}$/;
 const READS_AT_ONCE = 8;
 
 type PolicyGate = Pick<Registry<Snapshot>, 'read' | 'write'>;
@@ -42,9 +40,10 @@ interface ClosedRepository {
  */
 export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> {
   const { clients, statementId, terminal, yes, dryRun = false } = release;
-  if (!SID.test(statementId)) {
+  // A mistyped Sid must not remove another statement.
+  if (!STATEMENT_ID.test(statementId)) {
     throw new UsageError(
-      `--orphans ${statementId}: pullgate does not write such a Sid. Its Sids look like Pullgatedev0123abcd: "Pullgate", the name of the stack, and 8 hexadecimal digits.\n` +
+      `--orphans ${statementId}: pullgate does not write such a Sid. Its Sids look like Pullgate0123abcd4567: "Pullgate" and 12 hexadecimal digits.\n` +
         'The Sid is in the policy of each repository that is still closed.',
     );
   }

@@ -17,11 +17,14 @@ import {
   type GateJson,
   type GateOnRecord,
   gatesJson,
-  isUnfinished,
+  gatesOf,
   loadGates,
   type Openings,
   openEach,
   printGates,
+  toOpen,
+  unfinishedOf,
+  unreadLines,
 } from './opening.ts';
 
 export interface Release {
@@ -84,12 +87,13 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   if (!(await isKnown(clients, selection))) {
     throw new UsageError(`${label} has no gate ${selection.text}: it never closed a gate with this name; ${FORMS}`);
   }
-  const closed = (await loadGates(clients, selection.matches)).filter(isUnfinished);
-  const nameOf = gateNames(closed.map(({ record }) => record.gate));
+  const closed = unfinishedOf(await loadGates(clients, selection.matches));
+  const gates = gatesOf(closed);
+  const nameOf = gateNames(gates);
   const modes = await loadModes(clients, now());
   const paused = [...modes.values()].every((mode) => mode === 'pause');
   const answer = (openings?: Openings) => printJson({ stack, dryRun, paused, gates: gatesJson(closed, openings) });
-  if (closed.length === 0) {
+  if (gates.length === 0) {
     answer();
     terminal.print(`No closed gate of ${label} matches ${selection.text}: there is nothing to do.`);
     return 0;
@@ -109,12 +113,13 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
     const mode = modes.get(client) ?? 'enforce';
     return client.reconcile(record.gate, mode === 'enforce' ? 'release' : mode, 'release');
   };
-  await openEach(closed, { open, openings, terminal, nameOf });
+  await openEach(toOpen(closed, open), { openings, terminal, nameOf });
   answer(openings);
+  for (const line of unreadLines(closed)) terminal.print(line);
   const failed = [...openings.values()].filter(({ problem }) => problem !== undefined).length;
-  if (failed === 0) return 0;
-  terminal.print(`\n${failed} of ${closed.length} failed: fix the cause (see above), and run this command again.`);
-  return 1;
+  if (failed > 0)
+    terminal.print(`\n${failed} of ${gates.length} failed: fix the cause (see above), and run this command again.`);
+  return failed === 0 && closed.unread.length === 0 ? 0 : 1;
 }
 
 /** Does the stack have a record of such a gate? */

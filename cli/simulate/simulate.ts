@@ -124,7 +124,10 @@ async function policyOf(file: string, stack: Stack | undefined): Promise<Named> 
  */
 function rulesFor({ policy }: Named) {
   const repositories = { include: ['**'], exclude: [] };
-  return createRules({ policy, maxClosesPerHour: Infinity, closesInUse: true, repositories }, 'enforce');
+  return createRules(
+    { policy, maxClosesPerHour: Infinity, brakeExempt: 'never', closesInUse: true, repositories },
+    'enforce',
+  );
 }
 
 /** What is needed to find findings in files or in the clouds. */

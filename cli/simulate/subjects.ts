@@ -14,6 +14,7 @@ import type { Client } from '../stack/client.ts';
 import { connect } from '../stack/clients.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { Stack } from '../stack/stack.ts';
+import { sentenceOf } from '../terminal/ending.ts';
 import type { Progress } from '../terminal/progress.ts';
 import { repositories } from '../terminal/terminal.ts';
 import type { Subject } from './simulation.ts';
@@ -90,7 +91,10 @@ async function observeCloud(client: Client, { gathering, progress }: LiveOptions
   const gates = [...(await client.repositoriesWithFindings())].filter(({ repository }) => includes(repository));
   let done = 0;
   await mapConcurrently(gates, GATES_AT_ONCE, async (gate) => {
-    const { value: record } = await client.records.load(gate);
+    const { value: record } = await client.records.load(gate).catch((error: unknown) => {
+      problems.push(sentenceOf(error, 'reads'));
+      return { value: undefined };
+    });
     const { images, unsure } = await client.observe(gate, record?.blockers ?? []);
     if (unsure !== undefined) problems.push(`${gate.repository}: ${unsure}`);
     for (const image of images) {

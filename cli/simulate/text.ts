@@ -56,7 +56,7 @@ export function* linesOf(input: TextInput): Generator<string> {
   const closing = simulation.gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes').length;
   if (maxClosesPerHour !== undefined && closing > maxClosesPerHour) {
     yield '';
-    yield `The brake (maxClosesPerHour) lets at most ${counted(maxClosesPerHour, 'gate')} close within an hour. Gates with a known exploit close at once.`;
+    yield `The brake (maxClosesPerHour) lets at most ${counted(maxClosesPerHour, 'gate')} close within an hour.`;
   }
 }
 

@@ -10,10 +10,11 @@ import { type Adapters, createAdapters } from '../../aws/function/adapters.ts';
 import { createClients } from '../../aws/function/clients.ts';
 import { createImages, type Images } from '../../aws/function/images.ts';
 import { createRegistry } from '../../aws/function/registry.ts';
-import { createRepositoryLock } from '../../aws/function/repository-lock.ts';
+import { createRepositoryLock, type RepositoryLock } from '../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../aws/function/repository-policy.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { Outcome } from '../../shared/report/decision.ts';
 import { obstaclesIn } from './aws-obstacles.ts';
 import { type Client, type Found, type Obstacle, reconcileByCommand } from './client.ts';
 import type { ImageName } from './image-name.ts';
@@ -51,6 +52,7 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
     obstacles: (image) => findObstacles(reader, image),
     repositoryObstacles: (repository) => findObstacles(reader, repository),
     read: (gate) => lock.read(gate),
+    openByMark: (gate) => openByMark(lock, gate),
     reconcile: (...asked) => reconcileByCommand(settings, async () => portsFrom(now()), ...asked),
   };
 }
@@ -60,7 +62,7 @@ interface Reader extends Pick<Adapters, 'table' | 'scanner'> {
   readonly settings: AwsStack;
   readonly ecr: ReturnType<typeof createClients>['ecr'];
   readonly images: Images;
-  readonly lock: ReturnType<typeof createRepositoryLock>;
+  readonly lock: RepositoryLock;
 }
 
 async function countMessages(sqs: SQSClient, queueUrl: string): Promise<number> {
@@ -108,6 +110,16 @@ async function findObstacles(
   const isClosed = reading.lock !== 'absent';
   const record = isClosed ? (await table.records.load({ registry, repository })).value : undefined;
   return obstaclesIn(reading.snapshot, statementId, record?.closedSince ?? record?.since);
+}
+
+/** The Sid of a statement shows whose it is. */
+async function openByMark(lock: RepositoryLock, gate: Gate): Promise<Outcome> {
+  const reading = await lock.read(gate);
+  if (reading === undefined || reading.lock === 'absent') return { action: 'nothing' };
+  const written = await lock.write(gate, reading, 'open');
+  if (written.kind === 'refused') return { action: 'refused', problem: written.problem };
+  if (written.kind === 'overtaken') throw new Error('its policy changed at the same time: run this command again');
+  return { action: 'opened' };
 }
 
 async function findImage(reader: Reader, { registry, repository, tag, digest }: ImageName): Promise<Found> {

@@ -1,14 +1,11 @@
 // Finds the statements of a repository policy that deny pulls, and who set them: this stack, another stack, or someone
 // else.
 import type { Snapshot } from '../../aws/function/repository-lock.ts';
-import { isAboutPulls, type RepositoryPolicy } from '../../aws/function/repository-policy.ts';
+import { isAboutPulls, type RepositoryPolicy, STATEMENT_ID } from '../../aws/function/repository-policy.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Obstacle } from './client.ts';
 
 type Statement = RepositoryPolicy['statements'][number]['value'];
-
-/** The beginning of the Sid of every stack's statement. */
-const MARK = /^Pullgate/;
 
 /**
  * The statements that deny pulls.
@@ -23,7 +20,7 @@ export function obstaclesIn(snapshot: Snapshot, statementId: string, since: Inst
     const sid = value['Sid'];
     const what = `statement ${typeof sid === 'string' ? `"${sid}"` : index + 1} in the repository policy`;
     if (sid === statementId) return [{ by: 'pullgate', for: 'everyone', what, since }];
-    if (typeof sid === 'string' && MARK.test(sid)) return [{ by: 'anotherStack', for: 'everyone', what }];
+    if (typeof sid === 'string' && STATEMENT_ID.test(sid)) return [{ by: 'anotherStack', for: 'everyone', what }];
     return [{ by: 'others', for: isForEveryone(value) ? 'everyone' : 'some', what }];
   });
 }

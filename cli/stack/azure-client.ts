@@ -14,6 +14,8 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import { withOwner } from '../../shared/reconcile/owner.ts';
 import type { Ports, Registry } from '../../shared/reconcile/ports.ts';
 import { createRules } from '../../shared/reconcile/rules.ts';
+import type { Outcome } from '../../shared/report/decision.ts';
+import { gateName } from '../../shared/report/sentences.ts';
 import { LOCKS_ROLE, roleMissing, UsageError } from '../terminal/ending.ts';
 import { type Client, type Found, type FoundImage, type Obstacle, reconcileByCommand } from './client.ts';
 import type { ImageName } from './image-name.ts';
@@ -58,6 +60,7 @@ export function createAzureClient(
     obstacles: (image) => findObstacles(reader, image),
     repositoryObstacles: async () => [],
     read: async (gate) => (await portsFor(gate)).registry.read(gate),
+    openByMark: async (gate) => openUnmarked(gate, await portsFor(gate)),
     reconcile: (...asked) => reconcileByCommand(settings, portsFor, ...asked),
   };
 }
@@ -85,6 +88,18 @@ function portsOf({ portsFrom }: Adapters, registry: AzureRegistry, now: () => In
     return { ...written, problem: roleMissing('the registry', written.status, LOCKS_ROLE) };
   };
   return { ...ports, registry: { ...ports.registry, write } };
+}
+
+/** An attribute lock carries no mark, so only a person can say whether it is pullgate's. */
+async function openUnmarked(gate: Gate, { registry }: Ports<Snapshot>): Promise<Outcome> {
+  const reading = await registry.read(gate);
+  if (reading === undefined || reading.lock === 'absent') return { action: 'nothing' };
+  const what = `--${gate.digest === undefined ? 'repository' : 'image'} ${gateName(gate)}`;
+  // https://learn.microsoft.com/azure/container-registry/container-registry-image-lock#unlock-an-image-or-repository
+  return {
+    action: 'refused',
+    problem: `it is locked, and without its record it is unknown who locked it. If pullgate did, run: az acr repository update --name ${gate.registry.split('/').at(-1)} ${what} --read-enabled true`,
+  };
 }
 
 /** What is needed to find images and locks. */

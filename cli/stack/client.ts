@@ -14,7 +14,7 @@ import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts'
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
 import type { CommandTrigger } from '../../shared/reconcile/trigger.ts';
 import type { UnscannedImage } from '../../shared/reconcile/unscanned.ts';
-import type { Decision } from '../../shared/report/decision.ts';
+import type { Decision, Outcome } from '../../shared/report/decision.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { ImageName } from './image-name.ts';
 
@@ -55,12 +55,16 @@ export interface Client {
 
   /** Reads the gate in the registry; undefined if it does not exist. */
   read(gate: Gate): Promise<Reading<unknown> | undefined>;
+  /**
+   * Opens a gate whose record cannot be read, if a mark in the registry shows that the lock is this stack's. Changes no
+   * record and sends no notice.
+   */
+  openByMark(gate: Gate): Promise<Outcome>;
   /** Brings a gate to the state that the mode and its record require, without observing its images. */
   reconcile(gate: Gate, mode: EffectiveMode, command: CommandTrigger): Promise<Decision>;
 }
 
 export interface ClientSettings extends RuleSettings {
-  readonly stack: string;
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
 }

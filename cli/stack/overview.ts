@@ -5,6 +5,7 @@ import type { GateRecord } from '../../shared/gate/record.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { sentenceOf } from '../terminal/ending.ts';
 import { progressOn } from '../terminal/progress.ts';
 import { repositories as countRepositories } from '../terminal/terminal.ts';
 import type { Client, Observed } from './client.ts';
@@ -13,22 +14,48 @@ import { CLOUD_NAMES } from './cloud.ts';
 const RECORDS_AT_ONCE = 8;
 const REPOSITORIES_AT_ONCE = 4;
 
-/** Loads all records of a cloud, sorted by name. Includes open gates, which may have pending notices or blockers. */
-export async function loadRecords(client: Client): Promise<readonly GateRecord[]> {
+/** A gate whose record cannot be read. */
+export interface UnreadableGate {
+  readonly gate: Gate;
+  readonly problem: string;
+}
+
+/** The records of a cloud, both lists sorted by name. One that cannot be read stops no other. */
+export interface StackRecords {
+  readonly records: readonly GateRecord[];
+  readonly unreadable: readonly UnreadableGate[];
+}
+
+/**
+ * Loads the records of a cloud. Includes open gates, which may have pending notices or blockers.
+ *
+ * @param isWanted selects the gates by their name and listed state. Default: all
+ */
+export async function loadRecords(
+  client: Pick<Client, 'cloud' | 'gates' | 'records'>,
+  isWanted: (gate: Gate, state: string) => boolean = () => true,
+): Promise<StackRecords> {
   const gates: Gate[] = [];
-  for await (const { state: _, ...gate } of client.gates()) gates.push(gate);
+  for await (const { state, ...gate } of client.gates()) if (isWanted(gate, state)) gates.push(gate);
   const progress = progressOn();
-  let done = 0;
+  const records: GateRecord[] = [];
+  const unreadable: UnreadableGate[] = [];
   const loading = mapConcurrently(gates, RECORDS_AT_ONCE, async (gate) => {
-    const { value } = await client.records.load(gate);
-    done++;
+    try {
+      const { value } = await client.records.load(gate);
+      if (value !== undefined) records.push(value);
+    } catch (error) {
+      unreadable.push({ gate, problem: sentenceOf(error, 'reads') });
+    }
+    const done = records.length + unreadable.length;
     progress.show(() => `${done} of ${counted(gates.length, 'record')} on ${CLOUD_NAMES[client.cloud]}`);
-    return value;
   });
-  const records = await loading.finally(() => progress.end());
-  return records
-    .flatMap((record) => (record === undefined ? [] : [record]))
-    .toSorted((a, b) => (gateKey(a.gate) < gateKey(b.gate) ? -1 : 1));
+  await loading.finally(() => progress.end());
+  return { records: records.toSorted(byName), unreadable: unreadable.toSorted(byName) };
+}
+
+function byName(a: { readonly gate: Gate }, b: { readonly gate: Gate }): number {
+  return gateKey(a.gate) < gateKey(b.gate) ? -1 : 1;
 }
 
 /** The observation of a whole repository. */
@@ -37,14 +64,14 @@ export interface ObservedRepository extends Observed {
 }
 
 /**
- * Observes every repository that has findings or a record.
+ * Observes every repository that has findings or a record, even one that cannot be read.
  *
- * @param records all records of the cloud
+ * @param loaded all records of the cloud
  * @param use receives one repository at a time, because all of them may not fit into memory
  */
 export async function observeEverything(
   client: Client,
-  records: readonly GateRecord[],
+  { records, unreadable }: StackRecords,
   use: (repository: ObservedRepository) => void | Promise<void>,
 ): Promise<void> {
   const repositories = new Map<string, Gate>();
@@ -53,7 +80,7 @@ export async function observeEverything(
   const { include, exclude } = client.settings.repositories;
   const includes = globFilter(include, exclude);
   for (const gate of await client.repositoriesWithFindings()) if (includes(gate.repository)) add(gate);
-  for (const { gate } of records) add(gate);
+  for (const { gate } of [...records, ...unreadable]) add(gate);
   const recordsOf = Map.groupBy(records, ({ gate: { registry, repository } }) => gateKey({ registry, repository }));
   const progress = progressOn();
   let done = 0;

@@ -25,6 +25,8 @@ export interface StackOptions {
 const text = required(v.string('text'));
 const settingsObject = required(v.record(v.string(), v.unknown(), 'the settings of the function'));
 const outputsSchema = v.object({
+  /** The name of the stack. Absent if a program of the user's own exports the components' outputs. */
+  stack: v.optional(v.string('text')),
   aws: v.optional(
     v.object(
       {
@@ -45,6 +47,7 @@ const outputsSchema = v.object({
   azure: v.optional(
     v.object(
       {
+        resourceGroup: text,
         queueUrl: text,
         poisonQueueUrl: text,
         tableUrl: text,
@@ -85,11 +88,11 @@ export async function findStack(options: StackOptions): Promise<Stack> {
   const printed = options.outputs === undefined ? await askPulumi(options.stack) : await readOutputs(options.outputs);
   const outputs = v.safeParse(outputsSchema, parseJson(printed));
   if (!outputs.success) throw strangeOutputs(problemsFrom(outputs.issues, '').map(describeProblem));
-  const { aws, azure } = outputs.output;
+  const { aws, azure, stack } = outputs.output;
   const clouds = { aws: aws && awsStack(aws), azure: azure && azureStack(azure) };
-  const name = clouds.aws?.stack ?? clouds.azure?.stack;
-  if (name === undefined)
-    throw strangeOutputs(['aws and azure are missing: expected the outputs of at least one cloud']);
+  const id = aws?.statementId ?? azure?.resourceGroup;
+  if (id === undefined) throw strangeOutputs(['aws and azure are missing: expected the outputs of at least one cloud']);
+  const name = stack ?? options.stack ?? id;
   return restricted({ name, label: `the stack ${name}`, isWhole: true, ...clouds }, options);
 }
 

@@ -18,7 +18,7 @@ import { counted, shortName } from '../../shared/report/sentences.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
-import { loadRecords, observeEverything } from '../stack/overview.ts';
+import { loadRecords, observeEverything, type StackRecords, type UnreadableGate } from '../stack/overview.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
 
@@ -80,6 +80,8 @@ export type CloudStatus = DeadLetters & {
   readonly sweepHours: number;
   readonly brake: { readonly maxClosesPerHour: number; readonly closedThisHour: number; readonly left: number };
   readonly gates: readonly GateStatus[];
+  /** The gates whose records cannot be read. */
+  readonly unreadable: readonly UnreadableGate[];
   /** Only with `--live`. */
   readonly live: LiveStatus | undefined;
 };
@@ -126,7 +128,7 @@ export async function readStatus({ stack, clients, now, isLive }: StatusQuestion
 
 async function readCloud(client: Client, now: () => Instant, isLive: boolean): Promise<CloudStatus> {
   const { cloud, settings } = client;
-  const [{ value: pause }, sweep, brake, dead, records] = await Promise.all([
+  const [{ value: pause }, sweep, brake, dead, loaded] = await Promise.all([
     client.pause.load(),
     client.sweep.load(),
     client.brake.load(),
@@ -135,7 +137,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
   ]);
   const begun = now();
   const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
-  const live = isLive ? await observeAll(client, records, createRules(settings, mode), now) : undefined;
+  const live = isLive ? await observeAll(client, loaded, createRules(settings, mode), now) : undefined;
   const at = now();
   const closings = brake.value ?? NO_CLOSINGS;
   return {
@@ -152,7 +154,8 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
       closedThisHour: lastHour(closings, at).closings.length,
       left: roomLeft(closings, at, settings.maxClosesPerHour),
     },
-    gates: records.filter((record) => isWorthARow(record, at)).map((record) => gateStatus(cloud, record, at)),
+    gates: loaded.records.filter((record) => isWorthARow(record, at)).map((record) => gateStatus(cloud, record, at)),
+    unreadable: loaded.unreadable,
     live,
   };
 }
@@ -192,20 +195,15 @@ function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus 
   };
 }
 
-async function observeAll(
-  client: Client,
-  records: readonly GateRecord[],
-  rules: Rules,
-  now: () => Instant,
-): Promise<LiveStatus> {
+async function observeAll(client: Client, loaded: StackRecords, rules: Rules, now: () => Instant): Promise<LiveStatus> {
   const known = new Set(
-    records.flatMap((record) => record.blockers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
+    loaded.records.flatMap((record) => record.blockers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
   );
   const undetermined: ImageStatus[] = [];
   const missed: ImageStatus[] = [];
   const closedByOthers: { repository: string; obstacles: readonly Obstacle[] }[] = [];
   const unsure = new Set<string>();
-  await observeEverything(client, records, async ({ gate, images, unsure: why }) => {
+  await observeEverything(client, loaded, async ({ gate, images, unsure: why }) => {
     if (why !== undefined) unsure.add(`${gate.repository}: ${why}`);
     for (const image of images) {
       if (image.presence === 'gone' || isPlainlyAllowed(image, gate.repository, rules, now())) continue;
@@ -257,12 +255,18 @@ function concernOfException({ exception, end }: ExceptionStatus): readonly strin
 }
 
 function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
-  const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, deadLettersProblem, gates, live } = status;
+  const { cloud, pause, sweep, sweepAgeHours, sweepHours, deadLetters, deadLettersProblem, gates, unreadable, live } =
+    status;
   const where = CLOUD_NAMES[cloud];
   const stuck = gates.filter(({ state, since }) => isIntent(state) && isLongAgo(since, now));
   const unsent = gates.filter((gate) => gate.pendingNotices > 0 && isLongAgo(gate.since, now));
   const queue = cloud === 'aws' ? 'dead-letter queue' : 'poison queue';
   return [
+    ...(pause === undefined
+      ? []
+      : [
+          `${where}: paused since ${minute(pause.at)} by ${pause.by}: no gate closes until ${pause.until === undefined ? '`pullgate resume`' : minute(pause.until)}`,
+        ]),
     ...(sweep === undefined || sweepAgeHours === undefined
       ? [
           `${where}: no sweep has run yet; the first one runs within five minutes of \`pulumi up\`: check that the function is running`,
@@ -281,6 +285,10 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
     ...stuck.map(
       ({ gate, state, since }) =>
         `${where}: ${shortName(gate)} has been ${state.kind} since ${minute(since)} and is stuck`,
+    ),
+    ...unreadable.map(
+      ({ gate, problem }) =>
+        `${where}: the record of ${shortName(gate)} cannot be read, so the function cannot reconcile it: ${problem}`,
     ),
     ...unsent.map(
       ({ gate }) => `${where}: the notice for ${shortName(gate)} could not be sent: see the function's log`,

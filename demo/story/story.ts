@@ -91,6 +91,7 @@ export async function playStory(printer: Printer, options: StoryOptions = {}): P
     const parts = await Promise.all(names.map(async (name) => [name, await CLOUDS[name]()] as const));
     const config = {
       'pullgate:clouds': names,
+      'pullgate:mode': 'enforce',
       'pullgate:severityThreshold': 'high',
       'pullgate:notifyEmails': ['security@example.com'],
       ...Object.fromEntries(parts.map(([name, own]) => [`pullgate:${name}`, own.config])),

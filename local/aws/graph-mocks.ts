@@ -11,17 +11,18 @@ export function placeOf(config: Readonly<Record<string, string>>): Place {
 /**
  * Returns a resource as AWS would create it.
  *
+ * @param kept the stack's state, which keeps the names that Pulumi made up
  * @throws Error for an unknown type; answers are never guessed
  */
-export function answerRegistration(place: Place, stack: string, registration: Registration): Answer {
+export function answerRegistration(place: Place, kept: string, registration: Registration): Answer {
   const answer = TYPES[registration.type];
   if (answer === undefined) {
     throw new Error(
       `the local cloud does not know ${registration.type} (${registration.name}); add AWS's answer to local/aws/graph-mocks.ts`,
     );
   }
-  // Pulumi's auto-naming: the name in the program, and a suffix that differs by stack.
-  const suffix = createHash('sha256').update(`${stack} ${registration.type} ${registration.name}`).digest('hex');
+  // Pulumi's auto-naming: the name in the program, and a random suffix, which the state keeps.
+  const suffix = createHash('sha256').update(`${kept} ${registration.type} ${registration.name}`).digest('hex');
   const { name = `${registration.name}-${suffix.slice(0, 7)}` } = registration.inputs;
   const arn = (service: string, rest: string) =>
     `arn:${place.partition}:${service}:${place.region}:${place.account}:${rest}`;

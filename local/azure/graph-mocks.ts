@@ -30,11 +30,12 @@ interface Registration {
 /**
  * Returns a resource as Azure would create it.
  *
+ * @param kept the stack's state, which keeps the names that Pulumi made up
  * @throws Error for an unknown type; answers are never guessed
  */
 export function answerRegistration(
   place: AzurePlace,
-  stack: string,
+  kept: string,
   registration: Registration,
 ): { readonly id: string; readonly state: Record<string, unknown> } {
   const answer = TYPES[registration.type];
@@ -43,8 +44,8 @@ export function answerRegistration(
       `the local cloud does not know ${registration.type} (${registration.name}); add Azure's answer to local/azure/graph-mocks.ts`,
     );
   }
-  const hex = hashOf(`${stack} ${registration.type} ${registration.name}`);
-  // Pulumi's auto-naming: the name in the program, and eight digits that differ by stack.
+  const hex = hashOf(`${kept} ${registration.type} ${registration.name}`);
+  // Pulumi's auto-naming: the name in the program, and eight random digits, which the state keeps.
   const auto = `${registration.name}${hex.slice(0, 8)}`;
   const text = (key: string) => String(registration.inputs[key] ?? auto);
   const below = (path: string) =>

@@ -55,7 +55,8 @@ export async function evaluateImages(
     repository,
     image,
     blocker: blockers.get(image.digest),
-    inScope: isInScope(image, repository, rules),
+    // An image whose own gate was closed stays in scope without a tag, because what runs may name its digest.
+    inScope: isInScope(image, repository, rules, digest !== undefined && wasClosed(blockers.get(image.digest))),
     judge: rules.judge,
     maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
     observedAt,
@@ -74,9 +75,25 @@ export async function evaluateImages(
   });
 }
 
-/** Is the image in scope? The config must include its repository; if only tagged images count, it must be tagged. */
-export function isInScope(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
-  return image.presence === 'present' && includes(repository) && (policy.images === 'all' || image.tagged);
+/**
+ * Is the image in scope? The config must include its repository; if only tagged images count, it must be tagged.
+ *
+ * @param needsNoTag it counts even without a tag
+ */
+export function isInScope(
+  image: ImageObservation,
+  repository: string,
+  { includes, policy }: Rules,
+  needsNoTag = false,
+): boolean {
+  return (
+    image.presence === 'present' && includes(repository) && (needsNoTag || policy.images === 'all' || image.tagged)
+  );
+}
+
+/** Was the image's gate closed while it held? */
+function wasClosed(blocker: Blocker | undefined): boolean {
+  return blocker?.closedAt !== undefined;
 }
 
 /**

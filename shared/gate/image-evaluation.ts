@@ -34,7 +34,7 @@ export interface EvaluationInput {
   readonly image: ImageObservation;
   /** The image's blocker in the record, if any. */
   readonly blocker: Blocker | undefined;
-  /** Is it in scope? The config must include its repository; if only tagged images count, it must be tagged. */
+  /** Is it in scope (`isInScope`)? */
   readonly inScope: boolean;
   /** The last scan. Undefined: not read yet. */
   readonly scan: Scan | undefined;
@@ -168,6 +168,7 @@ function holdForViolating(
     violatedAt: now,
     findings: [first, ...kept],
     omittedFindings: Math.max(blocker?.omittedFindings ?? 0, others.length - kept.length),
+    closedAt: blocker?.closedAt,
   };
   return { kind: 'holds', blocker: active, why: { kind: 'violates' }, verdict };
 }
@@ -235,9 +236,4 @@ function sameFindings(a: readonly Finding[], b: readonly Finding[]): boolean {
 
 function sorted(findings: readonly Finding[]): readonly Finding[] {
   return findings.toSorted((a, b) => (findingKey(a) < findingKey(b) ? -1 : 1));
-}
-
-/** Does any blocker have a known exploit? If so, the brake does not apply. */
-export function isExploited(blockers: readonly Blocker[]): boolean {
-  return blockers.some((blocker) => blocker.findings.some((finding) => finding.exploited));
 }

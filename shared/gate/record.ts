@@ -21,6 +21,11 @@ export interface Blocker {
    */
   readonly omittedFindings: number;
   /**
+   * When its gate was closed while it held. Such a blocker closes its gate again without the brake, once a pause, an
+   * override, audit mode or its absence is over. Only proof removes it, together with the blocker.
+   */
+  readonly closedAt?: Instant | undefined;
+  /**
    * Set while it does not block. It is remembered because the same digest may come back without a new scan, and because
    * its exemption may end.
    */
@@ -33,9 +38,18 @@ export type InactiveReason = 'gone' | 'outOfScope' | 'exempted';
 /** Why pullgate does not close a gate that has a blocker or an override that closes it. */
 export type Waiting =
   | { readonly for: 'audit' | 'pause' | 'release' | 'brake' | 'foreignLock' | 'override' }
-  | ({ readonly for: 'inUse' } & InUse);
+  | ({ readonly for: 'inUse' } & InUse)
+  | ({ readonly for: 'refused' } & Refusal);
 
 export type WaitingFor = Waiting['for'];
+
+/** The registry refuses to close the gate until a person changes something. */
+export interface Refusal {
+  /** Why, and what to do. */
+  readonly problem: string;
+  /** Identifies the cause: people are notified once for each. */
+  readonly cause: string;
+}
 
 /** What uses the gate and would fail if it closed. */
 export interface InUse {
@@ -64,7 +78,11 @@ export type Notice = NoticeContent & NoticedChange;
 
 /** What changed. */
 export type NoticedChange =
-  | { readonly kind: 'closed' | 'restored' }
+  | { readonly kind: 'closed' }
+  /** The gate is closed again. `was`: its state before; `closed` if its lock was missing or had another form. */
+  | { readonly kind: 'restored'; readonly was: 'closed' | 'open' | Waiting }
+  /** A closed gate is in use, and its users fail. It stays closed. */
+  | { readonly kind: 'closedInUse'; readonly inUse: InUse }
   | { readonly kind: 'waiting'; readonly waiting: Waiting }
   | { readonly kind: 'cleared'; readonly clearances: readonly ClearedImage[] }
   | {
@@ -129,6 +147,10 @@ export interface GateRecord {
   readonly since: Instant;
   /** Since when the gate is closed. It is kept until the opening is confirmed. */
   readonly closedSince?: Instant | undefined;
+  /** Since when the gate waits, for whatever reason. It is kept until the gate is closed, or no longer has to be. */
+  readonly waitingSince?: Instant | undefined;
+  /** What people were last notified of although the gate did not change, and when. They are reminded each week. */
+  readonly concern?: { readonly cause: string; readonly notifiedAt: Instant } | undefined;
   /** A lock in the registry, if there is one, is ours. Set with the intent to close, removed once the gate is open. */
   readonly claimed?: boolean | undefined;
   readonly blockers: readonly Blocker[];
@@ -165,11 +187,6 @@ export function isLongAgo(at: Instant, now: Instant): boolean {
 export function isForgettable(record: GateRecord, now: Instant): boolean {
   const isEmpty = record.blockers.length === 0 && record.omittedBlockers === 0 && record.pending.length === 0;
   return isEmpty && record.override === undefined && record.state.kind === 'open' && isLongAgo(record.since, now);
-}
-
-/** Is the gate closed by its record? An intent to restore a missing lock counts; an intent to open does not. */
-export function isRecordedClosed({ state, closedSince }: GateRecord): boolean {
-  return state.kind === 'closed' || (state.kind === 'closing' && closedSince !== undefined);
 }
 
 /** The blockers that keep the gate closed now. */

@@ -4,16 +4,25 @@
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import { activeBlockers, type GateRecord, type GateState, isForgettable, type StableState } from '../gate/record.ts';
+import {
+  activeBlockers,
+  type Blocker,
+  type GateRecord,
+  type GateState,
+  isForgettable,
+  type Notice,
+  type StableState,
+} from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import type { Completed, Outcome } from '../report/decision.ts';
+import type { Action, Completed, Outcome } from '../report/decision.ts';
 import { createNotice, missedNotice } from '../report/notice.ts';
 import { describeError } from '../runtime/errors.ts';
 import { giveBack } from './ask-brake.ts';
+import { type Concern, findConcern, isDue } from './concern.ts';
 import { findDesiredState } from './desired-state.ts';
 import { observeAndEvaluate, scopeOf } from './observe.ts';
 import type { OwnedReading } from './owner.ts';
-import type { Ports, Version, Versioned } from './ports.ts';
+import type { Ports, Version, Versioned, Written } from './ports.ts';
 import type { ReconcileRequest } from './request.ts';
 import type { Rules } from './rules.ts';
 import { isByCommand } from './trigger.ts';
@@ -35,6 +44,8 @@ export interface ApplyInput<Snapshot> {
 
 export type Applied = { readonly kind: 'applied'; readonly to: GateState } & Outcome;
 
+type Refused = Extract<Written, { kind: 'refused' }>;
+
 /** Another worker changed the record or the lock first. Start again from the record. */
 export interface Conflict {
   readonly kind: 'conflict';
@@ -44,6 +55,7 @@ export interface Conflict {
 
 /** The input of all steps. */
 interface Plan<Snapshot> extends ApplyInput<Snapshot> {
+  readonly rules: Rules;
   readonly desired: StableState;
   /** The lock already matches the desired state. */
   readonly isLockAsDesired: boolean;
@@ -67,7 +79,7 @@ export async function apply<Snapshot>(
   if (isOpening(plan) && (await isStillBlocked(plan, rules, ports))) return conflict;
   const written = await writeLock(plan, ports);
   if (written.kind === 'overtaken') return { kind: 'conflict', hasClosed: false };
-  if (written.kind === 'refused') return recordRefusal(plan, version, written.problem, ports);
+  if (written.kind === 'refused') return recordRefusal(plan, version, written, ports);
   const change = written.kind === 'written' ? { before: written.before, after: written.after } : undefined;
   const tooLate: Conflict = change === undefined ? conflict : { kind: 'conflict', hasClosed: isClosed(desired) };
 
@@ -77,21 +89,30 @@ export async function apply<Snapshot>(
   if (isForgettable(confirmed, input.now)) {
     return input.stored.version === 0 || (await ports.records.remove(confirmed.gate, version)) ? applied : tooLate;
   }
-  const saved = needsSaving(plan, action, version) ? await ports.records.save(confirmed, version) : version;
-  if (saved === undefined) return tooLate;
-  const notified = await notify(confirmed, saved, ports);
+  const notified = await saveAndNotify(plan, confirmed, version, ports);
   return notified === 'conflict' ? tooLate : { ...applied, ...notified };
 }
 
-function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, { mode }: Rules): Plan<Snapshot> {
+/** Saves the confirmed record if it differs from the stored one, and sends its notices. */
+async function saveAndNotify(
+  plan: Plan<unknown>,
+  confirmed: GateRecord,
+  version: Version,
+  ports: Pick<Ports<unknown>, 'notify' | 'records'>,
+) {
+  const saved = needsSaving(plan, confirmed, version) ? await ports.records.save(confirmed, version) : version;
+  return saved === undefined ? 'conflict' : notify(confirmed, saved, ports);
+}
+
+function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, rules: Rules): Plan<Snapshot> {
   const { stored, next, reading } = input;
   // A release, a pause, or the removal of the repository also clears blockers that did not fit into the record.
-  const isReleased = mode === 'pause' || mode === 'release';
+  const isReleased = rules.mode === 'pause' || rules.mode === 'release';
   const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
   const isLockAsDesired = reading === undefined || isAsDesired(reading, desired);
   const before = isLockAsDesired ? stored.value : withReverted(stored.value, desired);
   const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
-  return { ...input, desired, isLockAsDesired, before, record };
+  return { ...input, rules, desired, isLockAsDesired, before, record };
 }
 
 function isClosed(state: StableState): boolean {
@@ -152,25 +173,35 @@ async function writeLock<Snapshot>(
   return registry.write(record.gate, reading, isClosed(desired) ? 'closed' : 'open');
 }
 
-/** Records a refusal. The intent stays in the record so that the sweep tries again. */
+/**
+ * Records a refusal. A gate that cannot be closed waits, and people are notified once for each cause. An intent to open
+ * stays in the record. In both cases the sweep tries again.
+ */
 async function recordRefusal(
   plan: Plan<unknown>,
   version: Version,
-  problem: string,
-  { records, brake }: Pick<Ports<unknown>, 'records' | 'brake'>,
-): Promise<Applied> {
-  const intent = intentOf(plan);
-  const isClosing = isClosed(plan.desired);
-  if (isClosing) await giveBack(brake, gateKey(intent.gate), plan.now);
-  const override = intent.override && {
-    ...intent.override,
-    delivery: { ...intent.override.delivery, refused: true as const },
-  };
-  // The gate was not closed, so a lock that appears later is not ours. If another worker saves first, its record is
-  // right.
-  const claimed = isClosing ? undefined : true;
-  if (isClosing || override !== undefined) await records.save({ ...intent, claimed, override }, version);
-  return { kind: 'applied', to: intent.state, action: 'refused', problem };
+  { problem, cause }: Refused,
+  ports: Pick<Ports<unknown>, 'records' | 'brake' | 'notify'>,
+): Promise<Applied | Conflict> {
+  if (!isClosed(plan.desired)) {
+    const intent = intentOf(plan);
+    const override = refusedOverride(intent.override);
+    // If another worker saves first, its record is right.
+    if (override !== undefined) await ports.records.save({ ...intent, override }, version);
+    return { kind: 'applied', to: intent.state, action: 'refused', problem };
+  }
+  await giveBack(ports.brake, gateKey(plan.record.gate), plan.now);
+  const refused: Plan<unknown> = { ...plan, desired: { kind: 'waiting', for: 'refused', problem, cause } };
+  const confirmed = confirm(refused, 'refused');
+  const record = { ...confirmed, override: refusedOverride(confirmed.override) };
+  const notified = await saveAndNotify(refused, record, version, ports);
+  if (notified === 'conflict') return { kind: 'conflict', hasClosed: false };
+  return { kind: 'applied', to: refused.desired, action: 'refused', problem, ...notified };
+}
+
+/** Sweeps, not ticks, try the change again that an override requires. */
+function refusedOverride(override: GateRecord['override']): GateRecord['override'] {
+  return override && { ...override, delivery: { ...override.delivery, refused: true } };
 }
 
 /**
@@ -180,19 +211,19 @@ async function recordRefusal(
 function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean): Completed {
   const { state: from, closedSince } = before;
   const wasClosed = closedSince !== undefined;
+  const hasWaited = before.waitingSince !== undefined;
   switch (to.kind) {
     case 'closed':
-      if (!wasClosed) return 'closed';
+      if (!wasClosed) return next.active.some(({ closedAt }) => closedAt !== undefined) ? 'restored' : 'closed';
       // An intent to restore may have been carried out and never confirmed.
       return wrote || from.kind === 'closing' ? 'restored' : 'nothing';
     case 'waiting':
       if (wrote || wasClosed) return 'opened';
-      // A new blocker behind an override that keeps the gate open needs a notice.
-      if (to.for === 'override' && hasNewcomer(before, next)) return 'waiting';
-      return from.kind === 'waiting' && from.for === to.for ? 'nothing' : 'waiting';
+      // A new blocker behind an override that keeps the gate open needs a notice. Another reason to wait does not.
+      return !hasWaited || (to.for === 'override' && hasNewcomer(before, next)) ? 'waiting' : 'nothing';
     case 'open':
       if (wrote || wasClosed) return 'opened';
-      return from.kind === 'waiting' || from.kind === 'opening' ? 'cleared' : 'nothing';
+      return hasWaited || from.kind === 'opening' ? 'cleared' : 'nothing';
   }
 }
 
@@ -203,28 +234,55 @@ function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
 }
 
 /** The record with the desired state confirmed and the notice of the action added. */
-function confirm(plan: Plan<unknown>, action: Completed): GateRecord {
-  const { record, stored, next, evaluated, desired, override, now } = plan;
+function confirm(plan: Plan<unknown>, action: Action): GateRecord {
+  const { record, before, next, evaluated, reading, desired, override, rules, now } = plan;
   const stays = action === 'nothing' || action === 'restored';
-  const kind = action === 'nothing' && override?.isNews === true ? 'override' : action;
-  const notice = { record: stored.value, next, evaluated, override, now };
+  const concern = findConcern(desired, reading, rules);
+  const kind = noticeKindOf(
+    action,
+    override,
+    concern !== undefined && isDue(concern, record.concern, now) ? concern : undefined,
+  );
+  const notice = { record: before, next, evaluated, inUse: reading?.inUse, override, now };
   return {
     ...record,
+    blockers: isClosed(desired) ? next.blockers.map((one) => withClosing(one, now)) : next.blockers,
     state: desired,
     // After an override ends, `since` is reset so that the row is not removed at once.
     since: stays && record.state.kind === desired.kind && override?.step !== 'ends' ? record.since : now,
     closedSince: isClosed(desired) ? (record.closedSince ?? now) : undefined,
+    waitingSince: desired.kind === 'waiting' ? (record.waitingSince ?? now) : undefined,
+    concern:
+      concern && (isCovered(concern, kind, desired) ? { cause: concern.cause, notifiedAt: now } : record.concern),
     claimed: isClosed(desired) ? true : undefined,
-    pending: kind === 'nothing' ? record.pending : [...record.pending, createNotice(kind, desired, notice)],
+    pending: kind === undefined ? record.pending : [...record.pending, createNotice(kind, desired, notice)],
     override: override?.next,
   };
 }
 
-function needsSaving(plan: Plan<unknown>, action: Completed, version: Version): boolean {
-  const { stored, next, record, desired, override } = plan;
-  const isMoved = action !== 'nothing' || record.state.kind !== desired.kind;
-  const isStep = override !== undefined && override.step !== 'runs';
-  return version !== stored.version || next.changed || isMoved || isStep;
+/** A blocker that holds while its gate is closed. */
+function withClosing(blocker: Blocker, now: Instant): Blocker {
+  return blocker.inactive === undefined && blocker.closedAt === undefined ? { ...blocker, closedAt: now } : blocker;
+}
+
+/** The kind of the notice that is due. Undefined: none. */
+function noticeKindOf(
+  action: Action,
+  override: OverrideStep | undefined,
+  concern: Concern | undefined,
+): Notice['kind'] | undefined {
+  if (action !== 'nothing' && action !== 'refused') return action;
+  return override?.isNews === true ? 'override' : concern?.notice;
+}
+
+/** Does a notice of this kind say what the concern is? Each notice about a gate that waits says why. */
+function isCovered(concern: Concern, kind: Notice['kind'] | undefined, { kind: state }: StableState): boolean {
+  return kind !== undefined && (state === 'waiting' || kind === concern.notice);
+}
+
+/** An intent that was saved must be confirmed. Otherwise only a record that has changed is saved. */
+function needsSaving({ stored }: Plan<unknown>, confirmed: GateRecord, version: Version): boolean {
+  return version !== stored.version || JSON.stringify(confirmed) !== JSON.stringify(stored.value);
 }
 
 /**

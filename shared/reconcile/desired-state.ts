@@ -1,9 +1,8 @@
-// Finds the desired state of a gate: open, closed, or waiting for something.
+// Finds the desired state of a gate: the first row that applies in the table of docs/adr/0028-the-state-of-a-gate.md.
 import type { NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
-import { isExploited } from '../gate/image-evaluation.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import { type GateRecord, isRecordedClosed, type StableState, type Waiting } from '../gate/record.ts';
+import type { Blocker, GateRecord, StableState, Waiting } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import { askBrake } from './ask-brake.ts';
 import type { OwnedReading } from './owner.ts';
@@ -26,9 +25,8 @@ const CLOSED: StableState = { kind: 'closed' };
 const waiting = (reason: Waiting): StableState => ({ kind: 'waiting', ...reason });
 
 /**
- * Finds the desired state. The first of these that applies decides: the gate is gone or has no blocker; a pause or
- * audit mode; a foreign lock; an override that keeps it open; our lock, in place or removed; in use; otherwise it
- * closes if the brake admits it. The brake is asked last, and only for closings that the policy alone requires.
+ * Finds the desired state. It depends on registry, scanner, record, policy and clock only. The brake is asked last, and
+ * only for closings that the policy alone requires.
  */
 export async function findDesiredState(
   { record, next, reading, override, now }: DesiredStateInput,
@@ -36,19 +34,27 @@ export async function findDesiredState(
   { brake, inTurn }: Pick<Ports<unknown>, 'brake' | 'inTurn'>,
 ): Promise<StableState> {
   const { gate } = record;
-  const keptAs = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
-  const isOverriddenClosed = keptAs === 'closed' && rules.includes(gate.repository);
+  const ordered = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
+  const isOrderedClosed = ordered === 'closed' && rules.includes(gate.repository);
   const isBlocked = next.active.length > 0 || next.omitted > 0;
-  if (reading === undefined || !(isBlocked || isOverriddenClosed)) return OPEN;
+  if (reading === undefined || !(isBlocked || isOrderedClosed)) return OPEN;
+  if (rules.mode === 'pause') return waiting({ for: 'pause' });
+  if (isOrderedClosed && reading.lock !== 'foreign') return CLOSED;
   if (rules.mode !== 'enforce') return waiting({ for: rules.mode });
   if (reading.lock === 'foreign') return waiting({ for: 'foreignLock' });
-  if (keptAs === 'open') return waiting({ for: 'override' });
-  const isAlreadyOurs = reading.lock !== 'absent' || isRecordedClosed(record);
-  if (isAlreadyOurs) return CLOSED;
+  if (ordered === 'open') return waiting({ for: 'override' });
+  if (reading.lock !== 'absent' || next.active.some(({ closedAt }) => closedAt !== undefined)) return CLOSED;
   if (reading.inUse !== undefined && !rules.closesInUse) return waiting({ for: 'inUse', ...reading.inUse });
-  // An override that closes does not need the brake, nor does a gate that only an override kept open.
-  const wasOverriddenOpen = override?.step === 'ends' && override.order.kind === 'open';
-  if (isOverriddenClosed || wasOverriddenOpen || isExploited(next.active)) return CLOSED;
+  if (isExempt(record, next.active, rules, now)) return CLOSED;
   const mayClose = await inTurn(() => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour));
   return mayClose ? CLOSED : waiting({ for: 'brake' });
+}
+
+/** Does the config exempt the gate from the brake, because a blocker violates the policy's rule for known exploits? */
+function isExempt({ gate }: GateRecord, blockers: readonly Blocker[], rules: Rules, now: Instant): boolean {
+  if (rules.brakeExempt === 'never') return false;
+  return blockers.some(({ digest, findings }) => {
+    const verdict = rules.judge({ repository: gate.repository, digest }, findings, now);
+    return verdict.kind === 'block' && verdict.reasons.some(({ rule }) => rule === 'exploited');
+  });
 }

@@ -41,7 +41,10 @@ export async function observeAndEvaluate<Snapshot>(
  *
  * @param isWide observe every blocker, because another worker changed the record
  */
-export function scopeOf({ scope, triggers }: ReconcileRequest, { blockers }: GateRecord, isWide: boolean): Scope {
+export function scopeOf({ scope, triggers }: ReconcileRequest, record: GateRecord, isWide: boolean): Scope {
+  const { blockers, closedSince } = record;
+  // A missing lock is restored from the record, at once.
+  if (triggers.every((trigger) => trigger === 'lock')) return isWide || closedSince === undefined ? 'all' : [];
   const moved = triggers.includes('push') || triggers.includes('delete');
   // A command uses only the record, so the person who runs it needs no permission to observe images.
   if (scope === 'all' || isByCommand(triggers) || !(moved || isWide)) return scope;

@@ -4,6 +4,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
+import type { LockRound } from './locks.ts';
 import type { ImageObservation, Scan, Scope } from './observation.ts';
 import type { PauseState, SweepState } from './schedule.ts';
 
@@ -32,6 +33,8 @@ export type Written =
   | {
       readonly kind: 'refused';
       readonly problem: string;
+      /** Identifies the cause, so that people are notified once for each: the error and what it is about. */
+      readonly cause: string;
       /** The HTTP status of the refusal, if it adds information to the problem. */
       readonly status?: number | undefined;
     };
@@ -73,6 +76,7 @@ export interface ControlRows {
   readonly brake: BrakeState;
   readonly sweep: SweepState;
   readonly pause: PauseState;
+  readonly locks: LockRound;
 }
 
 export interface Records {

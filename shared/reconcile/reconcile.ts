@@ -139,7 +139,9 @@ function resultOf(
   stale: readonly string[],
   { unsentNotices }: Pick<Ports<unknown>, 'unsentNotices'>,
 ): Result {
-  if (decision.action === 'refused') return { kind: 'deadLetter', why: decision.problem, decision };
+  // A gate that cannot be closed waits in its record, with a notice. Nothing else says that one cannot be opened.
+  if (decision.action === 'refused' && decision.to.kind !== 'waiting')
+    return { kind: 'deadLetter', why: decision.problem, decision };
   const { notifyError, awaited } = decision;
   if (notifyError !== undefined && unsentNotices === 'retryMessage')
     return { kind: 'retry', why: `a notice could not be sent: ${notifyError}`, reports: 'all', decision };

@@ -8,12 +8,21 @@ import type { EffectiveMode } from './mode.ts';
 import type { Row } from './ports.ts';
 import { isPaused, type PauseState } from './schedule.ts';
 
+/**
+ * The closings that the brake does not limit. `exploited`: those of a gate with a finding that violates
+ * `policy.exploited`.
+ */
+export type BrakeExempt = 'never' | 'exploited';
+
 export interface Rules {
   readonly policy: Policy;
   readonly judge: Judge;
   readonly mode: EffectiveMode;
+  /** Since when the stack has been paused. Undefined: it is not paused. */
+  readonly pausedSince?: Instant | undefined;
   /** The brake's limit. */
   readonly maxClosesPerHour: number;
+  readonly brakeExempt: BrakeExempt;
   /** Whether to close gates whose users would fail (`InUse.setting` is the config key). */
   readonly closesInUse: boolean;
   /** Whether the config includes a repository. */
@@ -24,6 +33,7 @@ export interface Rules {
 export interface RuleSettings {
   readonly policy: Policy;
   readonly maxClosesPerHour: number;
+  readonly brakeExempt: BrakeExempt;
   readonly closesInUse: boolean;
   readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
 }
@@ -35,17 +45,19 @@ export async function currentRules(
   now: Instant,
 ): Promise<Rules> {
   const { value } = await pause.load();
-  return createRules(settings, isPaused(value, now) ? 'pause' : settings.mode);
+  if (value === undefined || !isPaused(value, now)) return createRules(settings, settings.mode);
+  return { ...createRules(settings, 'pause'), pausedSince: value.at };
 }
 
 /** Prepares the rules once for many gates. */
 export function createRules(settings: RuleSettings, mode: EffectiveMode): Rules {
-  const { policy, maxClosesPerHour, closesInUse, repositories } = settings;
+  const { policy, maxClosesPerHour, brakeExempt, closesInUse, repositories } = settings;
   return {
     policy,
     judge: judgeBy(policy),
     mode,
     maxClosesPerHour,
+    brakeExempt,
     closesInUse,
     includes: globFilter(repositories.include, repositories.exclude),
   };

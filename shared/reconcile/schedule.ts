@@ -50,5 +50,5 @@ export function waitingRank(record: GateRecord): string | undefined {
   const worst = activeBlockers(record)
     .flatMap((blocker) => blocker.findings)
     .reduce((most, finding) => Math.max(most, rankOf(finding)), 0);
-  return `${SEVERITIES.length - 1 - worst} ${record.since} ${gateKey(record.gate)}`;
+  return `${SEVERITIES.length - 1 - worst} ${record.waitingSince ?? record.since} ${gateKey(record.gate)}`;
 }

@@ -3,9 +3,9 @@
 import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
 import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
-import type { LogLine } from '../report/log-line.ts';
 import { describeError } from '../runtime/errors.ts';
 import { HOUR_MILLISECONDS } from '../runtime/time.ts';
+import { checkLocks, type LockPorts } from './locks.ts';
 import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
@@ -13,7 +13,7 @@ import type { FunctionTrigger } from './trigger.ts';
 import { countUnscanned, describeUnscanned, type UnscannedImage } from './unscanned.ts';
 
 /** The interfaces that a tick and a sweep use. */
-export interface SweepPorts {
+export interface SweepPorts extends LockPorts {
   readonly state: Row<SweepState>;
   readonly brake: Row<BrakeState>;
   readonly rules: Rules;
@@ -36,8 +36,6 @@ export interface SweepPorts {
   sendRequests(gates: readonly Gate[], trigger: FunctionTrigger): Promise<void>;
   /** Additional fields of a tick's line. Default: none. */
   tickFacts?(): Promise<Readonly<Record<string, number>>>;
-  log(line: LogLine): void;
-  now(): Instant;
 }
 
 /** The most waiting gates that a tick counts and admits. */
@@ -45,7 +43,7 @@ const MAX_WAITING = 1_000;
 
 /**
  * Logs the scanner's health, sweeps if a sweep is due, admits gates that wait for the brake, requests reconciliations
- * for gates whose override begins or ends, and logs the age of the last sweep.
+ * for gates whose override begins or ends and for those whose lock is missing, and logs the age of the last sweep.
  *
  * @throws Error the errors of the steps that failed, after all other steps have run
  */
@@ -72,16 +70,20 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const brake = brakeRow === undefined ? undefined : lastHour(brakeRow.value ?? NO_CLOSINGS, now());
   const admitted = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
   await step(() => ports.sendRequests(admitted, 'tick'));
+  const locks = await step(() => checkLocks(ports));
+  await step(() => ports.sendRequests(locks?.missing ?? [], 'lock'));
   const facts = await step(async () => ports.tickFacts?.());
   log({
     kind: 'tick',
-    ...(current === undefined
-      ? {}
-      : { sweepAgeHours: (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS }),
+    ...(current === undefined ? {} : { sweepAgeHours: hoursSince(current.sweptAt, now()) }),
     waiting: waiting.length,
     admitted: admitted.length,
     ...(brake === undefined ? {} : { closedThisHour: brake.closings.length }),
     ...(due.length === 0 ? {} : { overrides: due.length }),
+    ...(locks === undefined
+      ? {}
+      : { locksRead: locks.read, locksMissing: locks.missing.length, oldestLockReadMinutes: locks.oldestReadMinutes }),
+    ...(rules.pausedSince === undefined ? {} : { pausedHours: hoursSince(rules.pausedSince, now()) }),
     ...facts,
   });
   if (failures.length === 1) throw failures[0];
@@ -124,6 +126,10 @@ async function logUnscanned({ unscannedImages, rules, log }: SweepPorts): Promis
   } catch (error) {
     log({ kind: 'failed', error: `the images that no scan judges could not be counted: ${describeError(error)}` });
   }
+}
+
+function hoursSince(at: Instant, now: Instant): number {
+  return (Date.parse(now) - Date.parse(at)) / HOUR_MILLISECONDS;
 }
 
 /** A fingerprint that changes with the settings, and when a pause begins or ends, which makes a sweep due at once. */

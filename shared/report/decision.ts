@@ -50,7 +50,7 @@ export type Outcome =
       readonly action: 'refused';
       /** Why the registry refused. */
       readonly problem: string;
-      readonly notifyError?: undefined;
+      readonly notifyError?: string | undefined;
       readonly change?: undefined;
     };
 

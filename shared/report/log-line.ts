@@ -51,6 +51,12 @@ type KnownFields =
       readonly sweepAgeHours?: number;
       readonly closedThisHour?: number;
       readonly overrides?: number;
+      readonly locksRead?: number;
+      readonly locksMissing?: number;
+      /** Every lock has been read within this time. */
+      readonly oldestLockReadMinutes?: number;
+      /** For how long the stack has been paused. Undefined: it is not paused. */
+      readonly pausedHours?: number;
     }
   | { readonly kind: 'usage'; readonly allCalls: number; readonly calls: Readonly<Record<string, number>> };
 

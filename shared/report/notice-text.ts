@@ -1,7 +1,7 @@
 // Renders a notice as a mail or message: what happened, when, why, and what to do.
 
 import type { Gate } from '../gate/gate.ts';
-import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting } from '../gate/record.ts';
+import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting, WaitingFor } from '../gate/record.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
 import { CLEARANCES, counted, describeFinding, describeWaiting, gateName, list, shortName } from './sentences.ts';
 
@@ -75,8 +75,13 @@ function renderChange(gate: Gate, notice: Notice, where: string, effectOfClosing
       ]);
     case 'restored':
       return changeOf(`closed again: ${name}`, [
-        `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it at ${notice.at}.`,
-        'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
+        ...describeRestoration(notice, where),
+        ...becauseOf(notice),
+        ...waysOut(notice, false),
+      ]);
+    case 'closedInUse':
+      return changeOf(`closed, but in use: ${name}`, [
+        `${where} is closed, and ${notice.inUse.by} that use it fail. It stays closed. Move them to another image, or see below how to reopen it.`,
         ...becauseOf(notice),
         ...waysOut(notice, false),
       ]);
@@ -106,6 +111,29 @@ function renderChange(gate: Gate, notice: Notice, where: string, effectOfClosing
       return changeOf(`override ended: ${name}`, [`It ${staysAs(notice)}.`, ...becauseOf(notice)]);
   }
 }
+
+function describeRestoration({ at, was }: Extract<Notice, { kind: 'restored' }>, where: string): readonly string[] {
+  if (was === 'closed') {
+    return [
+      `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it at ${at}.`,
+      'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
+    ];
+  }
+  const because = was === 'open' ? 'an image that had kept it closed violates the policy again' : OVER[was.for];
+  return [`pullgate closed ${where} again at ${at}: ${because}.`];
+}
+
+/** Why a gate that waited is closed again. */
+const OVER: Readonly<Record<WaitingFor, string>> = {
+  audit: 'the stack is no longer in audit mode',
+  pause: 'the pause is over',
+  release: 'it was opened once, and still has blockers',
+  override: 'the override that kept it open is over',
+  brake: 'the limit on closings per hour allows it',
+  foreignLock: "someone else's lock on it is gone",
+  inUse: 'it is no longer in use',
+  refused: 'the registry accepts the change now',
+};
 
 function staysAs(notice: Extract<Notice, { kind: 'override' }>): string {
   const { waiting, override, images, omittedImages } = notice;

@@ -6,6 +6,7 @@ import {
   type Blocker,
   type GateRecord,
   type GateState,
+  type InUse,
   NOTICE_FINDINGS,
   NOTICE_IMAGES,
   type Notice,
@@ -23,6 +24,8 @@ interface NoticeInput {
   readonly next: NextBlockers;
   readonly evaluated: readonly EvaluatedImage[];
   readonly override: OverrideStep | undefined;
+  /** What uses the gate, if anything is known to. */
+  readonly inUse: InUse | undefined;
   readonly now: Instant;
 }
 
@@ -43,7 +46,8 @@ export function createNotice(kind: Notice['kind'], state: StableState, input: No
   };
 }
 
-function changeOf(kind: Notice['kind'], state: StableState, { record, next, evaluated }: NoticeInput): NoticedChange {
+function changeOf(kind: Notice['kind'], state: StableState, input: NoticeInput): NoticedChange {
+  const { record, next, evaluated, inUse } = input;
   const waiting = state.kind === 'waiting' ? waitingOf(state) : undefined;
   const clearances = next.clearances.slice(0, NOTICE_IMAGES);
   if (kind === 'override') return { kind, waiting };
@@ -53,7 +57,14 @@ function changeOf(kind: Notice['kind'], state: StableState, { record, next, eval
   }
   if (waiting !== undefined) return { kind: 'waiting', waiting };
   if (state.kind === 'open') return { kind: 'cleared', clearances };
-  return { kind: kind === 'restored' ? kind : 'closed' };
+  if (kind === 'closedInUse' && inUse !== undefined) return { kind, inUse };
+  return kind === 'restored' ? { kind, was: stateBefore(record) } : { kind: 'closed' };
+}
+
+/** The state before a gate was closed again. */
+function stateBefore({ state, closedSince }: GateRecord): Extract<Notice, { kind: 'restored' }>['was'] {
+  if (closedSince !== undefined) return 'closed';
+  return state.kind === 'waiting' ? waitingOf(state) : 'open';
 }
 
 function waitingOf({ kind: _kind, ...waiting }: Extract<GateState, { kind: 'waiting' }>): Waiting {
@@ -71,7 +82,7 @@ function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice
 export function missedNotice(record: GateRecord): Notice {
   const change: NoticedChange =
     record.state.kind === 'closing'
-      ? { kind: record.closedSince === undefined ? 'closed' : 'restored' }
+      ? closingOf(record)
       : { kind: 'opened', closedSince: record.closedSince, clearances: [], stillPullable: [] };
   return {
     ...change,
@@ -79,6 +90,10 @@ export function missedNotice(record: GateRecord): Notice {
     ...imagesOf(activeBlockers(record)),
     omittedImages: record.omittedBlockers,
   };
+}
+
+function closingOf({ closedSince }: GateRecord): NoticedChange {
+  return closedSince === undefined ? { kind: 'closed' } : { kind: 'restored', was: 'closed' };
 }
 
 /** The blockers that a notice names, and how many more there are. */

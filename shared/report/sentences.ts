@@ -73,7 +73,7 @@ export function describeExemption(exemption: Exemption): string {
   }
 }
 
-const WAITING_FOR: Readonly<Record<Exclude<WaitingFor, 'inUse'>, string>> = {
+const WAITING_FOR: Readonly<Record<Exclude<WaitingFor, 'inUse' | 'refused'>, string>> = {
   audit: 'the stack is in audit mode, which closes nothing',
   pause: 'pullgate is paused; run `pullgate resume` to end the pause',
   release: 'it was released; the next reconciliation closes it again if it still has blockers',
@@ -85,6 +85,7 @@ const WAITING_FOR: Readonly<Record<Exclude<WaitingFor, 'inUse'>, string>> = {
 
 /** Why a gate waits. */
 export function describeWaiting(waiting: Waiting): string {
+  if (waiting.for === 'refused') return `the registry refuses to close it: ${waiting.problem}`;
   if (waiting.for !== 'inUse') return WAITING_FOR[waiting.for];
   return `it is in use by ${waiting.by}, which would fail if it were closed; set ${waiting.setting} to close such gates too`;
 }

@@ -5,12 +5,12 @@ import { describeProblem, type Problem, problemsFrom, required } from './problem
 
 /** The settings that both clouds share. `parsePolicy` checks `severityThreshold` and `policy`. */
 const COMMON_SETTINGS = {
-  stack: required(v.string('the name of the stack')),
   severityThreshold: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),
   mode: required(v.picklist(['enforce', 'audit'], 'enforce or audit')),
   sweepHours: required(v.number('hours')),
   maxClosesPerHour: required(v.number('a number of gates')),
+  brakeExempt: required(v.picklist(['never', 'exploited'], 'never or exploited')),
 };
 
 type Output<Entries extends v.ObjectEntries> = v.InferOutput<v.ObjectSchema<Entries, undefined>>;

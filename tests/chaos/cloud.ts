@@ -47,6 +47,8 @@ export interface SeenRecord {
     /** Vulnerability ids. */
     readonly findings: readonly string[];
     readonly dangerousAt: number;
+    /** The gate was closed while the image held it. */
+    readonly wasClosed: boolean;
   }[];
 }
 
@@ -147,10 +149,11 @@ export function seenRecord(gate: string, record: GateRecord, names: ReadonlyMap<
     gate,
     state: state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind,
     pending: pending.length,
-    blockers: blockers.map(({ digest, findings, violatedAt, inactive }) => ({
+    blockers: blockers.map(({ digest, findings, violatedAt, inactive, closedAt }) => ({
       image: names.get(digest) ?? digest,
       findings: findings.map(({ vulnerability }) => vulnerability),
       dangerousAt: Math.max(Date.parse(violatedAt), Date.parse(inactive?.at ?? violatedAt)),
+      wasClosed: closedAt !== undefined,
     })),
   };
 }

@@ -31,6 +31,9 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   /** Observed changes of the registry, by gate. Each must have a notice. */
   const changes = new Map<string, { closed: number; opened: number }>();
   const stripped = new Map<string, number>();
+  /** The gates that were closed when their lock was removed, and when they were last seen closed. */
+  const toRestore = new Map<string, { readonly at: number; readonly seenAt: number }>();
+  let seenAt = 0;
   /**
    * The recorded images that became dangerous again just after the intent to open their closed gate, before the worker
    * observed them for the second time. The next observation checks them.
@@ -40,8 +43,8 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   const lapsed = new Set<string>();
   let before: ReadonlySet<string> = new Set();
 
-  const gateOf = ({ name, repository }: TrueImage) =>
-    cloud === 'azure' && scenario.granularity === 'image' ? `${repository}@${name}` : repository;
+  const isImageGate = cloud === 'azure' && scenario.granularity === 'image';
+  const gateOf = ({ name, repository }: TrueImage) => (isImageGate ? `${repository}@${name}` : repository);
   const isHeld = (image: TrueImage) => holds(image, memories.get(image.name), truth, cloud);
 
   /** Remembers the findings in the records, and forgets those that the records may drop. */
@@ -57,6 +60,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
           image: name,
           findings: new Set([...kept, ...blocker.findings]),
           dangerousAt: blocker.dangerousAt,
+          needsNoTag: blocker.wasClosed && isImageGate,
         });
       } else if (memory !== undefined && isCleared(image, memory, truth.policy, cloud)) memories.delete(image.name);
     }
@@ -87,6 +91,14 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     return cloud === 'aws' && waiting === 0 && heardAt !== undefined && heardAt <= at;
   }
 
+  /** A tick finds a missing lock. */
+  function isNotRestored(gate: string, { since }: Hold, { at, setbacks }: Observation): boolean {
+    const removed = toRestore.get(gate);
+    if (removed === undefined || since > removed.seenAt) return false;
+    const grace = setbacks.filter((one) => one >= removed.at).length * bounds.setback;
+    return at > removed.at + 2 * bounds.tick + bounds.event + grace;
+  }
+
   function heardOf(image: string, now: number, arrivesAt: number): void {
     const hold = holdings.get(image) ?? { since: now, heardAt: undefined };
     hold.heardAt = Math.min(hold.heardAt ?? arrivesAt, arrivesAt);
@@ -115,7 +127,10 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       const taken = stripped.get(gate) ?? stripped.get(repository);
       // If the team removes a closing, only the next sweep must find it, even if an event was heard before.
       const counted = taken === undefined || taken < hold.since ? hold : { since: taken, heardAt: undefined };
-      const isTooLate = at > deadline(counted, observation) || isOverlooked(counted, observation);
+      const isTooLate =
+        at > deadline(counted, observation) ||
+        isOverlooked(counted, observation) ||
+        isNotRestored(gate, hold, observation);
       if (closed.has(gate) || !isTooLate || isExcused(gate, repository, observation)) continue;
       const what = `${gate} is open though ${name} has had to hold it`;
       if ([...complaints].some((said) => said.startsWith(what))) continue;
@@ -147,7 +162,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     }
   }
 
-  function noteChanges({ closed }: Observation): void {
+  function noteChanges({ at, closed }: Observation): void {
     const countsOf = (gate: string) => {
       const counts = changes.get(gate) ?? { closed: 0, opened: 0 };
       changes.set(gate, counts);
@@ -156,6 +171,8 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     for (const gate of closed) if (!before.has(gate) && !isForeign(gate)) countsOf(gate).closed += 1;
     for (const gate of before) if (!closed.has(gate) && !isForeign(gate)) countsOf(gate).opened += 1;
     before = new Set(closed);
+    for (const gate of closed) toRestore.delete(gate);
+    seenAt = at;
   }
 
   /**
@@ -196,9 +213,9 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       if (step.kind === 'strip') {
         stripped.set(step.repository, now);
         // This is not pullgate's change, so no notice is expected.
-        before = new Set(
-          [...before].filter((gate) => gate !== step.repository && !gate.startsWith(`${step.repository}@`)),
-        );
+        const isStripped = (gate: string) => gate === step.repository || gate.startsWith(`${step.repository}@`);
+        for (const gate of before) if (isStripped(gate)) toRestore.set(gate, { at: now, seenAt });
+        before = new Set([...before].filter((gate) => !isStripped(gate)));
         return;
       }
       const image = 'image' in step ? truth.images.get(step.image) : undefined;

@@ -8,6 +8,8 @@ export interface Memory {
   readonly findings: ReadonlySet<string>;
   /** When the image was last seen in violation or inactive, in milliseconds since the epoch. */
   readonly dangerousAt: number;
+  /** The image's own gate was closed while the image held it. It then holds the gate without a tag, too. */
+  readonly needsNoTag: boolean;
 }
 
 const RANK: Readonly<Record<Word, number>> = { low: 1, medium: 2, high: 3, critical: 4 };
@@ -32,7 +34,7 @@ function bandOf(score: number): Word {
 export function holds(image: TrueImage, memory: Memory | undefined, truth: Truth, cloud: 'aws' | 'azure'): boolean {
   const isIncluded = truth.repositories.get(image.repository)?.included === true;
   if (!image.present || !isIncluded) return false;
-  if (truth.policy.images === 'tagged' && image.tags.size === 0) return false;
+  if (truth.policy.images === 'tagged' && image.tags.size === 0 && memory?.needsNoTag !== true) return false;
   for (const { vulnerability, status } of image.findings.values())
     if (status === 'active' && violates(vulnerability, truth.policy)) return true;
   return memory !== undefined && !isCleared(image, memory, truth.policy, cloud);

@@ -19,10 +19,12 @@ const DEFAULTS: Settings = {
     exceptions: [],
   },
   refinements: {},
-  mode: 'enforce',
+  mode: 'audit',
   sweepHours: 6,
   maxClosesPerHour: 25,
+  brakeExempt: 'never',
   notifyEmails: [],
+  deletionProtection: false,
   aws: {
     repositories: { include: ['**'], exclude: [] },
     exemptPrincipals: [],
@@ -36,12 +38,17 @@ const DEFAULTS: Settings = {
     granularity: 'image',
     registryRoles: 'rbac',
     enableDefender: false,
+    storageRedundancy: 'lrs',
     logRetentionDays: 90,
   },
 };
 
 const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
 const CONTOSO = `${SUBSCRIPTION}/resourceGroups/registries/providers/Microsoft.ContainerRegistry/registries/contoso`;
+const AZURE = {
+  'pullgate:clouds': ['azure'],
+  'azure-native:location': 'westeurope',
+};
 const WORKSPACE = `${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
 
 function settingsOf(raw: Record<string, unknown>): Settings {
@@ -75,10 +82,21 @@ describe('a valid config', () => {
       { 'pullgate:policy': '{"unfixable":"never"}' },
       { policy: { ...DEFAULTS.policy, unfixable: 'never' }, refinements: { unfixable: 'never' } },
     ],
-    ['the mode', { 'pullgate:mode': 'audit' }, { mode: 'audit' }],
+    [
+      'the mode enforce, in which records are protected',
+      { 'pullgate:mode': 'enforce', 'pullgate:deletionProtection': 'auto' },
+      { mode: 'enforce', deletionProtection: true },
+    ],
+    [
+      'the mode enforce without protection',
+      { 'pullgate:mode': 'enforce', 'pullgate:deletionProtection': 'false' },
+      { mode: 'enforce', deletionProtection: false },
+    ],
+    ['protection in the mode audit', { 'pullgate:deletionProtection': true }, { deletionProtection: true }],
     ['a number as text', { 'pullgate:sweepHours': '24' }, { sweepHours: 24 }],
     ['a number', { 'pullgate:sweepHours': 1 }, { sweepHours: 1 }],
     ['the highest brake', { 'pullgate:maxClosesPerHour': '1000' }, { maxClosesPerHour: 1000 }],
+    ['an exemption from the brake', { 'pullgate:brakeExempt': 'exploited' }, { brakeExempt: 'exploited' }],
     ['a list as JSON', { 'pullgate:notifyEmails': '["a@example.com"]' }, { notifyEmails: ['a@example.com'] }],
     ['a list', { 'pullgate:clouds': ['aws'] }, { clouds: ['aws'] }],
     [
@@ -126,9 +144,9 @@ describe('a valid config', () => {
       { clouds: ['aws', 'azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
     ],
     [
-      'a registry without Azure, and an ARM id in lower case',
-      { 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
-      { azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
+      'an ARM id in lower case',
+      { ...AZURE, 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
+      { clouds: ['azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
     ],
     [
       'every other field of azure',
@@ -138,6 +156,7 @@ describe('a valid config', () => {
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
           enableDefender: true,
+          storageRedundancy: 'zrs',
           logRetentionDays: 730,
         },
       },
@@ -148,6 +167,7 @@ describe('a valid config', () => {
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
           enableDefender: true,
+          storageRedundancy: 'zrs',
           logRetentionDays: 730,
         },
       },
@@ -164,7 +184,7 @@ const REGISTRY_ID =
   'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
 
 /** Shortens a long value as a problem does. */
-const cut = (value: string) => `${JSON.stringify(value).slice(0, 120)}…`;
+const cut = (value: unknown) => `${JSON.stringify(value).slice(0, 120)}…`;
 
 describe('an invalid config is rejected with the key, the value and what is allowed', () => {
   it.each<[name: string, raw: Record<string, unknown>, problems: string[]]>([
@@ -172,6 +192,11 @@ describe('an invalid config is rejected with the key, the value and what is allo
       'a threshold that is not a severity',
       { 'pullgate:severityThreshold': 'severe' },
       ['pullgate:severityThreshold is "severe": expected one of informational, low, medium, high, critical'],
+    ],
+    [
+      'a protection in words',
+      { 'pullgate:deletionProtection': 'yes' },
+      ['pullgate:deletionProtection is "yes": expected true, false or auto'],
     ],
     ['an unknown mode', { 'pullgate:mode': 'dry-run' }, ['pullgate:mode is "dry-run": expected one of enforce, audit']],
     [
@@ -203,6 +228,29 @@ describe('an invalid config is rejected with the key, the value and what is allo
       ],
     ],
     [
+      'Azure without a registry and without a location, although other keys have mistakes',
+      { 'pullgate:clouds': ['azure'], 'pullgate:sweepHours': 0, 'pullgate:azure': { registryRoles: 'RBAC' } },
+      [
+        'pullgate:sweepHours is 0: expected a whole number of hours, 1 to 24',
+        'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
+        `pullgate:azure.registries is missing: expected a list with at least one of: ${REGISTRY_ID}`,
+        'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
+      ],
+    ],
+    [
+      'Azure with a registry name and without a location',
+      { 'pullgate:clouds': ['azure'], 'pullgate:azure': { registries: ['contoso'] } },
+      [
+        `pullgate:azure.registries[0] is "contoso": expected ${REGISTRY_ID}`,
+        'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
+      ],
+    ],
+    [
+      'registries in a stack without Azure',
+      { 'pullgate:azure': { registries: [CONTOSO] } },
+      [`pullgate:azure.registries is ${cut([CONTOSO])}: expected no registries unless pullgate:clouds includes azure`],
+    ],
+    [
       'a registry name, a repository, another kind of resource, and a duplicate registry',
       {
         'pullgate:azure': {
@@ -224,6 +272,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
           registryRoles: 'RBAC',
           workspaceId: '63f09d65-30ef-4a63-ae57-44dd73e08ca5',
           enableDefender: 1,
+          storageRedundancy: 'grs',
           logRetentionDays: 29,
           location: 'westeurope',
         },
@@ -233,6 +282,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
         'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
         'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',
         'pullgate:azure.enableDefender is 1: expected true or false',
+        'pullgate:azure.storageRedundancy is "grs": expected one of lrs, zrs',
         'pullgate:azure.logRetentionDays is 29: expected a whole number of days, 30 to 730',
         'pullgate:azure.location: unknown key',
       ],
@@ -365,7 +415,9 @@ describe('Pulumi.yaml', () => {
       mode: 'string',
       sweepHours: 'integer',
       maxClosesPerHour: 'integer',
+      brakeExempt: 'string',
       notifyEmails: 'array',
+      deletionProtection: 'string',
       aws: 'object',
       azure: 'object',
     });
@@ -398,6 +450,6 @@ describe('Pulumi.yaml', () => {
 describe('Pulumi.dev.yaml', () => {
   it('is a valid config in audit mode', () => {
     const { config } = readYaml('Pulumi.dev.yaml') as { config: Record<string, unknown> };
-    expect(settingsOf(config)).toEqual({ ...DEFAULTS, mode: 'audit' });
+    expect(settingsOf(config)).toEqual(DEFAULTS);
   });
 });

@@ -29,7 +29,7 @@ function blocksOf(text: string, cloud: keyof typeof GATES): readonly string[] {
 function expectShown(cloud: keyof typeof GATES, text: string): void {
   const [, , , pull] = blocksOf(text, cloud);
   if (cloud === 'AWS') {
-    expect(text).toContain('\n           + {\n           +   "Sid": "Pullgatedev');
+    expect(text).toContain('\n           + {\n           +   "Sid": "Pullgate');
     expect(text).toContain('\n             {\n               "Sid": "PartnerMayPull",\n');
     expect(pull).toMatch(/^Pull: 403[.] .* with an explicit deny in a resource-based policy[.]$/);
   } else {

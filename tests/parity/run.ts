@@ -32,6 +32,7 @@ function graphsFor(config: Readonly<Record<string, unknown>>): Promise<Graphs> {
 async function graphsOf(config: Readonly<Record<string, unknown>>): Promise<Graphs> {
   const keys = (clouds: readonly string[], azure: object) => {
     const all = {
+      mode: 'enforce',
       severityThreshold: 'high',
       sweepHours: TICK_HOURS,
       maxClosesPerHour: 1000,

@@ -42,7 +42,9 @@ const SHARED_INPUTS = [
   'mode',
   'sweepHours',
   'maxClosesPerHour',
+  'brakeExempt',
   'notifyEmails',
+  'deletionProtection',
 ] as const;
 
 describe('the schema of both components', () => {
@@ -76,7 +78,16 @@ describe('the schema of both components', () => {
     [
       'pullgate:index:AcrPullGate',
       ['registries', 'severityThreshold'],
-      ['registries', 'granularity', 'registryRoles', 'workspaceId', 'enableDefender', 'logRetentionDays', 'now'],
+      [
+        'registries',
+        'granularity',
+        'registryRoles',
+        'workspaceId',
+        'enableDefender',
+        'storageRedundancy',
+        'logRetentionDays',
+        'now',
+      ],
       ['workspaceId'],
     ],
   ])(
@@ -154,6 +165,8 @@ describe('the schema of both components', () => {
       UnknownSeverity: ['inherit', 'block', 'ignore'],
       Images: ['tagged', 'all'],
       Mode: ['enforce', 'audit'],
+      BrakeExempt: ['never', 'exploited'],
+      StorageRedundancy: ['lrs', 'zrs'],
       Granularity: ['image', 'repository'],
       RegistryRoles: ['rbac', 'abac'],
     });

@@ -29,6 +29,8 @@ export interface Page {
 }
 
 const PULUMI = 'it needs the Pulumi CLI, a backend and an account';
+/** Runs the README's deploy section, and what follows it, on Pulumi's CLI. */
+const ENGINE = 'tests/engine/engine.test.ts';
 const AWS = 'it needs an AWS account; the call and its options are held against the SDK';
 const AWS_WITHOUT_SDK = 'it needs an AWS account; the command and its options are those of the reference';
 const AZURE = 'it needs an Azure subscription; the command and its options are those of the reference';
@@ -150,6 +152,7 @@ export const RULES: readonly Rule[] = [
     rest: exactly('--write .'),
   },
   { words: 'npm run test:all', shown: { test: '.ci/run', by: '\nnpm run test:slow\n' } },
+  { words: 'npm run test:engine', shown: { test: '.ci/engine', by: 'npm run test:engine\n' } },
   {
     words: 'npm start',
     shown: { test: 'tests/demo/start.test.ts', by: './story-output.ts' },
@@ -201,8 +204,8 @@ export const RULES: readonly Rule[] = [
       if (missing.length > 0) throw new Error(`there are no tests in ${missing.join(', ')}`);
     },
   },
-  { words: 'pulumi login', shown: { reason: PULUMI, source: pulumiDocs('login') }, rest: exactly('', '--local') },
-  { words: 'pulumi stack init', shown: { reason: PULUMI, source: pulumiDocs('stack_init') }, rest: exactly('dev') },
+  { words: 'pulumi login', shown: { test: ENGINE, by: '## Deploy' }, rest: exactly('', '--local') },
+  { words: 'pulumi stack init', shown: { test: ENGINE, by: 'npx pulumi stack init' }, rest: exactly('dev') },
   {
     words: 'pulumi stack select',
     shown: { reason: PULUMI, source: pulumiDocs('stack_select') },
@@ -210,23 +213,23 @@ export const RULES: readonly Rule[] = [
   },
   {
     words: 'pulumi stack rm',
-    shown: { reason: PULUMI, source: pulumiDocs('stack_rm') },
+    shown: { test: ENGINE, by: 'npx pulumi stack rm dev --preserve-config' },
     rest: exactly('dev --preserve-config'),
   },
   {
     words: 'pulumi stack output',
-    shown: { reason: PULUMI, source: pulumiDocs('stack_output') },
+    shown: { test: ENGINE, by: 'npx pulumi stack output --json' },
     rest: exactly('--json', ...CLOUDS.map((cloud) => `--json ${cloud}`)),
   },
   { words: 'pulumi config --json', shown: { reason: PULUMI, source: pulumiDocs('config') } },
   {
     words: 'pulumi config',
-    shown: { reason: PULUMI, source: pulumiDocs('config_set') },
+    shown: { test: ENGINE, by: '## Deploy' },
     rest: (words, { config }) => changeConfig(config, words),
   },
   { words: 'pulumi up', shown: { test: 'tests/index.test.ts', by: 'graphOf' }, rest: deploys },
   { words: 'pulumi preview', shown: { test: 'tests/index.test.ts', by: 'graphOf' }, rest: deploys },
-  { words: 'pulumi destroy', shown: { reason: PULUMI, source: pulumiDocs('destroy') } },
+  { words: 'pulumi destroy', shown: { test: ENGINE, by: 'npx pulumi destroy' } },
   {
     words: 'pulumi plugin install',
     shown: { reason: PULUMI, source: pulumiDocs('plugin_install') },

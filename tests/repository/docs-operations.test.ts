@@ -10,7 +10,7 @@ import { blocksOf } from './doc-blocks.ts';
 const FILE = 'docs/operations.md';
 const text = readFileSync(FILE, 'utf8');
 const PARTS = ['What it means.', 'How to look.', 'How to fix.', 'How to undo.'];
-const ALARMS = [...aws.alarmSpecs('dev', 6), ...azure.alarmSpecs('dev', 6)];
+const ALARMS = [...aws.alarmSpecs(6), ...azure.alarmSpecs(6)];
 const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/r/providers/Microsoft.ContainerRegistry/registries/contoso';
 

@@ -101,7 +101,7 @@ const CHANGES: readonly Run[] = [
   },
   { line: `override clear ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
   // It needs no record, and so the stack may still be there.
-  { line: 'release --orphans PullgatedevXXXXXXXX', code: 0, shows: /\[1\/2\] {2}opened {2}shop\//, more: ['--yes'] },
+  { line: 'release --orphans PullgateXXXXXXXXXXXX', code: 0, shows: /\[1\/2\] {2}opened {2}shop\//, more: ['--yes'] },
   { line: 'pause --for 4h', code: 0, shows: /Paused the stack dev: nothing closes until 20.+ UTC/, more: ['--yes'] },
   { line: 'pause', code: 0, shows: /Paused the stack dev: nothing closes until `pullgate resume`/, more: ['--yes'] },
   { line: PAUSE_AND_WAIT, code: 0, shows: /It is safe to run `pulumi destroy` now/, more: ['--yes'] },
@@ -158,7 +158,7 @@ async function shop(onEnd: (stop: () => Promise<void>) => void) {
     new Promise<Ran>((resolve) => {
       const { line, more = [] } = one;
       const { statementId } = aws.graph.outputs['aws'] as { readonly statementId: string };
-      const argv = argvOf(line).map((word) => (word === 'PullgatedevXXXXXXXX' ? statementId : word));
+      const argv = argvOf(line).map((word) => (word === 'PullgateXXXXXXXXXXXX' ? statementId : word));
       const env = { ...environmentOf(one), ...COMPILED };
       const child = execFile(
         process.execPath,

@@ -15,7 +15,7 @@ const REGISTRY =
 
 describe('a function that is stopped', () => {
   it('raises an alarm on AWS: no tick is measured, and that counts as trouble', () => {
-    const spec = aws.alarmSpecs('dev', 6).find(({ name }) => name === 'sweep-overdue');
+    const spec = aws.alarmSpecs(6).find(({ name }) => name === 'sweep-overdue');
     expect(spec).toMatchObject({ source: 'log', metric: 'SweepAgeHours', missing: 'breaching' });
     expect(aws.METRICS.find(({ metric }) => metric === 'SweepAgeHours')?.pattern).toBe('{ $.kind = "tick" }');
     expect((spec?.periodSeconds ?? 0) * (spec?.periods ?? 0)).toBe(30 * 60);
@@ -27,7 +27,7 @@ describe('a function that is stopped', () => {
     ['only lines of other kinds', ['decision', 'sweep'], true],
     ['ticks', ['tick', 'decision'], false],
   ])('raises an alert on Azure, whatever the age of the last sweep: %s within the window', (_name, kinds, isRaised) => {
-    const spec = azure.alarmSpecs('dev', 6).find(({ name }) => name === 'sweep-overdue');
+    const spec = azure.alarmSpecs(6).find(({ name }) => name === 'sweep-overdue');
     expect([spec?.windowMinutes, spec?.frequencyMinutes]).toEqual([60, 15]);
     // `ticks == 0` is enough by itself. The local workspace does not know the functions of the other two conditions.
     const [, ticks = ''] =

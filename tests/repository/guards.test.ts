@@ -1,5 +1,5 @@
 // Proves that the test runner's own guards bite: a stray console call, code of the core without a test, a test that
-// runs alone.
+// runs alone, a test that is skipped.
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -82,5 +82,13 @@ describe('the guards of the test runner', () => {
       'tests/alone.test.ts': `import { it } from 'vitest'; it.only('alone', () => {});`,
     });
     expect(code).toBe(1);
+  });
+
+  it("say why the tests on Pulumi's engine are skipped, if only npm's launcher is there", async () => {
+    const env = { PATH: join(project, 'node_modules', '.bin'), PULUMI_HOME: join(project, 'none') };
+    const args = [vitest, 'run', '--project', 'engine'];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: project, env });
+    expect(stderr).toContain("no Pulumi CLI is installed, and npm's launcher would download one");
+    expect(stdout).toContain('\n0 passed, 0 failed\n');
   });
 });

@@ -110,6 +110,7 @@ export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } 
   const defaults: RuleSettings = {
     policy: policy(),
     maxClosesPerHour: 25,
+    brakeExempt: 'never',
     closesInUse: false,
     repositories: { include: ['**'], exclude: [] },
   };
@@ -155,7 +156,7 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
     state: { kind: 'closed' },
     since: hoursLater(-24),
     closedSince: hoursLater(-24),
-    blockers: [blocker()],
+    blockers: [blocker({ closedAt: hoursLater(-24) })],
     omittedBlockers: 0,
     pending: [],
     ...changes,
@@ -167,7 +168,8 @@ export function notice(changes: Partial<Notice> = {}): Notice {
   const common = { at: NOW, images: [], moreImages: 0, omittedImages: 0 };
   const ofKind: Readonly<Record<Notice['kind'], Partial<Notice>>> = {
     closed: {},
-    restored: {},
+    restored: { was: 'closed' },
+    closedInUse: { inUse: { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' } },
     waiting: { waiting: { for: 'audit' } },
     cleared: { clearances: [] },
     opened: { clearances: [], stillPullable: [] },

@@ -9,7 +9,7 @@ import { blocksOf } from '../../repository/doc-blocks.ts';
 import { fieldsOf, type Line, matches, pathsOf, valueAt } from './log-questions.ts';
 
 const SHOWN: Shown = {
-  stack: 'dev',
+  statementId: 'Pullgate0123456789ab',
   region: 'eu-west-1',
   sweepHours: 6,
   maxClosesPerHour: 25,
@@ -69,6 +69,8 @@ async function story(s: Stage): Promise<void> {
   // Long enough for the brake to admit the next gate.
   await s.cloud.advance(1.25 * HOUR);
   await s.sweep();
+  await s.pause();
+  await s.cloud.advance(HOUR / 12);
 }
 
 describe('with the log lines of a real run', () => {
@@ -91,14 +93,16 @@ describe('with the log lines of a real run', () => {
     }
     const of = new Map(values);
     expect(of.get('closes')).toEqual([1, 1]);
-    expect(of.get('opens')).toEqual([1]);
+    // The other gate was opened by the pause.
+    expect(of.get('opens')).toEqual([1, 1]);
     // The event waited for seven seconds. A tick closed the gate that waited for the brake, and this metric does not
     // count ticks.
     expect(of.get('seconds-to-close')).toEqual([7]);
     expect(of.get('closed-gates')?.at(-1)).toBe(1);
     expect(of.get('brake-waiting')).toContain(1);
-    // Every call that reached the cloud, including rejected calls and retries, and no other.
-    const met = Object.values(s.cloud.calls.count()).reduce((sum, count) => sum + count, 0);
+    // Every call that reached the cloud, including rejected calls and retries, and no other. The pause is not the
+    // function's call.
+    const met = Object.values(s.cloud.calls.count()).reduce((sum, count) => sum + count, 0) - 1;
     const used = s.cloud.logs.slice(linesBefore).flatMap(({ json }) => (json?.['kind'] === 'usage' ? [json] : []));
     expect(used.reduce((sum, { allCalls }) => sum + Number(allCalls), 0)).toBe(met);
     expect(sumOf(used, 'calls')).toBe(met);
@@ -106,7 +110,7 @@ describe('with the log lines of a real run', () => {
     const paths = pathsOf(lines);
     const pages = readFileSync('docs/operations.md', 'utf8');
     const asked = [...Object.values(LOG_PANELS).map(({ query }) => query.join(' | ')), ...blocksOf(pages, 'logs')];
-    expect(asked.length).toBeGreaterThanOrEqual(Object.keys(LOG_PANELS).length + alarmSpecs('dev', 6).length);
+    expect(asked.length).toBeGreaterThanOrEqual(Object.keys(LOG_PANELS).length + alarmSpecs(6).length);
     for (const query of asked) {
       const missing = fieldsOf(query).filter((field) => !paths.has(field));
       expect([query, missing]).toEqual([query, []]);
@@ -116,9 +120,10 @@ describe('with the log lines of a real run', () => {
     ]);
     expect(lines.filter((line) => line['kind'] === 'decision' && line['undeterminedImages'] === 1)).toMatchObject([
       { gate: '123456789012/team/odd', undeterminedWhy: 'UNTRIAGED' },
-      ...Array(1).fill({ gate: '123456789012/team/odd' }),
+      ...Array(2).fill({ gate: '123456789012/team/odd' }),
     ]);
 
+    const { statementId, dashboardUrl } = s.graph.outputs['aws'] as { statementId: string; dashboardUrl: string };
     // The panels name resources of the graph, and a metric filter publishes each of our metrics.
     const find = (type: string) => s.graph.resources.filter((resource) => resource.type === type);
     const [dashboard, ...others] = find('aws:cloudwatch/dashboard:Dashboard');
@@ -126,9 +131,9 @@ describe('with the log lines of a real run', () => {
     const widgets = widgetsOf(String(dashboard?.inputs['dashboardBody']));
     const named = new Set(s.graph.resources.map(({ outputs }) => outputs['name']));
     for (const [namespace, metric, dimension, value] of metricsOf(widgets)) {
-      if (namespace?.startsWith('Pullgate/')) {
+      if (namespace?.startsWith('Pullgate')) {
         expect(METRICS.map((one) => one.metric)).toContain(metric);
-        expect([namespace, dimension]).toEqual(['Pullgate/dev', undefined]);
+        expect([namespace, dimension]).toEqual([statementId, undefined]);
       } else {
         expect(dimension).toMatch(/^(QueueName|FunctionName|TableName|TopicName|LogGroupName)$/);
         expect(named).toContain(value);
@@ -139,10 +144,9 @@ describe('with the log lines of a real run', () => {
     const [log] = find('aws:cloudwatch/logGroup:LogGroup');
     for (const { properties } of widgets.filter(({ type }) => type === 'log'))
       expect(properties.query).toMatch(new RegExp(`^SOURCE '${log?.outputs['name']}'\n[|] filter `));
-    const { aws } = s.graph.outputs as { aws: { statementId: string; dashboardUrl: string } };
-    expect(dashboard?.inputs['dashboardName']).toBe(aws.statementId);
-    expect(aws.dashboardUrl).toBe(
-      `https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/${aws.statementId}`,
+    expect(dashboard?.inputs['dashboardName']).toBe(statementId);
+    expect(dashboardUrl).toBe(
+      `https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/${statementId}`,
     );
   });
 });

@@ -3,7 +3,8 @@ import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
 import { alarmSpecs } from '../../../aws/component/alarms.ts';
 import { EcrPullGate, type EcrPullGateArgs, type EcrPullGateOutputs } from '../../../aws/component/pull-gate.ts';
-import { statementId } from '../../../aws/component/settings.ts';
+import { toStatementId } from '../../../aws/component/settings.ts';
+import { STATEMENT_ID as FORM } from '../../../aws/function/repository-policy.ts';
 import { checkExemptPrincipals } from '../../../config/settings.ts';
 import { answerCall, answerRegistration, placeOf } from '../../../local/graph-mocks.ts';
 
@@ -13,10 +14,18 @@ interface Registered {
   readonly inputs: Record<string, unknown>;
 }
 
+/** The part of Pulumi's resource monitor that is intercepted. */
+interface Monitor {
+  registerResource(request: { getName(): string; getProtect(): boolean }, done: unknown): Promise<void>;
+  getRegisteredResources(): ReadonlyMap<string, unknown>;
+}
+
 interface Deployment {
   readonly component: EcrPullGate;
   readonly registered: readonly Registered[];
   readonly urns: readonly string[];
+  /** The names of the resources that Pulumi refuses to delete. */
+  readonly kept: readonly string[];
 }
 
 const place = placeOf({});
@@ -31,6 +40,7 @@ const ARGS: EcrPullGateArgs = {
   mode: 'enforce',
   sweepHours: 6,
   maxClosesPerHour: 25,
+  brakeExempt: 'never',
   notifyEmails: [],
   repositories: { include: ['**'], exclude: [] },
   exemptPrincipals: [CI_ROLE],
@@ -68,12 +78,16 @@ async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
     false,
     'organization',
   );
-  const component = new EcrPullGate('pullgate', args);
-  const monitor = pulumi.runtime.getMonitor() as unknown as {
-    getRegisteredResources(): ReadonlyMap<string, unknown>;
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  const kept: string[] = [];
+  monitor.registerResource = (request, done) => {
+    if (request.getProtect()) kept.push(request.getName());
+    return register(request, done);
   };
+  const component = new EcrPullGate('pullgate', args);
   await pulumi.runtime.disconnect();
-  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()] };
+  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()], kept };
 }
 
 function counts(): Record<string, number> {
@@ -89,6 +103,8 @@ function inputsOf(type: string, name: string): Record<string, unknown> {
 }
 
 const policyOf = (type: string, name: string): unknown => JSON.parse(String(inputsOf(type, name)['policy']));
+/** The id of a component whose state is `dev`. */
+const STATEMENT_ID = 'Pullgate1a2aab71012e';
 const outputOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((answer) => output.apply(answer));
 
 const BASE = {
@@ -96,8 +112,8 @@ const BASE = {
   'aws:cloudwatch/eventRule:EventRule': 5,
   'aws:cloudwatch/eventTarget:EventTarget': 5,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 13,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 8,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 14,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 9,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,
@@ -285,7 +301,7 @@ describe('the function', () => {
           PULLGATE_TOPIC_ARN: await outputOf(outputs.changesTopicArn),
           PULLGATE_ACCOUNT_ID: '123456789012',
           PULLGATE_PARTITION: 'aws',
-          PULLGATE_STATEMENT_ID: outputs.statementId,
+          PULLGATE_STATEMENT_ID: await outputOf(outputs.statementId),
           PULLGATE_ROLE_ARN: await outputOf(outputs.roleArn),
         },
       },
@@ -300,12 +316,12 @@ describe('the function', () => {
     const settings = JSON.parse((await files['settings.json']?.text) ?? '');
     expect(settings).toEqual(await outputOf(outputs.settings));
     expect(settings).toEqual({
-      stack: 'dev',
       severityThreshold: 'high',
       policy: { exploited: 'medium' },
       mode: 'enforce',
       sweepHours: 6,
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       repositories: { include: ['**'], exclude: [] },
       exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
       closeLambdaRepositories: false,
@@ -373,6 +389,7 @@ describe('the table', () => {
     await deploy();
     expect(inputsOf('aws:dynamodb/table:Table', 'pullgate-records')).toEqual({
       billingMode: 'PAY_PER_REQUEST',
+      deletionProtectionEnabled: true,
       hashKey: 'id',
       attributes: [
         { name: 'id', type: 'S' },
@@ -411,7 +428,7 @@ describe('the topics', () => {
 
   it('require TLS, name no role of the function, and let only the alarms of the stack publish', async () => {
     const outputs = await deploy();
-    const alarms = alarmSpecs('dev', 6).map(({ name }) =>
+    const alarms = alarmSpecs(6).map(({ name }) =>
       expect.stringMatching(
         new RegExp(`^arn:aws:cloudwatch:eu-west-1:123456789012:alarm:pullgate-${name}-alarm-\\w+$`),
       ),
@@ -451,21 +468,22 @@ describe('the alarms', () => {
       },
     ],
     ['errors', { namespace: 'AWS/Lambda', metricName: 'Errors', threshold: 0, treatMissingData: 'notBreaching' }],
-    ['failures', { namespace: 'Pullgate/dev', metricName: 'Failures', threshold: 0, evaluationPeriods: 3 }],
+    ['failures', { namespace: STATEMENT_ID, metricName: 'Failures', threshold: 0, evaluationPeriods: 3 }],
     [
       'sweep-overdue',
-      { namespace: 'Pullgate/dev', metricName: 'SweepAgeHours', threshold: 13, treatMissingData: 'breaching' },
+      { namespace: STATEMENT_ID, metricName: 'SweepAgeHours', threshold: 13, treatMissingData: 'breaching' },
     ],
     [
       'scanner-health',
-      { namespace: 'Pullgate/dev', metricName: 'ScannerUnhealthy', threshold: 0, treatMissingData: 'ignore' },
+      { namespace: STATEMENT_ID, metricName: 'ScannerUnhealthy', threshold: 0, treatMissingData: 'ignore' },
     ],
     [
       'scan-reduced',
-      { namespace: 'Pullgate/dev', metricName: 'ScanReduced', threshold: 0, treatMissingData: 'notBreaching' },
+      { namespace: STATEMENT_ID, metricName: 'ScanReduced', threshold: 0, treatMissingData: 'notBreaching' },
     ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
-    ['brake', { namespace: 'Pullgate/dev', metricName: 'BrakeWaiting', threshold: 0 }],
+    ['brake', { namespace: STATEMENT_ID, metricName: 'BrakeWaiting', threshold: 0 }],
+    ['paused', { namespace: STATEMENT_ID, metricName: 'PausedHours', threshold: 24, treatMissingData: 'notBreaching' }],
   ])('notify when %s starts and when it ends', async (name, wanted) => {
     const outputs = await deploy({ sweepHours: 12 });
     const topic = await outputOf(outputs.alarmsTopicArn);
@@ -475,13 +493,14 @@ describe('the alarms', () => {
       alarmActions: [topic],
       okActions: [topic],
       alarmDescription: expect.stringMatching(
-        `^pullgate, stack dev: .{60,}[.] Runbook: docs/operations.md#aws-${name}$`,
+        `^pullgate ${STATEMENT_ID}: .{60,}[.] Runbook: docs/operations.md#aws-${name}$`,
       ),
     });
   });
 
   it('have descriptions of at most 1,024 characters, the limit of CloudWatch', () => {
-    for (const { description } of alarmSpecs('a'.repeat(100), 24)) expect(description.length).toBeLessThanOrEqual(1024);
+    for (const { description } of alarmSpecs(24))
+      expect(`pullgate ${STATEMENT_ID}: ${description}`.length).toBeLessThanOrEqual(1024);
   });
 
   it('and the dashboard have a metric filter for each metric in the log', async () => {
@@ -492,35 +511,58 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(13);
+    expect(metrics).toHaveLength(14);
     expect(metrics).toEqual(
       expect.arrayContaining([
-        ['Pullgate/dev', 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
-        ['Pullgate/dev', 'BrakeWaiting', '{ $.kind = "tick" }', '$.waiting'],
-        ['Pullgate/dev', 'Failures', '{ $.kind = "failed" }', '1'],
-        ['Pullgate/dev', 'ScannerUnhealthy', '{ $.kind = "scanner" && $.healthy IS FALSE }', '1'],
-        ['Pullgate/dev', 'ScannerUnhealthy', '{ $.kind = "scanner" && $.healthy IS TRUE }', '0'],
-        ['Pullgate/dev', 'Closes', '{ $.kind = "decision" && $.action = "closed" }', '1'],
-        ['Pullgate/dev', 'Opens', '{ $.kind = "decision" && $.action = "opened" }', '1'],
+        [STATEMENT_ID, 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
+        [STATEMENT_ID, 'BrakeWaiting', '{ $.kind = "tick" }', '$.waiting'],
+        [STATEMENT_ID, 'Failures', '{ $.kind = "failed" }', '1'],
+        [STATEMENT_ID, 'ScannerUnhealthy', '{ $.kind = "scanner" && $.healthy IS FALSE }', '1'],
+        [STATEMENT_ID, 'ScannerUnhealthy', '{ $.kind = "scanner" && $.healthy IS TRUE }', '0'],
+        [STATEMENT_ID, 'Closes', '{ $.kind = "decision" && $.action = "closed" }', '1'],
+        [STATEMENT_ID, 'Opens', '{ $.kind = "decision" && $.action = "opened" }', '1'],
         [
-          'Pullgate/dev',
+          STATEMENT_ID,
           'SecondsToClose',
           '{ $.secondsSinceFinding >= 0 && ($.triggers[0] = "finding" || $.triggers[0] = "scan") }',
           '$.secondsSinceFinding',
         ],
-        ['Pullgate/dev', 'ClosedGates', '{ $.kind = "sweep" }', '$.closed'],
-        ['Pullgate/dev', 'ClosedThisHour', '{ $.kind = "tick" }', '$.closedThisHour'],
-        ['Pullgate/dev', 'Calls', '{ $.kind = "usage" }', '$.allCalls'],
+        [STATEMENT_ID, 'ClosedGates', '{ $.kind = "sweep" }', '$.closed'],
+        [STATEMENT_ID, 'ClosedThisHour', '{ $.kind = "tick" }', '$.closedThisHour'],
+        [STATEMENT_ID, 'Calls', '{ $.kind = "usage" }', '$.allCalls'],
       ]),
     );
   });
 });
 
-describe('the Sid of a statement', () => {
-  it('has only letters and digits, and differs for stacks that differ only in other characters or in the organization', () => {
-    expect(statementId('organization', 'pullgate', 'eu-prod')).toBe('Pullgateeuprod2bf430dd');
-    expect(statementId('organization', 'pullgate', 'euprod')).toBe('Pullgateeuprod7ad17048');
-    expect(statementId('acme', 'pullgate', 'eu-prod')).toBe('Pullgateeuprodbd6c12e8');
+describe("the component's id", () => {
+  it('is a Sid of letters and digits, and differs by the table, its account and its region', () => {
+    const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/pullgate-records-1a2b3c4';
+    const others = [arn.replace('1a2b3c4', '1a2b3c5'), arn.replace('west', 'east'), arn.replace('9012', '9013')];
+    expect(toStatementId(arn)).toBe('Pullgatedae9b9344116');
+    expect(toStatementId(arn)).toMatch(FORM);
+    expect(new Set([arn, ...others].map(toStatementId)).size).toBe(4);
+  });
+
+  it('comes from the table, and is the name of the dashboard and the namespace of the metrics', async () => {
+    const outputs = await deploy();
+    const arn = `arn:aws:dynamodb:eu-west-1:123456789012:table/${await outputOf(outputs.tableName)}`;
+    expect([await outputOf(outputs.statementId), toStatementId(arn)]).toEqual([STATEMENT_ID, STATEMENT_ID]);
+    expect(inputsOf('aws:cloudwatch/dashboard:Dashboard', 'pullgate-dashboard')['dashboardName']).toBe(STATEMENT_ID);
+  });
+});
+
+describe('the protection of the records', () => {
+  it.each<[name: string, args: Partial<EcrPullGateArgs>, isProtected: boolean]>([
+    ['is on in the mode enforce', {}, true],
+    ['is off in the mode audit', { mode: 'audit' }, false],
+    ['can be switched off', { deletionProtection: false }, false],
+    ['can be switched on in the mode audit', { mode: 'audit', deletionProtection: true }, true],
+  ])('%s: Pulumi and DynamoDB refuse to delete the table', async (_name, args, isProtected) => {
+    const { kept, registered: seen } = await deployAnew({ ...ARGS, ...args });
+    expect(kept).toEqual(isProtected ? ['pullgate-records'] : []);
+    const table = seen.find(({ type }) => type === 'aws:dynamodb/table:Table');
+    expect(table?.inputs).toMatchObject({ deletionProtectionEnabled: isProtected });
   });
 });
 
@@ -528,15 +570,15 @@ describe('the defaults', () => {
   it('complete a component that sets only the threshold', async () => {
     const asked = deployments.size;
     const { component, registered: seen } = await deployAnew({ severityThreshold: 'high' });
-    await deploy({ policy: {}, exemptPrincipals: [] });
+    await deploy({ policy: {}, mode: 'audit', exemptPrincipals: [] });
     expect(deployments.size).toBe(asked + 1);
     expect(await outputOf(component.outputs.settings)).toEqual({
-      stack: 'dev',
       severityThreshold: 'high',
       policy: {},
-      mode: 'enforce',
+      mode: 'audit',
       sweepHours: 6,
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       repositories: { include: ['**'], exclude: [] },
       exemptPrincipals: [],
       closeLambdaRepositories: false,

@@ -15,7 +15,7 @@ let log: LogLine[] = [];
 let handle: ReturnType<typeof createHandler>;
 
 beforeAll(async () => {
-  graph = await graphOf({});
+  graph = await graphOf({ 'pullgate:mode': 'enforce' });
 });
 beforeEach(async () => {
   cloud = await startAws(graph);

@@ -1,9 +1,10 @@
 // Records in the table: saved and loaded, written only over the version that was read, and never too large for a row.
-import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTable, type Table } from '../../../aws/function/records.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { digestOf } from '../../../local/manifest.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
 import type { OverrideDelivery } from '../../../shared/gate/override.ts';
 import { type Blocker, type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
@@ -136,6 +137,15 @@ describe('a record that is too large for a row', () => {
     expect((await table.records.load(record.gate)).value).toEqual(shared);
   });
 
+  it('that cannot be read is an error that names its row', async () => {
+    const id = { S: `gate#${ACCOUNT_ID}/team/edited` };
+    const item = { id, body: { B: Buffer.from('not compressed') }, version: { N: '1' } };
+    await client.send(new PutItemCommand({ TableName: 'fixture', Item: item }));
+    await expect(table.records.load({ registry: ACCOUNT_ID, repository: 'team/edited' })).rejects.toThrow(
+      `the row ${id.S} in fixture cannot be read (Error: incorrect header check)`,
+    );
+  });
+
   it('is rejected if not even one finding per blocker fits', async () => {
     const record = recordOf('team/hopeless', 1_000, 1);
     const tags = (number: number) => Array.from({ length: 10 }, (_, index) => digestOf(`${number} ${index}`).repeat(2));
@@ -170,6 +180,39 @@ describe('the gates', () => {
     await table.records.save(recordOf('team/worst', 1, 1), 1);
     cloud.clock.advance(1_000);
     expect(await table.waiting(ACCOUNT_ID, 10)).not.toContainEqual(gate);
+  });
+
+  it('that should have a lock are listed in parts, and with an override once that is due', async () => {
+    const locked = (repository: string, until?: string): GateRecord => {
+      const order = {
+        kind: 'closed',
+        at: NOW,
+        until: until ?? '',
+        reason: 'why',
+        approvedBy: 'who',
+        by: 'ada',
+      } as const;
+      const delivery = { notified: 'begin', logged: true } as const;
+      const override = until === undefined ? {} : { override: { order, delivery } };
+      return { ...recordOf(repository, 1, 1), state: { kind: 'closed' }, ...override };
+    };
+    const names = Array.from({ length: 120 }, (_, number) => `locked/app-${1_000 + number}`);
+    for (const name of names) await table.records.save(locked(name), 0);
+    await table.records.save(locked('locked/ordered', '2026-03-03T12:00:00.000Z'), 0);
+    cloud.clock.advance(1_000);
+    const ours = (gates: readonly Gate[]) =>
+      gates.map(({ repository }) => repository).filter((name) => name.startsWith('locked/'));
+    const found: string[] = [];
+    let after: string | undefined;
+    do {
+      const { gates, next } = await table.locked(ACCOUNT_ID, after);
+      expect(gates.length).toBeLessThanOrEqual(100);
+      found.push(...ours(gates));
+      after = next;
+    } while (after !== undefined);
+    expect(found).toEqual(['locked/ordered', ...names]);
+    expect(ours(await table.due(ACCOUNT_ID, '2026-03-03T11:59:59.999Z', 10))).toEqual([]);
+    expect(ours(await table.due(ACCOUNT_ID, '2026-03-03T12:00:00.000Z', 10))).toEqual(['locked/ordered']);
   });
 
   it('with an override are listed once they are due, in order of their due time', async () => {

@@ -18,7 +18,7 @@ import { ACCOUNT_ID } from './samples.ts';
 
 const ABSENT = digestOf('never pushed');
 const OURS = denyStatement({
-  statementId: 'Pullgate',
+  statementId: 'Pullgate0123456789ab',
   partition: 'aws',
   accountId: ACCOUNT_ID,
   roleArn: '',

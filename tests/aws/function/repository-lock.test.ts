@@ -11,7 +11,7 @@ import { ACCOUNT_ID } from './samples.ts';
 const FOREIGN = '{"Sid":"Team","Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}';
 const OTHER = '{"Sid":"Other","Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}';
 const OURS = denyStatement({
-  statementId: 'Pullgatedev0123abcd',
+  statementId: 'Pullgate0123abcd4567',
   partition: 'aws',
   accountId: ACCOUNT_ID,
   roleArn: `arn:aws:iam::${ACCOUNT_ID}:role/pullgate`,

@@ -11,7 +11,7 @@ import {
 } from '../../../aws/function/repository-policy.ts';
 
 const SETTINGS = {
-  statementId: 'Pullgatedev0a1b2c3d',
+  statementId: 'Pullgate0a1b2c3d4e5f',
   partition: 'aws',
   accountId: '123456789012',
   roleArn: 'arn:aws:iam::123456789012:role/pullgate-dev',
@@ -19,7 +19,7 @@ const SETTINGS = {
 };
 const OURS = denyStatement(SETTINGS);
 const OURS_TEXT = JSON.stringify(OURS);
-const OTHER_STACK = denyStatement({ ...SETTINGS, statementId: 'Pullgateprod4e5f6a7b' });
+const OTHER_STACK = denyStatement({ ...SETTINGS, statementId: 'Pullgate4e5f6a7b8c9d' });
 
 const space = fc.string({ unit: fc.constantFrom(' ', '\n', '\t', '\r'), maxLength: 3 });
 
@@ -82,7 +82,7 @@ const foreign = fc.oneof(
           fc.option(
             property(
               fc.constantFrom('"Sid"', '"S\\u0069d"'),
-              fc.constantFrom('"a"', '"pullgatedev0a1b2c3d"', '"Pullgatedev0a1b2c3"', '7'),
+              fc.constantFrom('"a"', '"pullgate0a1b2c3d4e5f"', '"Pullgate0a1b2c3d4e5"', '7'),
             ),
           ),
           fc.array(
@@ -162,8 +162,8 @@ describe('a policy with foreign statements in a list', () => {
   it('loses all our statements, wherever they are, and nothing else', () => {
     const otherForm = fc.constantFrom(
       OURS_TEXT,
-      '{ "Sid" : "Pullgatedev0a1b2c3d" }',
-      '{"Effect":"Deny","S\\u0069d":"Pullgatedev0a1b2c3d"}',
+      '{ "Sid" : "Pullgate0a1b2c3d4e5f" }',
+      '{"Effect":"Deny","S\\u0069d":"Pullgate0a1b2c3d4e5f"}',
     );
     const mixed = fc.array(fc.record({ before: space, statement: fc.oneof(foreign, otherForm), after: space }), {
       minLength: 1,

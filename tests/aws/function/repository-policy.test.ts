@@ -13,7 +13,7 @@ import {
 } from '../../../aws/function/repository-policy.ts';
 
 const SETTINGS = {
-  statementId: 'Pullgatedev0a1b2c3d',
+  statementId: 'Pullgate0a1b2c3d4e5f',
   partition: 'aws',
   accountId: '123456789012',
   roleArn: 'arn:aws:iam::123456789012:role/pullgate-dev',
@@ -21,7 +21,7 @@ const SETTINGS = {
 };
 const OURS = denyStatement(SETTINGS);
 const OURS_TEXT = JSON.stringify(OURS);
-const OTHER_STACK = denyStatement({ ...SETTINGS, statementId: 'Pullgateprod4e5f6a7b' });
+const OTHER_STACK = denyStatement({ ...SETTINGS, statementId: 'Pullgate4e5f6a7b8c9d' });
 
 const FOREIGN_ALLOW =
   '{ "Sid" : "pull" , "Effect":"Allow",\n  "Principal": {"AWS": "arn:aws:iam::210987654321:root"}, "Action":["ecr:BatchGetImage"]}';
@@ -37,7 +37,7 @@ function policyOf(text: string | undefined): RepositoryPolicy {
 describe('the statement that closes a repository', () => {
   it('denies the two pull actions to everyone except the principals that make the repository safe again', () => {
     expect(OURS).toEqual({
-      Sid: 'Pullgatedev0a1b2c3d',
+      Sid: 'Pullgate0a1b2c3d4e5f',
       Effect: 'Deny',
       Principal: '*',
       Action: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
@@ -88,7 +88,7 @@ describe('closing', () => {
     ],
     [
       'replaces a statement from an older config',
-      `{"Statement":[{"Sid":"Pullgatedev0a1b2c3d","Effect":"Deny"},${FOREIGN_DENY}]}`,
+      `{"Statement":[{"Sid":"Pullgate0a1b2c3d4e5f","Effect":"Deny"},${FOREIGN_DENY}]}`,
       `{"Statement":[${FOREIGN_DENY},${OURS_TEXT}]}`,
     ],
     [
@@ -98,7 +98,7 @@ describe('closing', () => {
     ],
     [
       'writes a new policy if the only statement is ours in another form',
-      '{"Version":"2008-10-17","Statement":{"Sid":"Pullgatedev0a1b2c3d","Effect":"Allow"}}',
+      '{"Version":"2008-10-17","Statement":{"Sid":"Pullgate0a1b2c3d4e5f","Effect":"Allow"}}',
       `{"Version":"2012-10-17","Statement":[${OURS_TEXT}]}`,
     ],
     [
@@ -152,17 +152,17 @@ describe('opening', () => {
     ],
     [
       'removes all our statements, whatever their content is',
-      `{"Statement":[{"Sid":"Pullgatedev0a1b2c3d"},${FOREIGN_ALLOW},${OURS_TEXT}]}`,
+      `{"Statement":[{"Sid":"Pullgate0a1b2c3d4e5f"},${FOREIGN_ALLOW},${OURS_TEXT}]}`,
       `{"Statement":[${FOREIGN_ALLOW}]}`,
     ],
     [
       "keeps another stack's statement, one whose Sid differs in case, and one with our Sid in a nested object",
-      `{"Statement":[${JSON.stringify(OTHER_STACK)},{"Sid":"pullgatedev0a1b2c3d"},{"X":{"Sid":"Pullgatedev0a1b2c3d"}},${OURS_TEXT}]}`,
-      `{"Statement":[${JSON.stringify(OTHER_STACK)},{"Sid":"pullgatedev0a1b2c3d"},{"X":{"Sid":"Pullgatedev0a1b2c3d"}}]}`,
+      `{"Statement":[${JSON.stringify(OTHER_STACK)},{"Sid":"pullgate0a1b2c3d4e5f"},{"X":{"Sid":"Pullgate0a1b2c3d4e5f"}},${OURS_TEXT}]}`,
+      `{"Statement":[${JSON.stringify(OTHER_STACK)},{"Sid":"pullgate0a1b2c3d4e5f"},{"X":{"Sid":"Pullgate0a1b2c3d4e5f"}}]}`,
     ],
     [
       'recognizes our statement if its letters are escaped',
-      `{"Statement":[{"\\u0053id":"\\u0050ullgatedev0a1b2c3d"},${FOREIGN_DENY}]}`,
+      `{"Statement":[{"\\u0053id":"\\u0050ullgate0a1b2c3d4e5f"},${FOREIGN_DENY}]}`,
       `{"Statement":[${FOREIGN_DENY}]}`,
     ],
   ])('%s', (_name, before, after) => {

@@ -7,18 +7,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseStackSettings, readSettings } from '../../../aws/function/settings.ts';
 
 const FILE = {
-  stack: 'dev',
   severityThreshold: 'critical',
   policy: { unfixable: 'never', graceDays: { critical: 7 } },
   mode: 'enforce',
   sweepHours: 6,
   maxClosesPerHour: 25,
+  brakeExempt: 'never',
   repositories: { include: ['**'], exclude: ['sandbox/**'] },
   exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
   closeLambdaRepositories: false,
 };
 const SETTINGS = {
-  stack: 'dev',
   policy: {
     severityThreshold: 'critical',
     unfixable: 'never',
@@ -31,6 +30,7 @@ const SETTINGS = {
   mode: 'enforce',
   sweepHours: 6,
   maxClosesPerHour: 25,
+  brakeExempt: 'never',
   repositories: { include: ['**'], exclude: ['sandbox/**'] },
   exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
   closesInUse: false,
@@ -64,16 +64,16 @@ describe('settings.json', () => {
   });
 
   it.each<[string, string, readonly string[]]>([
-    ['is not JSON', '{"stack":', ['settings is "{\\"stack\\":": expected JSON']],
+    ['is not JSON', '{"mode":', ['settings is "{\\"mode\\":": expected JSON']],
     ['is not an object', '7', ['settings is 7: expected an object']],
     [
       'is empty',
       '{}',
       [
-        'settings.stack is missing: expected the name of the stack',
         'settings.mode is missing: expected enforce or audit',
         'settings.sweepHours is missing: expected hours',
         'settings.maxClosesPerHour is missing: expected a number of gates',
+        'settings.brakeExempt is missing: expected never or exploited',
         'settings.repositories is missing: expected include and exclude',
         'settings.exemptPrincipals is missing: expected a list of role ARNs',
         'settings.closeLambdaRepositories is missing: expected true or false',
@@ -127,7 +127,7 @@ describe('the settings of a deployed function', () => {
     PULLGATE_TOPIC_ARN: 'arn:aws:sns:eu-west-1:123456789012:dev',
     PULLGATE_ACCOUNT_ID: '123456789012',
     PULLGATE_PARTITION: 'aws',
-    PULLGATE_STATEMENT_ID: 'Pullgatedev0a1b2c3d',
+    PULLGATE_STATEMENT_ID: 'Pullgate0a1b2c3d4e5f',
     PULLGATE_ROLE_ARN: 'arn:aws:iam::123456789012:role/dev',
   });
 
@@ -142,7 +142,7 @@ describe('the settings of a deployed function', () => {
       topicArn: 'arn:aws:sns:eu-west-1:123456789012:dev',
       accountId: '123456789012',
       partition: 'aws',
-      statementId: 'Pullgatedev0a1b2c3d',
+      statementId: 'Pullgate0a1b2c3d4e5f',
       roleArn: 'arn:aws:iam::123456789012:role/dev',
     });
   });

@@ -1,14 +1,16 @@
 // The AWS ports of ticks and sweeps: one account's registry, whose gates are its repositories.
+import { ECRServiceException } from '@aws-sdk/client-ecr';
 import { describe, expect, it } from 'vitest';
 import type { Adapters, Dependencies } from '../../../aws/function/adapters.ts';
 import { createSweepPorts } from '../../../aws/function/sweep.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
 import { NOW, rules } from '../../shared/samples.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
 const gate = (repository: string) => ({ registry: ACCOUNT_ID, repository });
 
 /** The ports over adapters that record their calls. */
-function stage(repositories: ReadonlySet<string> = new Set()) {
+function stage(repositories: ReadonlySet<string> = new Set(), readings: Readonly<Record<string, object>> = {}) {
   const asked: unknown[][] = [];
   const answering =
     <T>(name: string, answer: T) =>
@@ -25,6 +27,7 @@ function stage(repositories: ReadonlySet<string> = new Set()) {
       },
       waiting: answering('waiting', [gate('team/waiting')]),
       due: answering('due', [gate('team/due')]),
+      locked: answering('locked', { gates: [gate('team/locked')], next: 'more' }),
     },
     scanner: {
       health: answering('health', 'Inspector is off'),
@@ -32,6 +35,7 @@ function stage(repositories: ReadonlySet<string> = new Set()) {
       repositoriesWithFindings: answering('repositoriesWithFindings', repositories),
     },
     queue: { sendRequests: answering('sendRequests', undefined) },
+    lock: { read: async ({ repository }: Gate) => readings[repository] },
   };
   const lines: unknown[] = [];
   const dependencies = {
@@ -77,6 +81,31 @@ describe('a sweep', () => {
       ['gates', ACCOUNT_ID],
       ['waiting', ACCOUNT_ID, 10],
       ['due', ACCOUNT_ID, NOW, 20],
+    ]);
+  });
+
+  it('reads the locks of the account’s gates: one that is absent or whose repository is gone is unlocked', async () => {
+    const { ports, asked } = stage(new Set(), {
+      'team/closed': { lock: 'current' },
+      'team/older': { lock: 'otherForm' },
+      'team/open': { lock: 'absent' },
+    });
+    expect(await ports.lockedGates('here')).toEqual({ gates: [gate('team/locked')], next: 'more' });
+    expect(asked).toEqual([['locked', ACCOUNT_ID, 'here']]);
+    const names = ['team/closed', 'team/older', 'team/open', 'team/gone'];
+    const unlocked = await Promise.all(names.map((name) => ports.isUnlocked(gate(name))));
+    expect(unlocked).toEqual([false, false, true, true]);
+  });
+
+  it.each([
+    ['ThrottlingException', true],
+    ['TooManyRequestsException', true],
+    ['ServerException', false],
+  ])('takes %s for throttling: %s', (name, isThrottled) => {
+    const error = new ECRServiceException({ name, $fault: 'client', $metadata: {} });
+    expect([stage().ports.isThrottled(error), stage().ports.isThrottled(new Error(name))]).toEqual([
+      isThrottled,
+      false,
     ]);
   });
 

@@ -57,6 +57,12 @@ describe('the alerts', () => {
       "| where line.kind == 'tick' and toint(line.waiting) > 0",
       { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 2 },
     ],
+    [
+      'paused',
+      'AppTraces',
+      "| where line.kind == 'tick' and todouble(line.pausedHours) > 24",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', severity: 2 },
+    ],
   ])('report %s, and its end', async (name, table, query, wanted) => {
     const deployment = await deploy({ sweepHours: 12 });
     const { inputs } = one(deployment, RULE, `pullgate-${name}-alarm`);
@@ -68,7 +74,9 @@ describe('the alerts', () => {
       autoMitigate: true,
       scopes: [workspace.id],
       actions: { actionGroups: [] },
-      description: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Runbook: docs/operations.md#azure-${name}$`),
+      description: expect.stringMatching(
+        `^pullgate in pullgate-group[0-9a-f]{8}: .{60,}[.] Runbook: docs/operations.md#azure-${name}$`,
+      ),
     });
     const [criterion, ...others] = (inputs['criteria'] as Criteria).allOf;
     expect(others).toEqual([]);
@@ -101,7 +109,7 @@ describe('the alerts', () => {
         Properties: { kind: 'attribution', attributed: 9, gone: 0, unattributed, unread },
       })),
     });
-    const { query = '', lookbackDays } = alarmSpecs('dev', 6).find(({ name }) => name === 'unattributed') ?? {};
+    const { query = '', lookbackDays } = alarmSpecs(6).find(({ name }) => name === 'unattributed') ?? {};
     const lines = `SecurityRecommendation | where TimeGenerated > ago(${lookbackDays}d) | extend line = Properties`;
     expect(workspace.query(`${lines} | ${query}`).rows).toHaveLength(isRaised ? 1 : 0);
   });
@@ -122,7 +130,7 @@ describe('the alerts', () => {
   });
 
   it('query only one component, whatever else the workspace contains', () => {
-    for (const spec of alarmSpecs('dev', 6)) expect(alarmQuery(spec, '/a/component')).toContain("=~ '/a/component'");
+    for (const spec of alarmSpecs(6)) expect(alarmQuery(spec, '/a/component')).toContain("=~ '/a/component'");
   });
 });
 
@@ -137,12 +145,12 @@ describe('the queries', () => {
     'let AppRequests = datatable(TimeGenerated: datetime, _ResourceId: string, Success: bool)[];',
   ].join('\n');
 
-  it.each(alarmSpecs('dev', 6).map((spec) => [spec.name, spec] as const))('are valid: %s', (_name, spec) => {
+  it.each(alarmSpecs(6).map((spec) => [spec.name, spec] as const))('are valid: %s', (_name, spec) => {
     expect(checkQuery(`${TABLES}\n${alarmQuery(spec, '/a/component')}`)).toEqual([]);
   });
 
   it('are really checked: an unknown column is found', () => {
-    const [spec] = alarmSpecs('dev', 6);
+    const [spec] = alarmSpecs(6);
     if (spec === undefined) throw new Error('there is no alert');
     const wrong = { ...spec, query: 'where Line.kind == 1' };
     expect(checkQuery(`${TABLES}\n${alarmQuery(wrong, '/a/component')}`)).toMatchObject([{ at: 'Line' }]);

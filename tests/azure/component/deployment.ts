@@ -16,6 +16,8 @@ export interface Registered {
   readonly dependencies: readonly string[];
   readonly ignoreChanges: readonly string[];
   readonly retainOnDelete: boolean;
+  /** Whether Pulumi refuses to delete it. */
+  readonly protect: boolean;
 }
 
 export interface Deployment {
@@ -64,6 +66,7 @@ interface Request {
   getDependenciesList(): string[];
   getIgnorechangesList(): string[];
   getRetainondelete(): boolean;
+  getProtect(): boolean;
 }
 interface Monitor {
   registerResource(
@@ -113,6 +116,7 @@ export async function deployAnew(args: AcrPullGateArgs): Promise<Deployment> {
             dependencies: request.getDependenciesList(),
             ignoreChanges: request.getIgnorechangesList(),
             retainOnDelete: request.getRetainondelete(),
+            protect: request.getProtect(),
           };
     if (entry !== undefined) registered.push(entry);
     return registering;

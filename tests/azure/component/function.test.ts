@@ -205,12 +205,12 @@ describe('the code', () => {
       'settings.json',
     ]);
     expect(JSON.parse(files['settings.json'] ?? '')).toEqual({
-      stack: 'dev',
       severityThreshold: 'high',
       policy: { exploited: 'medium' },
       mode: 'enforce',
       sweepHours: 6,
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       registries: [registryId('contoso')],
       granularity: 'repository',
       registryRoles: 'rbac',

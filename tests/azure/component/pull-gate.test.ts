@@ -2,7 +2,7 @@
 // on request.
 import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
-import { markOf, parseArmId, refuseStrangers, strangers } from '../../../azure/component/placement.ts';
+import { parseArmId, refuseStrangers, strangers, toId } from '../../../azure/component/placement.ts';
 import { AcrPullGate, type AcrPullGateArgs } from '../../../azure/component/pull-gate.ts';
 import { checkWorkspaceId } from '../../../config/settings.ts';
 import {
@@ -28,7 +28,7 @@ const BASE = {
   'azure-native:authorization:RoleDefinition': 1,
   'azure-native:logic:Workflow': 1,
   'azure-native:managedidentity:UserAssignedIdentity': 1,
-  'azure-native:monitor:ScheduledQueryRule': 7,
+  'azure-native:monitor:ScheduledQueryRule': 8,
   'azure-native:operationalinsights:Workspace': 1,
   'azure-native:operationsmanagement:Solution': 1,
   'azure-native:resources:Deployment': 1,
@@ -45,6 +45,9 @@ const BASE = {
   'azure-native:web:WebAppScmAllowed': 1,
   'pullgate:index:AcrPullGate': 1,
 };
+
+/** The id of a component whose state is `dev`. */
+const ID = '64065c0acd0f';
 
 describe('AcrPullGate', () => {
   it('registers these resources, no mail service, and nothing of Defender', async () => {
@@ -128,18 +131,18 @@ describe('the defaults', () => {
     const { severityThreshold, registries } = ARGS;
     const { outputs, registered } = await deployAnew({ severityThreshold, registries });
     expect(outputs.settings).toEqual({
-      stack: 'dev',
       severityThreshold: 'high',
       policy: {},
-      mode: 'enforce',
+      mode: 'audit',
       sweepHours: 6,
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       registries,
       granularity: 'image',
       registryRoles: 'rbac',
       notifyEmails: [],
     });
-    const same = await deploy({ policy: {} });
+    const same = await deploy({ policy: {}, mode: 'audit' });
     expect(registered.map(({ urn }) => urn).sort()).toEqual(same.registered.map(({ urn }) => urn).sort());
   });
 });
@@ -186,7 +189,6 @@ describe('the storage', () => {
       { allowSharedKeyAccess: true },
     ],
   ])('%s', async (_what, name, wanted) => {
-    const mark = markOf('organization', 'pullgate', 'dev', SUBSCRIPTION);
     const { resourceGroupName: _group, ...inputs } = one(
       await deploy(),
       'azure-native:storage:StorageAccount',
@@ -194,7 +196,7 @@ describe('the storage', () => {
     ).inputs;
     expect(inputs).toEqual({
       location: 'westeurope',
-      accountName: name === 'pullgate-storage' ? `pullgate${mark}` : `pullgate${mark}pkg`,
+      accountName: name === 'pullgate-storage' ? `pullgate${ID}` : `pullgate${ID}pkg`,
       kind: 'StorageV2',
       sku: { name: 'Standard_LRS' },
       enableHttpsTrafficOnly: true,
@@ -205,9 +207,35 @@ describe('the storage', () => {
     });
   });
 
+  it('keeps the records and the queues in three zones on request, and the package in one', async () => {
+    const deployment = await deploy({ storageRedundancy: 'zrs' });
+    const skuOf = (name: string) => one(deployment, 'azure-native:storage:StorageAccount', name).inputs['sku'];
+    expect(skuOf('pullgate-storage')).toEqual({ name: 'Standard_ZRS' });
+    expect(skuOf('pullgate-packages')).toEqual({ name: 'Standard_LRS' });
+  });
+
+  it.each<[name: string, args: Partial<AcrPullGateArgs>, kept: readonly string[]]>([
+    ['in the mode enforce', {}, ['pullgate-records', 'pullgate-storage']],
+    [
+      'in the mode audit if asked to',
+      { mode: 'audit', deletionProtection: true },
+      ['pullgate-records', 'pullgate-storage'],
+    ],
+    ['not in the mode audit', { mode: 'audit' }, []],
+    ['not in the mode enforce if asked not to', { deletionProtection: false }, []],
+  ])('is protected from deletion by Pulumi with its records: %s', async (_name, args, kept) => {
+    const { registered } = await deploy(args);
+    expect(
+      registered
+        .filter(({ protect }) => protect)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(kept);
+  });
+
   it('contains the queue, the poison queue under the name that the host uses, the table and two private containers', async () => {
     const { outputs, registered } = await deploy();
-    const account = `pullgate${markOf('organization', 'pullgate', 'dev', SUBSCRIPTION)}`;
+    const account = `pullgate${ID}`;
     const names = registered.flatMap(({ type, inputs }) =>
       ['queueName', 'tableName', 'containerName']
         .filter((key) => key in inputs && !type.endsWith(':Blob'))
@@ -229,15 +257,13 @@ describe('the storage', () => {
     expect(await outputOf(outputs.tableName)).toBe('records');
   });
 
-  it('has names that Azure accepts, and that differ by organization, stack and subscription', () => {
-    const marks = [
-      markOf('organization', 'pullgate', 'dev', SUBSCRIPTION),
-      markOf('acme', 'pullgate', 'dev', SUBSCRIPTION),
-      markOf('organization', 'pullgate', 'prod', SUBSCRIPTION),
-      markOf('organization', 'pullgate', 'dev', SUBSCRIPTION.replace('4', '5')),
-    ];
-    expect(new Set(marks).size).toBe(4);
-    for (const mark of marks) expect(`pullgate${mark}pkg`).toMatch(/^[a-z0-9]{3,24}$/);
+  it('has names that Azure accepts, and that differ by resource group and subscription', async () => {
+    const group = one(await deploy(), 'azure-native:resources:ResourceGroup', 'pullgate-group').id;
+    const others = [`${group}0`, group.replace(SUBSCRIPTION, SUBSCRIPTION.replace('4', '5'))];
+    const ids = [group, ...others].map(toId);
+    expect([ids[0], toId(group.toUpperCase())]).toEqual([ID, ID]);
+    expect(new Set(ids).size).toBe(3);
+    for (const id of ids) expect(`pullgate${id}pkg`).toMatch(/^[a-z0-9]{3,24}$/);
   });
 });
 

@@ -76,7 +76,7 @@ describe("the function's identity", () => {
     const groups = [inGroup('Shop'), registryId('fabrikam')].map((id) => id.split('/').slice(0, 5).join('/'));
     expect(inputs).toEqual({
       roleName: expect.stringMatching(/^pullgate gatekeeper \([0-9a-f]{12}\)$/),
-      description: 'pullgate, stack dev: closes and opens images of container registries, cannot push',
+      description: 'pullgate: closes and opens images of container registries, cannot push',
       scope: IN_SUBSCRIPTION,
       assignableScopes: groups,
       permissions: expect.any(Array),
@@ -120,7 +120,7 @@ describe("the function's identity", () => {
     const group = one(deployment, 'azure-native:resources:ResourceGroup', 'pullgate-group');
     expect(definition.inputs).toEqual({
       roleName: `pullgate mail sender (${service.id.split('/').at(-1)})`,
-      description: 'pullgate, stack dev: sends mail, and nothing else',
+      description: 'pullgate: sends mail, and nothing else',
       scope: group.id,
       assignableScopes: [group.id],
       permissions: [{ actions: [...MAIL_ACTIONS], notActions: [], dataActions: [], notDataActions: [] }],

@@ -53,7 +53,7 @@ describe('the queries', () => {
 
   it('read only fields that occur in the log of a real run', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
-    // Ticks sweep at once, after six hours, and after the eleven days. The other two admit a gate. None does both,
+    // Ticks sweep at once, after six hours, after the eleven days, and when the pause begins. The other two admit a gate. None does both,
     // because the order of the two requests is not fixed.
     await s.tick();
     await s.close('v1');
@@ -81,11 +81,13 @@ describe('the queries', () => {
     await s.tick();
     s.cloud.clock.advance(HOUR + 5 * MINUTE);
     await s.tick();
+    await s.setPause(true);
+    await s.tick();
 
-    expect(s.lines('sweep')).toHaveLength(3);
+    expect(s.lines('sweep')).toHaveLength(4);
     const lines = s.cloud.logs.flatMap(({ json }) => (json === undefined ? [] : [json]));
     const known = new Set(lines.flatMap((line) => Object.keys(line)));
-    const asked = [...PANELS, ...alarmSpecs('dev', 6)].map((spec) => alarmQuery(spec, '/a/component'));
+    const asked = [...PANELS, ...alarmSpecs(6)].map((spec) => alarmQuery(spec, '/a/component'));
     for (const query of [...asked, ...PAGES]) {
       expect([query, fieldsOf(query).filter((field) => !known.has(field))]).toEqual([query, []]);
     }
@@ -119,17 +121,20 @@ describe('the workbook', () => {
     const workbook = one(deployment, 'azure-native:applicationinsights:Workbook', 'pullgate-workbook');
     const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
     const workspace = one(deployment, 'azure-native:operationalinsights:Workspace', 'pullgate-workspace');
+    const group = String(workbook.inputs['resourceGroupName']);
     expect(workbook.inputs).toMatchObject({
       resourceName: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/),
       kind: 'shared',
       category: 'workbook',
-      displayName: 'pullgate dev',
+      displayName: `pullgate in ${group}`,
       sourceId: log.id,
     });
-    expect(JSON.parse(String(workbook.inputs['serializedData']))).toEqual(workbookContent('dev', workspace.id, log.id));
+    expect(JSON.parse(String(workbook.inputs['serializedData']))).toEqual(workbookContent(group, workspace.id, log.id));
   });
 
-  const { items } = workbookContent('dev', '/the/workspace', '/the/component') as unknown as { items: readonly Item[] };
+  const { items } = workbookContent('group', '/the/workspace', '/the/component') as unknown as {
+    items: readonly Item[];
+  };
   const panels = items.filter(({ type }) => type === 3);
 
   it('has every documented panel, and each queries the workspace for this component', () => {

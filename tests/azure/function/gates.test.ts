@@ -11,6 +11,7 @@ import type { Settings } from '../../../azure/function/settings.ts';
 import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Result } from '../../../shared/reconcile/result.ts';
+import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
 import { REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
 import { anOverride, policy, record, rules } from '../../shared/samples.ts';
@@ -71,7 +72,7 @@ beforeEach(() => {
 });
 
 /** The function in a new process, with this granularity. */
-async function start(granularity: Settings['granularity'] = 'image') {
+async function start(granularity: Settings['granularity'] = 'image', byRules: Rules = rules()) {
   const settings = {
     registries: [REGISTRY_ID],
     registryRoles: 'rbac',
@@ -91,7 +92,7 @@ async function start(granularity: Settings['granularity'] = 'image') {
   const lines: LogLine[] = [];
   const job = {
     registry: adapters.registryAt(resolved),
-    rules: rules(),
+    rules: byRules,
     log: (line: LogLine) => void lines.push(line),
   };
   stage.calls.reset();
@@ -138,10 +139,22 @@ describe('one gate', () => {
     expect(linesOf('failed')).toEqual([]);
   });
 
-  it('that the registry refuses to change is logged with the reason, and its message moves to the poison queue', async () => {
+  it('that the registry refuses to close waits, and no message moves to the poison queue', async () => {
     const image = push('v1', 'High');
     stage.faults.add(refusing('UpdateManifest'));
     const { one, linesOf } = await start();
+    expect(await one(image)).toMatchObject({ kind: 'done', decision: { to: { kind: 'waiting', for: 'refused' } } });
+    expect([sent, linesOf('refused')]).toEqual([[], []]);
+    expect(linesOf('decision')).toMatchObject([
+      { ...image, action: 'refused', problem: expect.stringContaining('the registry refused to change team/app@') },
+    ]);
+  });
+
+  it('that the registry refuses to open is logged with the reason, and its message moves to the poison queue', async () => {
+    const image = push('v1', 'High');
+    await (await start()).one(image);
+    const { one, linesOf } = await start('image', rules({ mode: 'audit' }));
+    stage.faults.add(refusing('UpdateManifest'));
     expect(await one(image)).toMatchObject({ kind: 'deadLetter' });
     expect(sent).toEqual([{ queue: 'poison', message: { pullgate: 'reconcile', ...image, trigger: 'finding' } }]);
     expect(linesOf('refused')).toEqual([
@@ -282,7 +295,7 @@ describe('after a change of the granularity', () => {
       const second = await start(to);
       await second.repository();
       expect([isLocked(gateUnder(from, image)), isLocked(gateUnder(to, image))]).toEqual([true, false]);
-      expect(sent).toMatchObject([{ queue: 'poison', message: gateUnder(to, image) }]);
+      expect(sent).toEqual([]);
       stage.faults.clear();
       await second.repository();
       expect([isLocked(gateUnder(from, image)), isLocked(gateUnder(to, image))]).toEqual([false, true]);

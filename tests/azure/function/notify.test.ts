@@ -8,7 +8,16 @@ import { createNotifier, deliverPending } from '../../../azure/function/notify.t
 import { createTable, type Table } from '../../../azure/function/records.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Notice } from '../../../shared/gate/record.ts';
-import { MAIL_HOST, MAIL_ID, REGISTRY_ID, SENDER, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
+import {
+  breakBody,
+  MAIL_HOST,
+  MAIL_ID,
+  REGISTRY_ID,
+  SENDER,
+  type Stage,
+  startStage,
+  TABLE_ID,
+} from '../../local/azure/stage.ts';
 import { digest, hoursLater, NOW, notice, record } from '../../shared/samples.ts';
 
 const GATE: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
@@ -83,7 +92,11 @@ describe('a notice', () => {
 describe('pending notices', () => {
   const image = (number: number): Gate => ({ ...GATE, digest: digest(number) });
   const savePending = (gate: Gate, ...pending: readonly Notice[]) => table.records.save(record({ gate, pending }), 0);
-  const deliver = () => deliverPending(mailer, TO, table, NOW);
+  const deliver = async () => {
+    const { gates, failures } = await deliverPending(mailer, TO, table, NOW);
+    expect(failures).toEqual([]);
+    return gates;
+  };
   const pendingOf = async (gate: Gate) => (await table.records.load(gate)).value?.pending.length;
 
   it('send no mail if there are none', async () => {
@@ -153,17 +166,28 @@ describe('pending notices', () => {
     expect(subjects()).toEqual(['[pullgate] closed: team/app', '[pullgate] closed: team/app']);
   });
 
+  it('of other gates are sent if a record cannot be read', async () => {
+    await savePending(image(1), notice({ at: OLD }));
+    await savePending(image(2), notice({ at: OLD }));
+    breakBody(stage.table.entities()[0]);
+    expect(await deliverPending(mailer, TO, table, NOW)).toEqual({
+      gates: 1,
+      failures: [expect.objectContaining({ message: expect.stringContaining(`${digest(1)} in records cannot be`) })],
+    });
+    expect([subjects().length, await pendingOf(image(2))]).toEqual([1, 0]);
+  });
+
   it('are not sent if the record was deleted, or no longer has notices', async () => {
     await savePending(GATE);
     const listing = { records: table.records, pending: async () => [GATE, image(9)] };
-    expect(await deliverPending(mailer, TO, listing, NOW)).toBe(0);
+    expect(await deliverPending(mailer, TO, listing, NOW)).toEqual({ gates: 0, failures: [] });
     expect(subjects()).toEqual([]);
   });
 
   it('stay unchanged if there are no recipients, and nothing is read', async () => {
     await savePending(GATE, notice({ at: OLD }));
     stage.calls.reset();
-    expect(await deliverPending(undefined, TO, table, NOW)).toBe(0);
+    expect(await deliverPending(undefined, TO, table, NOW)).toEqual({ gates: 0, failures: [] });
     expect([stage.calls.count(), await pendingOf(GATE)]).toEqual([{}, 1]);
   });
 });

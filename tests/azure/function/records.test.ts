@@ -8,7 +8,7 @@ import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
 import type { Version } from '../../../shared/reconcile/ports.ts';
 import type { SweepState } from '../../../shared/reconcile/schedule.ts';
-import { REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
+import { breakBody, REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
 import { anOverride, blocker, digest, finding, hoursLater, NOW, notice, record } from '../../shared/samples.ts';
 
 const WHOLE: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
@@ -83,6 +83,14 @@ describe('a record', () => {
     for (const repository of ['team', 'team/app/x', 'app', 'team_app'])
       expect((await table.records.load({ ...IMAGE, repository })).value).toBeUndefined();
     expect((await table.records.load(WHOLE)).value).toBeUndefined();
+  });
+
+  it('that cannot be read is an error that names its row', async () => {
+    await save({ gate: IMAGE });
+    breakBody(rows()[0]);
+    await expect(table.records.load(IMAGE)).rejects.toThrow(
+      `the row gate|contoso|team|app ${IMAGE.digest} in records cannot be read (Error: incorrect header check)`,
+    );
   });
 
   it.each<[string, () => Promise<unknown>, string]>([
@@ -195,6 +203,20 @@ describe('the gates', () => {
     expect(await table.due(NOW)).toEqual([]);
     expect(await table.due(hoursLater(1))).toEqual([image(1)]);
     expect(await table.due(hoursLater(2))).toEqual([WHOLE, image(1)]);
+  });
+
+  it('that should have a lock are listed in parts', async () => {
+    const numbers = Array.from({ length: 120 }, (_, number) => number + 1);
+    await saveAll(numbers.map((number) => ({ gate: image(number) })));
+    await saveAll([
+      { gate: WHOLE, state: { kind: 'waiting', for: 'foreignLock' } },
+      { gate: image(1, 'team/open'), state: { kind: 'open' } },
+      { gate: image(2, 'team/open'), state: { kind: 'waiting', for: 'brake' } },
+    ]);
+    const first = await table.locked(undefined);
+    const second = await table.locked(first.next);
+    expect([first.gates.length, second.gates.length, second.next]).toEqual([100, 21, undefined]);
+    expect([...first.gates, ...second.gates]).toEqual([WHOLE, ...numbers.map((number) => image(number))]);
   });
 
   it('with pending notices are found, up to a limit', async () => {

@@ -8,19 +8,18 @@ import { parseStackSettings, readSettings } from '../../../azure/function/settin
 import { REGISTRY_ID } from './samples.ts';
 
 const FILE = {
-  stack: 'dev',
   severityThreshold: 'critical',
   policy: { unfixable: 'never', graceDays: { critical: 7 } },
   mode: 'enforce',
   sweepHours: 6,
   maxClosesPerHour: 25,
+  brakeExempt: 'never',
   registries: [REGISTRY_ID],
   granularity: 'image',
   registryRoles: 'rbac',
   notifyEmails: ['team@example.org'],
 };
 const SETTINGS = {
-  stack: 'dev',
   policy: {
     severityThreshold: 'critical',
     unfixable: 'never',
@@ -33,6 +32,7 @@ const SETTINGS = {
   mode: 'enforce',
   sweepHours: 6,
   maxClosesPerHour: 25,
+  brakeExempt: 'never',
   registries: [REGISTRY_ID],
   granularity: 'image',
   registryRoles: 'rbac',
@@ -69,16 +69,16 @@ describe('settings.json', () => {
   });
 
   it.each<[string, string, readonly string[]]>([
-    ['is not JSON', '{"stack":', ['settings is "{\\"stack\\":": expected JSON']],
+    ['is not JSON', '{"mode":', ['settings is "{\\"mode\\":": expected JSON']],
     ['is not an object', '7', ['settings is 7: expected an object']],
     [
       'is empty',
       '{}',
       [
-        'settings.stack is missing: expected the name of the stack',
         'settings.mode is missing: expected enforce or audit',
         'settings.sweepHours is missing: expected hours',
         'settings.maxClosesPerHour is missing: expected a number of gates',
+        'settings.brakeExempt is missing: expected never or exploited',
         'settings.registries is missing: expected a list of strings',
         'settings.granularity is missing: expected image or repository',
         'settings.registryRoles is missing: expected rbac or abac',

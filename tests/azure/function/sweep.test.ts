@@ -50,6 +50,8 @@ interface World {
   readonly unplaced?: readonly UnplacedImage[] | Error;
   /** The repositories that have the image, in each registry; or the error of the registry. */
   readonly repositories?: readonly string[] | Error;
+  /** The readings of the locks, by repository. */
+  readonly readings?: Readonly<Record<string, object>>;
 }
 
 /** The ports over a stack's world, with their log lines and calls. */
@@ -65,6 +67,7 @@ function stage({ registries = [usable('myacr')], granularity = 'image', ...world
       },
       waiting: async () => world.waiting ?? [],
       due: async () => world.due ?? [],
+      locked: async (after: string | undefined) => ({ gates: world.due ?? [], next: after }),
     },
     registries: {
       all: async () => registries,
@@ -76,6 +79,7 @@ function stage({ registries = [usable('myacr')], granularity = 'image', ...world
         if (world.repositories instanceof Error) throw world.repositories;
         return new Set(world.repositories?.includes(repository) ? [DIGEST] : []);
       },
+      port: () => ({ read: async ({ repository }: Gate) => world.readings?.[repository] }),
     }),
     scanner: {
       async health(_now: string, hasFindings: boolean) {
@@ -122,6 +126,27 @@ describe('a tick', () => {
     expect(await ports.waiting(10)).toEqual(gates.slice(3));
     expect(await ports.waiting(2)).toEqual(gates.slice(3, 5));
     expect(await ports.overridesDue(NOW, 2)).toEqual(gates.slice(3, 5));
+  });
+
+  it('reads the locks of usable registries: one that is absent or whose image is gone is unlocked', async () => {
+    const due = [gate('myacr', 'team/a')];
+    const readings = { locked: { lock: 'unmarked' }, unlocked: { lock: 'absent' } };
+    const { ports } = stage({ registries: [usable('myacr'), misconfigured('brokenacr')], due, readings });
+    expect(await ports.lockedGates('here')).toEqual({ gates: due, next: 'here' });
+    const gates = [gate('myacr', 'locked'), gate('myacr', 'unlocked'), gate('myacr', 'gone')];
+    const others = [gate('brokenacr', 'unlocked'), gate('formeracr', 'unlocked')];
+    const unlocked = await Promise.all([...gates, ...others].map(ports.isUnlocked));
+    expect(unlocked).toEqual([false, true, true, false, false]);
+  });
+
+  it('takes only status 429 for throttling', () => {
+    const { ports } = stage();
+    const errors = [
+      new RestError('slow down', { statusCode: 429 }),
+      new RestError('no', { statusCode: 403 }),
+      new Error('no'),
+    ];
+    expect(errors.map(ports.isThrottled)).toEqual([true, false, false]);
   });
 
   it.each<[Settings['granularity'], readonly Gate[]]>([

@@ -2,6 +2,7 @@
 // locks stay.
 import { describe, expect, test } from 'vitest';
 import { HOUR, type Image, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
+import { breakBody } from '../../local/azure/stage.ts';
 import { runOn } from '../command-azure.ts';
 
 const WORST =
@@ -62,6 +63,21 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect(notified.slice(before.notified.length).toSorted()).toEqual(['opened team/alone:v1', 'opened team/app:v1']);
     expect(await s.pull('v1')).toBe('pulled');
     expect(await s.pull('v1', 'team/alone')).toBe('pulled');
+  });
+
+  test('a row that cannot be read is named with the command that unlocks its image, and the others open', async () => {
+    const { s, alone, first, run } = await twoClosedTwoWaiting();
+    breakBody(s.cloud.table.entities().find(({ rowKey }) => rowKey === first.digest));
+    const { code, stdout, stderr } = await run('pause --yes');
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toContain(`opened    ${nameOf(alone)}\n`);
+    expect(stdout).toContain(
+      `REFUSED   ${nameOf(first)}\n      it is locked, and without its record it is unknown who locked it. If pullgate did, run: az acr repository update --name acmeimages --image ${nameOf(first)} --read-enabled true\n`,
+    );
+    expect(stdout).toMatch(/\n1 image could not be opened: .+\n\n1 record cannot be read: /);
+    s.registry.setAttributes(REPOSITORY, { readEnabled: true }, { digest: first.digest });
+    const again = await run('pause --yes');
+    expect([again.code, again.stdout.includes(`was open  ${nameOf(first)}\n`)]).toEqual([1, true]);
   });
 
   test('a second run is a no-op and exits with 0', async () => {

@@ -1,7 +1,7 @@
 // Tests the real `pause` and `resume` against the local AWS: what `pause` shows, asks and opens, and that nothing
 // closes again until `resume`.
 import { closeSync, openSync } from 'node:fs';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createTable } from '../../../aws/function/records.ts';
 import { pauseStack } from '../../../cli/pause/pause.ts';
@@ -71,6 +71,17 @@ async function stateOf({ cloud }: Stage, outputs: string, repository: string) {
   const { value } = await createTable(client, tableName).records.load({ registry: accountId, repository });
   client.destroy();
   return value?.state;
+}
+
+/** Replaces the body of a gate's record. */
+async function breakRow({ cloud }: Stage, outputs: string, repository: string): Promise<void> {
+  const { tableName, accountId } = await awsOf(outputs);
+  const editor = cloud.principals.add('arn:aws:iam::123456789012:role/editor', [allowing('dynamodb:*')]);
+  const client = new DynamoDBClient(cloud.clientConfig(editor));
+  const id = { S: `gate#${accountId}/${repository}` };
+  const item = { id, state: { S: 'closed' }, body: { B: Buffer.from('edited') }, version: { N: '1' } };
+  await client.send(new PutItemCommand({ TableName: tableName, Item: item }));
+  client.destroy();
 }
 
 function writesOf({ cloud }: Stage): readonly string[] {
@@ -217,12 +228,32 @@ describe('failures', () => {
     ['dynamodb:PutItem', 'table/pullgate-records'],
   ])('without %s, one sentence names the action, nothing opens, and the exit code is 1', async (action, resource) => {
     const { s, run, least } = await twoClosedOneWaiting();
-    const { code, stderr } = await run('pause --yes', without(least, action));
+    const { code, stdout, stderr } = await run('pause --yes', without(least, action));
     expect(code).toBe(1);
     expect(stderr).toMatch(/^pullgate: the request to AWS failed[.] AccessDeniedException: .+\n$/);
     expect(stderr).toContain(`is not authorized to perform: ${action} on resource:`);
     expect(stderr).toContain(resource);
     expect(closed(s)).toEqual([FOREIGN, ALONE]);
+    // The pause does not depend on the list of gates.
+    expect(stdout.includes('Paused the stack dev')).toBe(action === 'dynamodb:Scan');
+  });
+
+  test('a row that cannot be read is named, its gate and the others open, and the exit code is 1', async () => {
+    const { s, run, outputs } = await twoClosedOneWaiting();
+    await breakRow(s, outputs, FOREIGN);
+    const { code, stdout, stderr } = await run('pause --yes');
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toMatch(
+      /\n {2}team\/foreign {2}the row gate#123456789012\/team\/foreign in pullgate-records\S* cannot be read /,
+    );
+    expect(stdout.match(/\] {2}opened {4}\S+/g)?.toSorted()).toEqual([
+      ']  opened    team/alone',
+      ']  opened    team/foreign',
+    ]);
+    expect([s.policy(FOREIGN), s.policy(ALONE)]).toEqual([FOREIGN_POLICY, undefined]);
+    const again = await run('release team/foreign --yes');
+    expect([again.code, again.stderr]).toEqual([1, '']);
+    expect(again.stdout).toContain('[1/1]  was open  team/foreign\n\n1 record cannot be read: ');
   });
 
   test('without ecr:SetRepositoryPolicy, the gates that need it are named, the others open, and the exit code is 1', async () => {

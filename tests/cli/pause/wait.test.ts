@@ -9,7 +9,7 @@ import { graphOf } from '../../../local/graph.ts';
 import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { PauseState } from '../../../shared/reconcile/schedule.ts';
-import type { Decision } from '../../../shared/report/decision.ts';
+import type { Decision, Outcome } from '../../../shared/report/decision.ts';
 import { decision, GATE, hoursLater, NOW, record } from '../../shared/samples.ts';
 
 const MINUTE = 60_000;
@@ -18,6 +18,8 @@ const OTHER: Gate = { ...GATE, repository: 'team/other' };
 interface World {
   readonly cloud?: Client['cloud'];
   readonly closed?: readonly Gate[];
+  /** A closed gate whose record cannot be read, and how the registry answers a request to open it by its mark. */
+  readonly unread?: { readonly gate: Gate; readonly opens: Outcome };
   readonly pause?: PauseState;
   /** How the registry answers a request to open a gate, by minute. Default: it opens the gate. */
   readonly opens?: (minutes: number, gate: Gate) => Partial<Decision> | Error | undefined;
@@ -49,10 +51,20 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
         return ++writes;
       },
     },
-    records: { load: async (gate: Gate) => ({ value: records.get(gateKey(gate)), version: 1 }) },
+    records: {
+      async load(gate: Gate) {
+        if (gate.repository === world.unread?.gate.repository) throw new Error('the row cannot be read');
+        return { value: records.get(gateKey(gate)), version: 1 };
+      },
+    },
     async *gates() {
       if (world.isDownAt !== undefined && Math.floor(minutes()) === world.isDownAt) throw new Error('no answer');
       for (const { gate, state } of records.values()) yield { ...gate, state: state.kind };
+      if (world.unread !== undefined) yield { ...world.unread.gate, state: 'closed' };
+    },
+    async openByMark() {
+      if (world.unread === undefined) throw new Error('only a gate whose record cannot be read is opened by its mark');
+      return world.unread.opens;
     },
     async reconcile(gate: Gate) {
       asked.push(gate.repository);
@@ -193,6 +205,49 @@ describe('pause --wait', () => {
     expect([code, text.endsWith(SAFE)]).toEqual([0, true]);
     expect(text.match(/The gates could not be read[.] Retrying: no answer/g)).toHaveLength(1);
   });
+});
+
+describe('a record that cannot be read', () => {
+  const LAST = /\n1 record cannot be read: the function cannot reconcile its gate[.] Deploy the version of pullgate /;
+
+  it('stops nothing: the stack is paused, the other gate opens, and this one opens by its mark', async () => {
+    const world = stackOf({ closed: [GATE], unread: { gate: OTHER, opens: { action: 'opened' } } });
+    const { code, text, answer } = await world.wait();
+    expect([code, world.row()?.paused, answer?.waited]).toEqual([1, true, 'open']);
+    expect(text).toContain('\n  team/other  the row cannot be read\n');
+    expect(text.match(/opened {4}\S+/g)).toEqual(['opened    team/app', 'opened    team/other']);
+    expect(text).toContain(`\n${SAFE}\n`);
+    expect(text).toMatch(LAST);
+    expect(answer?.gates.map(({ was, action, problem }) => [was, action, problem])).toEqual([
+      ['closed', 'opened', undefined],
+      ['unreadable', 'opened', 'the row cannot be read'],
+    ]);
+  });
+
+  it('is named with what to do if its lock carries no mark', async () => {
+    const opens = { action: 'refused', problem: 'run: az acr' } as const;
+    const world = stackOf({ closed: [GATE], unread: { gate: OTHER, opens } });
+    const { code, text } = await world.pause();
+    expect(code).toBe(1);
+    expect(text).toMatch(/opened {4}team\/app\n/);
+    expect(text).toContain('  REFUSED   team/other\n      run: az acr\n');
+    expect(text).toContain('\n1 repository could not be opened: fix the cause');
+    expect(text).toMatch(LAST);
+    const { answer } = await stackOf({ unread: { gate: OTHER, opens } }).pause({ dryRun: true });
+    expect(answer?.gates).toMatchObject([{ was: 'unreadable', problem: 'the row cannot be read' }]);
+  });
+
+  it('keeps the wait going while its lock is in place', async () => {
+    const opens = { action: 'refused', problem: 'run: az acr' } as const;
+    const { code, text, answer } = await stackOf({ unread: { gate: OTHER, opens } }).wait(20);
+    expect([code, answer?.waited, text.includes('Waiting: 1 gate is still locked.')]).toEqual([1, 'timedOut', true]);
+  });
+});
+
+it('pauses the stack even if its gates cannot be listed', async () => {
+  const world = stackOf({ isDownAt: 0 });
+  await expect(world.pause()).rejects.toThrow('no answer');
+  expect(world.row()).toEqual({ paused: true, at: NOW, by: 'ada' });
 });
 
 describe('pause --for', () => {

@@ -132,7 +132,7 @@ ${dev} no longer closes any repository.
       const s = await stage();
       s.cloud.ecr.createRepository(REPOSITORY);
       const { code, stderr } = await pullgate(
-        ['release', '--orphans', 'Pullgatedev0123abcd', '--yes'],
+        ['release', '--orphans', 'Pullgate0123abcd4567', '--yes'],
         asOperator(s.cloud, without(LEAST_FOR_ORPHANS, action)),
       );
       expect(code).toBe(1);

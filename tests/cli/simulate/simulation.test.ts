@@ -46,7 +46,10 @@ function image(
 
 function rules(fields: Fields) {
   const repositories = { include: ['**'], exclude: [] };
-  return createRules({ policy: policy(fields), maxClosesPerHour: 25, closesInUse: true, repositories }, 'enforce');
+  return createRules(
+    { policy: policy(fields), maxClosesPerHour: 25, brakeExempt: 'never', closesInUse: true, repositories },
+    'enforce',
+  );
 }
 
 function run(subjects: readonly Subject[], by: Fields, against?: Fields, most = 10) {

@@ -3,11 +3,14 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { findStack } from '../../../cli/stack/stack.ts';
+import { SUBSCRIPTION } from '../../../local/azure/graph-mocks.ts';
 import { graphOf } from '../../../local/graph.ts';
 import { stage } from '../../e2e/aws/stage.ts';
 import { asOperator, fileOf, leastToOpen, outputsOf, pullgate } from '../command.ts';
 
 const IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
+const REGISTRIES = 'Microsoft.ContainerRegistry/registries';
 const HINT = 'Log in (`pulumi login`) and select the stack (--stack NAME), or give its outputs (--outputs FILE).\n';
 
 /** Creates a folder with a `pulumi` command that runs this shell script. */
@@ -71,7 +74,7 @@ describe('a command with wrong usage', () => {
   test('settings of another version', async () => {
     const { outputs } = await graphOf({});
     const aws = outputs['aws'] as Record<string, unknown>;
-    const file = fileOf(JSON.stringify({ ...outputs, aws: { ...aws, settings: { stack: 'dev', mode: 'dry' } } }));
+    const file = fileOf(JSON.stringify({ ...outputs, aws: { ...aws, settings: { mode: 'dry' } } }));
     const { code, stderr } = await pullgate(['pause', '--outputs', file]);
     expect(code).toBe(2);
     expect(stderr).toContain("pullgate: the settings in the stack's outputs do not match this version of pullgate");
@@ -88,7 +91,7 @@ describe('a command with wrong usage', () => {
       ['pause', '--wait', 'long'],
       '--wait "long": expected hours, minutes or both, such as 30m, 4h or 1h30m; at least 1m, at most 24h',
     ],
-    [['release', '--orphans', 'Pullgatedev0123abcd', '--azure'], '--orphans works on AWS only: leave out --azure'],
+    [['release', '--orphans', 'Pullgate0123abcd4567', '--azure'], '--orphans works on AWS only: leave out --azure'],
   ])('%j', async (args, sentence) => {
     expect(await pullgate(args)).toEqual({ code: 2, stdout: '', stderr: `pullgate: ${sentence}\n` });
   });
@@ -121,6 +124,25 @@ describe('a command with wrong usage', () => {
       'pullgate: no AWS credentials found (Could not load credentials from any providers): log in, or set AWS_PROFILE\n',
     );
   });
+});
+
+describe('the name of a stack', () => {
+  const azure = { registries: [`/subscriptions/${SUBSCRIPTION}/resourceGroups/shop/providers/${REGISTRIES}/contoso`] };
+  const ON_AZURE = { 'pullgate:clouds': ['azure'], 'pullgate:azure': azure };
+  test.each([
+    [{}, /^Pullgate[0-9a-f]{12}$/],
+    [ON_AZURE, /^pullgate-group[0-9a-f]{8}$/],
+  ])(
+    "is in its outputs. A user's own program may not export it, so that --stack or the component's id names it",
+    async (config, id) => {
+      const { stack, ...outputs } = (await graphOf(config)).outputs;
+      const nameIn = async (printed: object, options = {}) =>
+        (await findStack({ outputs: fileOf(JSON.stringify(printed)), ...options })).name;
+      expect(await nameIn({ stack, ...outputs })).toBe('dev');
+      expect(await nameIn(outputs, { stack: 'shop' })).toBe('shop');
+      expect(await nameIn(outputs)).toMatch(id);
+    },
+  );
 });
 
 describe('without --outputs', () => {

@@ -23,6 +23,8 @@ import {
 
 interface World {
   readonly records?: readonly GateRecord[];
+  /** The repository whose record cannot be read. */
+  readonly unreadable?: string;
   readonly sweep?: SweepState | undefined;
   readonly pause?: PauseState;
   readonly deadLetters?: number;
@@ -35,7 +37,7 @@ const NOTICE = notice();
 /** A client for tables with these rows, without a registry. */
 function clientOf(
   cloud: Client['cloud'],
-  { records = [], sweep, pause, deadLetters = 0, exceptions = [] }: World,
+  { records = [], unreadable, sweep, pause, deadLetters = 0, exceptions = [] }: World,
 ): Client {
   const unasked = () => {
     throw new Error('status without --live reads only the tables and the queue');
@@ -44,11 +46,11 @@ function clientOf(
   return {
     cloud,
     settings: {
-      stack: 'dev',
       mode: 'enforce',
       sweepHours: 6,
       policy: policy({ exceptions }),
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       closesInUse: false,
       repositories: { include: ['**'], exclude: [] },
     },
@@ -57,7 +59,10 @@ function clientOf(
     brake: rowOf(undefined),
     records: {
       save: unasked,
-      load: async (gate) => ({ value: records.find((one) => one.gate.repository === gate.repository), version: 1 }),
+      async load({ repository }) {
+        if (repository === unreadable) throw new Error(`the row of ${repository} cannot be read`);
+        return { value: records.find(({ gate }) => gate.repository === repository), version: 1 };
+      },
     },
     async *gates() {
       for (const { gate, state } of records) yield { ...gate, state: state.kind };
@@ -68,6 +73,7 @@ function clientOf(
     find: unasked,
     observe: unasked,
     read: unasked,
+    openByMark: unasked,
     reconcile: unasked,
     scans: unasked,
     obstacles: unasked,
@@ -126,7 +132,16 @@ describe('required actions', () => {
       },
       ['the exception for CVE-2024-6119 in openssl, team/* expired at 2026-06-15 12:00 UTC: renew it or remove it'],
     ],
-    ['none for a pause', { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada' } }, []],
+    [
+      'one for a pause',
+      { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada' } },
+      ['AWS: paused since 2026-06-15 09:00 UTC by ada: no gate closes until `pullgate resume`'],
+    ],
+    [
+      'one for a pause with an end',
+      { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada', until: hoursLater(2) } },
+      ['AWS: paused since 2026-06-15 09:00 UTC by ada: no gate closes until 2026-06-15 14:00 UTC'],
+    ],
   ])('%s', async (_name, world, expected) => {
     expect((await status(clientOf('aws', world))).concerns).toEqual(expected);
   });
@@ -139,6 +154,15 @@ describe('required actions', () => {
       'the exception for CVE-2024-6119 expired at 2026-06-15 12:00 UTC: renew it or remove it',
     ]);
   });
+});
+
+it('a record that cannot be read is named, and the other gates are shown', async () => {
+  const records = ['team/app', 'team/broken'].map((repository) => record({ gate: { ...GATE, repository } }));
+  const found = await status(clientOf('aws', { sweep: SWEPT, records, unreadable: 'team/broken' }));
+  expect(found.clouds[0]?.gates.map(({ gate }) => gate.repository)).toEqual(['team/app']);
+  expect(found.concerns).toEqual([
+    'AWS: the record of team/broken cannot be read, so the function cannot reconcile it: the row of team/broken cannot be read',
+  ]);
 });
 
 describe('status only reports', () => {

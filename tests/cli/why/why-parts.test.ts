@@ -121,8 +121,8 @@ describe('the suggested exceptions', () => {
 describe('statements of a repository policy that deny pulls', () => {
   const statement = (value: object) => ({ Effect: 'Deny', Principal: '*', Action: 'ecr:BatchGetImage', ...value });
   it.each<[string, object, readonly (readonly [string, string])[]]>([
-    ['our own statement', { Sid: 'Pullgatedev1', Condition: {} }, [['pullgate', 'everyone']]],
-    ["another stack's", { Sid: 'Pullgateprod2', Condition: {} }, [['anotherStack', 'everyone']]],
+    ['our own statement', { Sid: 'Pullgate0a1b2c3d4e5f', Condition: {} }, [['pullgate', 'everyone']]],
+    ["another stack's", { Sid: 'Pullgate4e5f6a7b8c9d', Condition: {} }, [['anotherStack', 'everyone']]],
     ['a deny to all', { Action: ['ecr:*'] }, [['others', 'everyone']]],
     [
       'a deny to all, as a list',
@@ -138,7 +138,7 @@ describe('statements of a repository policy that deny pulls', () => {
   ])('%s', (_name, value, expected) => {
     const policy = parseRepositoryPolicy(JSON.stringify({ Statement: [statement(value)] }));
     if (policy === undefined) throw new Error('a policy');
-    const found = obstaclesIn({ kind: 'policy', policy }, 'Pullgatedev1', undefined);
+    const found = obstaclesIn({ kind: 'policy', policy }, 'Pullgate0a1b2c3d4e5f', undefined);
     expect(found.map(({ by, for: who }) => [by, who])).toEqual(expected);
   });
 });

@@ -105,7 +105,7 @@ describe('the actions, on both clouds at once', () => {
     expect(closedOn('team/app')).toEqual({ AWS: true, Azure: true });
     expect(await page.act({ do: 'pull', ...image })).toEqual(done);
     expect(page.image('team/app').on).toMatchObject({
-      AWS: { pull: { isRefused: true, status: 403 }, setting: expect.stringContaining('"Sid": "Pullgatedev') },
+      AWS: { pull: { isRefused: true, status: 403 }, setting: expect.stringContaining('"Sid": "Pullgate') },
       Azure: { pull: { isRefused: true, status: 405 }, setting: expect.stringContaining('"readEnabled": false') },
     });
     expect(await page.act({ do: 'forget', ...image })).toEqual(done);

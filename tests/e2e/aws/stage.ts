@@ -1,6 +1,8 @@
 // A stack on the local cloud, from its config to a pull: with the real program, the deployed bundle and the SDK's
 // protocols.
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { onTestFinished } from 'vitest';
+import { createTable } from '../../../aws/function/records.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import type { Advisory } from '../../../local/aws/inspector-finding.ts';
 import { allowing } from '../../../local/aws/principals.ts';
@@ -65,6 +67,8 @@ export interface Stage {
    * the events yet.
    */
   pushVulnerable(repository: string, tag: string, ...advisories: readonly Advisory[]): Promise<Pushed>;
+  /** Begins a pause, as the command `pullgate pause` does. */
+  pause(): Promise<void>;
   /** Whether our statement is in the repository's policy. */
   isClosed(repository?: string): boolean;
   policy(repository?: string): string | undefined;
@@ -79,8 +83,11 @@ export interface Stage {
   calls(name: string): number;
 }
 
+/** The stack's config by its full keys. The mode is `enforce` unless it is given. */
 export function programConfig(config: Config): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [`pullgate:${key}`, value]));
+  return Object.fromEntries(
+    Object.entries({ mode: 'enforce', ...config }).map(([key, value]) => [`pullgate:${key}`, value]),
+  );
 }
 
 /**
@@ -95,7 +102,7 @@ export async function stage(
   const graph = await graphOf(programConfig(config));
   const cloud = await startAws(graph);
   onEnd(() => cloud.stop());
-  const deployer = cloud.principals.add('arn:aws:iam::123456789012:role/deployer', [allowing('ecr:*')]);
+  const deployer = cloud.principals.add('arn:aws:iam::123456789012:role/deployer', [allowing('ecr:*', 'dynamodb:*')]);
   const puller = cloud.oci(deployer);
   const runUntilIdle = async () => {
     await cloud.runUntilIdle({ advance: true });
@@ -119,6 +126,14 @@ export async function stage(
       await cloud.deploy(await graphOf(programConfig(next)));
       cloud.queue.send('{"pullgate":"tick"}');
       await runUntilIdle();
+    },
+    async pause() {
+      const { tableName } = graph.outputs['aws'] as { readonly tableName: string };
+      const client = new DynamoDBClient(cloud.clientConfig(deployer));
+      await createTable(client, tableName)
+        .row('pause')
+        .save({ paused: true, at: cloud.clock.now().toISOString(), by: 'somebody' }, 0);
+      client.destroy();
     },
     async deployAnother(name, other) {
       await cloud.deploy(await graphOf(programConfig(other), { stack: name }), { stack: name });

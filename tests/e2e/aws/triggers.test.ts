@@ -11,7 +11,7 @@ interface Case {
   readonly name: string;
   /** Brings the gate to the point at which the trigger is the only thing missing, then triggers. */
   readonly happens: (stage: Stage) => Promise<void>;
-  readonly action: 'closed' | 'opened';
+  readonly action: 'closed' | 'opened' | 'restored';
 }
 
 /** Pushes a vulnerable image, and loses every event about it. */
@@ -80,6 +80,17 @@ const CASES: Readonly<Record<FunctionTrigger, Case>> = {
     },
     action: 'closed',
   },
+  lock: {
+    name: 'a tick restores a lock that another tool has removed',
+    async happens({ cloud, pushVulnerable, runUntilIdle, pull }) {
+      await pushVulnerable(NAME, 'v1', CRITICAL);
+      await runUntilIdle();
+      cloud.ecr.repository(NAME).policyText = undefined as never;
+      expect(await pull('v1', NAME)).toBe('pulled');
+      await cloud.advance(10 * MINUTE);
+    },
+    action: 'restored',
+  },
 };
 
 const rows = Object.entries(CASES).map(([trigger, one]) => ({ trigger, ...one }));
@@ -90,7 +101,7 @@ test.each(rows)('$trigger: $name', async ({ trigger, happens, action }) => {
   await s.runUntilIdle();
   expect(s.lastDecision(NAME)).toMatchObject({ action, triggers: [trigger] });
   expect(s.notified(NAME).at(-1)).toBe(action);
-  expect(await s.pull(action === 'closed' ? 'v1' : 'v2', NAME)).toBe(action === 'closed' ? 'refused' : 'pulled');
+  expect(await s.pull(action === 'opened' ? 'v2' : 'v1', NAME)).toBe(action === 'opened' ? 'pulled' : 'refused');
   expect(s.cloud.deadLetters.messages()).toEqual([]);
 });
 

@@ -1,8 +1,5 @@
-// What people decide: exceptions, a pause, and locks that they set. Each takes effect with the next tick.
-import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
-import { createTable } from '../../../azure/function/records.ts';
-import { type Config, CRITICAL, DAY, graphFor, MINUTE, REPOSITORY, type Stage, stage, type World } from './stage.ts';
+import { type Config, CRITICAL, DAY, graphFor, MINUTE, REPOSITORY, stage, type World } from './stage.ts';
 
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
@@ -39,29 +36,18 @@ describe('a pause', () => {
   test('opens with the next tick and closes nothing; the pause ends: closes again', async () => {
     const s = await stage();
     await s.close('v1');
-    await setPause(s, true);
+    await s.setPause(true);
     await s.tick();
     expect(await s.world()).toEqual({ ...EXEMPTED, records: { 'team/app:v1': 'waiting: pause' } });
     await s.close('v2');
     const paused = await s.world();
     expect(paused.locked).toEqual([]);
     expect(paused.notified.slice(2)).toEqual(['NOT closed team/app:v2']);
-    await setPause(s, false);
+    await s.setPause(false);
     await s.tick();
     expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', 'team/app:v2 readEnabled']);
   });
 });
-
-/** Does what the commands `pullgate pause` and `resume` do. */
-async function setPause({ cloud }: Stage, paused: boolean): Promise<void> {
-  const operator = cloud.principals.add('operator', [
-    { role: 'Storage Table Data Contributor', scope: cloud.table.id },
-  ]);
-  const client = new TableClient(cloud.table.url, cloud.table.name, operator, cloud.clientOptions);
-  const pause = createTable(client).row('pause');
-  const { version } = await pause.load();
-  await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
-}
 
 describe('foreign locks', () => {
   test('a manifest locked by someone else (no record): never opened, reported once', async () => {

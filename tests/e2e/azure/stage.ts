@@ -93,6 +93,8 @@ export interface Stage {
   setStatus(ids: readonly string[], status: Status): Promise<void>;
   /** Pushes an image that is reported at once, and delivers the events. */
   close(tag: string, repository?: string): Promise<Image & { readonly ids: readonly string[] }>;
+  /** Begins or ends a pause, as the commands `pullgate pause` and `resume` do. */
+  setPause(paused: boolean): Promise<void>;
   /** Puts a message on the queue, as the Logic App or the function would. */
   send(message: unknown): void;
   world(): Promise<World>;
@@ -114,6 +116,7 @@ const graphs = new Map<string, Promise<Graph>>();
 export function graphFor({ azure, ...config }: Config = {}): Promise<Graph> {
   const keys = {
     clouds: ['azure'],
+    mode: 'enforce',
     severityThreshold: 'high',
     notifyEmails: ['security@example.com'],
     ...config,
@@ -155,7 +158,7 @@ export async function stage(
   ]);
   const oci = cloud.oci(puller);
   const judge = cloud.principals.add('judge', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
-  const { records } = createTable(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
+  const { records, row } = createTable(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
   const names = new Map<string, string>();
   const nameOf = ({ repository, digest }: Pick<Image, 'repository'> & { readonly digest?: string | undefined }) => {
     if (digest === undefined) return repository;
@@ -209,6 +212,10 @@ export async function stage(
       const ids = await report(image);
       await runUntilIdle();
       return { ...image, ids };
+    },
+    async setPause(paused) {
+      const { version } = await row('pause').load();
+      await row('pause').save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
     },
     send: (message) => void cloud.queue.send(Buffer.from(JSON.stringify(message)).toString('base64')),
     async world() {

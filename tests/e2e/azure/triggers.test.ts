@@ -10,9 +10,10 @@ interface Case {
   readonly name: string;
   /** Brings the gate to the point at which the trigger is the only thing missing, then triggers. */
   readonly happens: (stage: Stage) => Promise<Image>;
+  readonly action: 'closed' | 'restored';
 }
 
-const CASES: Readonly<Record<Extract<FunctionTrigger, 'finding' | 'sweep' | 'tick'>, Case>> = {
+const CASES: Readonly<Record<Extract<FunctionTrigger, 'finding' | 'sweep' | 'tick' | 'lock'>, Case>> = {
   finding: {
     name: 'an event from Defender closes the gate',
     async happens(s) {
@@ -21,6 +22,7 @@ const CASES: Readonly<Record<Extract<FunctionTrigger, 'finding' | 'sweep' | 'tic
       expect(await s.pull('v1', NAME)).toBe('pulled');
       return image;
     },
+    action: 'closed',
   },
   sweep: {
     name: 'a sweep closes the gate if the event is lost',
@@ -33,6 +35,7 @@ const CASES: Readonly<Record<Extract<FunctionTrigger, 'finding' | 'sweep' | 'tic
       await s.sweep();
       return image;
     },
+    action: 'closed',
   },
   tick: {
     name: 'a tick closes the gate once the brake admits it',
@@ -45,18 +48,31 @@ const CASES: Readonly<Record<Extract<FunctionTrigger, 'finding' | 'sweep' | 'tic
       await s.cloud.advance(HOUR + 5 * MINUTE);
       return image;
     },
+    action: 'closed',
+  },
+  lock: {
+    name: 'a tick restores a lock that a person has removed',
+    async happens(s) {
+      await s.tick();
+      const image = await s.close('v1', NAME);
+      s.registry.setAttributes(NAME, { readEnabled: true }, { digest: image.digest });
+      expect(await s.pull('v1', NAME)).toBe('pulled');
+      await s.cloud.advance(10 * MINUTE);
+      return image;
+    },
+    action: 'restored',
   },
 };
 
 const rows = Object.entries(CASES).map(([trigger, one]) => ({ trigger, ...one }));
 
-test.each(rows)('$trigger: $name', async ({ trigger, happens }) => {
+test.each(rows)('$trigger: $name', async ({ trigger, happens, action }) => {
   const s = await stage({ maxClosesPerHour: 1 });
   const image = await happens(s);
   await s.runUntilIdle();
   const { locked, records, notified, poison } = await s.world();
-  expect(s.lastDecision(image)).toMatchObject({ action: 'closed', triggers: [trigger] });
+  expect(s.lastDecision(image)).toMatchObject({ action, triggers: [trigger] });
   expect([locked.includes(`${NAME}:v1 readEnabled`), records[`${NAME}:v1`]]).toEqual([true, 'closed']);
-  expect([notified.at(-1), poison]).toEqual([`closed ${NAME}:v1`, []]);
+  expect([notified.at(-1), poison]).toEqual([`${action === 'closed' ? action : 'closed again'} ${NAME}:v1`, []]);
   expect(await s.pull('v1', NAME)).toBe('refused');
 });

@@ -8,12 +8,14 @@ import { createFaults } from '../../../local/azure/faults.ts';
 import type { Grant } from '../../../local/azure/grant.ts';
 import { createMails } from '../../../local/azure/mail.ts';
 import { createAcrOciClient } from '../../../local/azure/oci-client.ts';
+import type { Value } from '../../../local/azure/odata-filter.ts';
 import { createPrincipals } from '../../../local/azure/principals.ts';
 import { createQueues } from '../../../local/azure/queue.ts';
 import { createRoles } from '../../../local/azure/roles.ts';
 import { startWire } from '../../../local/azure/server.ts';
 import type { Service } from '../../../local/azure/service.ts';
 import { createTables } from '../../../local/azure/table.ts';
+import type { Entity } from '../../../local/azure/table-entity.ts';
 import { virtualClock } from '../../../local/clock.ts';
 
 const GROUP = '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg';
@@ -67,4 +69,10 @@ export async function startStage() {
     addPrincipal: (...grants: readonly Grant[]) => principals.add(`principal-${++people}`, grants),
     oci: (credential: Parameters<typeof createAcrOciClient>[1]) => createAcrOciClient(wire, credential),
   };
+}
+
+/** Makes the record in a row unreadable, as an edit by hand does. */
+export function breakBody(row: Entity | undefined): void {
+  if (row === undefined) throw new Error('expected a row to break');
+  (row.properties as Map<string, Value>).set('body0', { type: 'Edm.Binary', value: 'ZWRpdGVk' });
 }

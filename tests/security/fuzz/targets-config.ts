@@ -51,7 +51,6 @@ const CONFIG = {
   'azure-native:location': 'westeurope',
 };
 const SETTINGS = {
-  stack: 'dev',
   severityThreshold: 'high',
   policy: POLICY,
   mode: 'enforce',

@@ -35,7 +35,7 @@ const name = fc.oneof(
 );
 
 const OURS = denyStatement({
-  statementId: 'Pullgatedev0a1b2c3d',
+  statementId: 'Pullgate0a1b2c3d4e5f',
   partition: 'aws',
   accountId: '123456789012',
   roleArn: 'arn:aws:iam::123456789012:role/pullgate-dev',

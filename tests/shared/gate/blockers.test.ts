@@ -11,9 +11,22 @@ import {
 import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
 import type { ImageObservation, Scan } from '../../../shared/reconcile/observation.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
-import { blocker, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from '../samples.ts';
+import {
+  blocker,
+  digest,
+  exception,
+  finding,
+  GATE,
+  hoursLater,
+  NOW,
+  policy,
+  present,
+  record,
+  rules,
+} from '../samples.ts';
 
 const VIOLATING = { findings: [finding()] };
+const CLOSED_AT = hoursLater(-24);
 const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
 const CLEAN_SCAN: readonly [string, Scan][] = [[digest(1), { kind: 'finished', at: hoursLater(-0.5) }]];
 const gone = (number: number): ImageObservation => ({ digest: digest(number), presence: 'gone' });
@@ -58,6 +71,21 @@ describe('the evaluation of all images of an observation', () => {
     ],
   ])('%s', async (_name, settings, changes, kind) => {
     const { kinds } = await observe([present({ ...VIOLATING, ...changes })], record({ blockers: [] }), rules(settings));
+    expect(kinds).toEqual([kind]);
+  });
+
+  it.each([
+    [
+      'of an image gate that was closed stays in scope without a tag',
+      { ...GATE, digest: digest(1) },
+      CLOSED_AT,
+      'holds',
+    ],
+    ['of an image gate that was never closed needs a tag', { ...GATE, digest: digest(1) }, undefined, 'inactive'],
+    ['of a repository gate needs a tag', GATE, CLOSED_AT, 'inactive'],
+  ])('a blocker %s', async (_name, gate, closedAt, kind) => {
+    const stored = record({ gate, blockers: [blocker({ closedAt })] });
+    const { kinds } = await observe([present({ ...VIOLATING, tagged: false })], stored);
     expect(kinds).toEqual([kind]);
   });
 
@@ -119,7 +147,7 @@ describe('the next blockers', () => {
     const stored = record();
     const { evaluated } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, evaluated)).toEqual({
-      blockers: [blocker({ inactive: { at: NOW, why: 'gone' } })],
+      blockers: [blocker({ closedAt: CLOSED_AT, inactive: { at: NOW, why: 'gone' } })],
       active: [],
       omitted: 0,
       clearances: [{ digest: digest(1), how: 'gone' }],
@@ -137,7 +165,7 @@ describe('the next blockers', () => {
     const stored = record();
     const { evaluated } = await observe([present()], stored, EXCEPTED);
     const clearances = [{ digest: digest(1), how: 'exempted' }];
-    const blockers = [blocker({ inactive: { at: NOW, why: 'exempted' } })];
+    const blockers = [blocker({ closedAt: CLOSED_AT, inactive: { at: NOW, why: 'exempted' } })];
     expect(nextBlockers(stored, evaluated)).toEqual({ blockers, active: [], omitted: 0, clearances, changed: true });
   });
 

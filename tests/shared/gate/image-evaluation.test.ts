@@ -1,6 +1,6 @@
 // The evaluation of one image: a finding closes the gate, and only proof opens it.
 import { describe, expect, it } from 'vitest';
-import { isExploited, MAX_FINDINGS, sameBlocker } from '../../../shared/gate/image-evaluation.ts';
+import { MAX_FINDINGS, sameBlocker } from '../../../shared/gate/image-evaluation.ts';
 import type { Blocker, InactiveReason } from '../../../shared/gate/record.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, present } from '../samples.ts';
 import {
@@ -289,19 +289,5 @@ describe('two blockers', () => {
     ],
   ])('%s', (_name, why, other, same) => {
     expect(sameBlocker(inactive(3, why), { ...inactive(3), inactive: other })).toBe(same);
-  });
-});
-
-describe('a known exploit', () => {
-  it.each<[string, readonly Blocker[], boolean]>([
-    ['is not found without blockers', [], false],
-    ['is not found among findings without one', [blocker(), blocker()], false],
-    [
-      'is found in any finding of any blocker',
-      [blocker(), blocker({ findings: [finding(), finding({ exploited: true })] })],
-      true,
-    ],
-  ])('%s', (_name, blockers, exploited) => {
-    expect(isExploited(blockers)).toBe(exploited);
   });
 });

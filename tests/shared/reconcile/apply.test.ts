@@ -80,7 +80,7 @@ describe('a second crash', () => {
 
   // The registry was changed and changed back, and neither change was confirmed in the record.
   it.each([
-    ['an opening that was written is reverted', 'open', ['opened', 'closed']],
+    ['an opening that was written is reverted', 'open', ['opened', 'restored']],
     ['a closing that was written is reverted', 'close', ['closed', 'opened']],
   ] as const)('between intent and confirmation, where %s: people hear of both', async (_name, turn, expected) => {
     const world = await aboutTo(turn);

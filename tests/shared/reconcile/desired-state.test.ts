@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { nextBlockers } from '../../../shared/gate/blockers.ts';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
-import { newRecord } from '../../../shared/gate/record.ts';
+import { type Blocker, newRecord } from '../../../shared/gate/record.ts';
 import { type DesiredStateInput, findDesiredState } from '../../../shared/reconcile/desired-state.ts';
 import type { OwnedReading } from '../../../shared/reconcile/owner.ts';
 import type { Row } from '../../../shared/reconcile/ports.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
-import { anOverride, blocker, finding, GATE, NOW, record, rules } from '../samples.ts';
+import { anOverride, blocker, digest, exception, finding, GATE, NOW, policy, rules } from '../samples.ts';
 
 const OPEN_GATE = newRecord(GATE, NOW);
 const LAMBDA = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
@@ -31,7 +31,10 @@ const held = (changes: Partial<DesiredStateInput> = {}): DesiredStateInput => ({
 });
 const CLEAR = nextBlockers(OPEN_GATE, []);
 const NO_ROOM = rules({ maxClosesPerHour: 0 });
-const EXPLOITED = nextBlockers({ ...OPEN_GATE, blockers: [blocker({ findings: [finding({ exploited: true })] })] }, []);
+const blockedBy = (...blockers: readonly Blocker[]) => nextBlockers({ ...OPEN_GATE, blockers }, []);
+const EXPLOITED = blockedBy(blocker({ findings: [finding({ exploited: true })] }));
+const WAS_CLOSED = blockedBy(blocker(), blocker({ digest: digest(2), closedAt: NOW }));
+const EXPLOITS_VIOLATE = policy({ exploited: 'high' });
 
 /** The desired state as text, and how often the brake was asked. */
 async function desired(input: DesiredStateInput, byRules: Rules) {
@@ -82,7 +85,21 @@ describe('a gate should be', () => {
     ],
     ['closed with our lock in place', held({ reading: reading({ lock: 'current' }) }), NO_ROOM, 'closed', 0],
     ['closed with our lock in another form', held({ reading: reading({ lock: 'otherForm' }) }), NO_ROOM, 'closed', 0],
-    ['closed if our lock was removed', held({ record: record({ blockers: [] }) }), NO_ROOM, 'closed', 0],
+    ['closed again if a blocker was closed before', held({ next: WAS_CLOSED }), NO_ROOM, 'closed', 0],
+    [
+      'closed again although it is in use now',
+      held({ next: WAS_CLOSED, reading: reading({ inUse: LAMBDA }) }),
+      NO_ROOM,
+      'closed',
+      0,
+    ],
+    [
+      'waiting in audit mode although it was closed',
+      held({ next: WAS_CLOSED }),
+      rules({ mode: 'audit' }),
+      'waiting: audit',
+      0,
+    ],
     ['waiting if it is in use', held({ reading: reading({ inUse: LAMBDA }) }), rules(), 'waiting: inUse', 0],
     [
       'closed although it is in use, if the config says so',
@@ -106,13 +123,52 @@ describe('a gate should be', () => {
       0,
     ],
     [
-      'closed once an override that kept it open has ended',
-      held({ override: step('open', 'ends') }),
-      NO_ROOM,
+      'closed by an override in audit mode',
+      held({ next: CLEAR, override: step('closed') }),
+      rules({ mode: 'audit' }),
       'closed',
       0,
     ],
-    ['closed for a known exploit, without asking the brake', held({ next: EXPLOITED }), NO_ROOM, 'closed', 0],
+    [
+      'waiting for a foreign lock, regardless of an override that closes',
+      held({ next: CLEAR, reading: reading({ lock: 'foreign' }), override: step('closed') }),
+      rules(),
+      'waiting: foreignLock',
+      0,
+    ],
+    [
+      'waiting for the brake once an override has ended, if it was never closed',
+      held({ override: step('open', 'ends') }),
+      NO_ROOM,
+      'waiting: brake',
+      1,
+    ],
+    ['waiting for the brake in spite of a known exploit', held({ next: EXPLOITED }), NO_ROOM, 'waiting: brake', 1],
+    [
+      'closed for a known exploit that the policy names, if the config exempts those from the brake',
+      held({ next: EXPLOITED }),
+      rules({ maxClosesPerHour: 0, brakeExempt: 'exploited', policy: EXPLOITS_VIOLATE }),
+      'closed',
+      0,
+    ],
+    [
+      'waiting for the brake if only the severity violates, although exploits are exempt',
+      held({ next: EXPLOITED }),
+      rules({ maxClosesPerHour: 0, brakeExempt: 'exploited' }),
+      'waiting: brake',
+      1,
+    ],
+    [
+      'waiting for the brake if the exploited finding is excepted',
+      held({ next: EXPLOITED }),
+      rules({
+        maxClosesPerHour: 0,
+        brakeExempt: 'exploited',
+        policy: policy({ exploited: 'high', exceptions: [exception()] }),
+      }),
+      'waiting: brake',
+      1,
+    ],
     ['waiting for the brake if its limit is reached', held(), NO_ROOM, 'waiting: brake', 1],
     ['closed if the brake admits it', held(), rules(), 'closed', 1],
   ])('%s', async (_name, input, byRules, state, asked) => {

@@ -3,6 +3,22 @@ import { describe, expect, it } from 'vitest';
 import { digest, GATE, record, rules } from '../samples.ts';
 import { reconcileOnce, VIOLATING, violating } from './reconciling.ts';
 
+describe('a missing lock', () => {
+  it('is restored from the record, without an observation', async () => {
+    const world = await violating(true);
+    world.repository().ours = 'absent';
+    world.repository().images.clear();
+    const { action } = await reconcileOnce(world, { scope: 'all', triggers: ['lock'] });
+    expect([action, world.repository().ours, world.scopes]).toEqual(['restored', 'current', [[]]]);
+  });
+
+  it('of a gate that is not closed by its record: all images are observed', async () => {
+    const world = await violating();
+    const { action } = await reconcileOnce(world, { scope: 'all', triggers: ['lock'] });
+    expect([action, world.scopes]).toEqual(['closed', ['all']]);
+  });
+});
+
 describe('the observation before an opening', () => {
   const untagged = { ...VIOLATING, tags: [] };
 

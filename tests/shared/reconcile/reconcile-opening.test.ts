@@ -43,7 +43,7 @@ describe('opening', () => {
     world.now = daysLater(20);
     world.repository().images.set(digest(1), { tags: ['1.0'] });
     const { to, action } = await reconcileOnce(world, { triggers: ['push'] });
-    expect([to.kind, action]).toEqual(['closed', 'closed']);
+    expect([to.kind, action]).toEqual(['closed', 'restored']);
   });
 
   it('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
@@ -103,10 +103,9 @@ describe('opening', () => {
     };
     await reconcileOnce(world, { triggers: ['delete'] });
     expect(world.calls).toEqual(['load', 'observe', 'read', 'save', 'observe', 'write open', 'save', 'notify', 'save']);
-    expect([intent?.state.kind, intent?.blockers]).toEqual(['opening', [blocker({ since: NOW, violatedAt: NOW })]]);
-    expect(world.record(GATE)?.blockers).toEqual([
-      blocker({ since: NOW, violatedAt: NOW, inactive: { at: NOW, why: 'gone' } }),
-    ]);
+    const recorded = { since: NOW, violatedAt: NOW, closedAt: NOW };
+    expect([intent?.state.kind, intent?.blockers]).toEqual(['opening', [blocker(recorded)]]);
+    expect(world.record(GATE)?.blockers).toEqual([blocker({ ...recorded, inactive: { at: NOW, why: 'gone' } })]);
   });
 
   it('the blocker comes back just before the write: nothing is written, and the gate stays closed', async () => {

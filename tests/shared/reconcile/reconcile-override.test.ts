@@ -21,7 +21,11 @@ const NO_ROOM = rules({ maxClosesPerHour: 0 });
 /** A gate: its record and its lock in the registry. */
 const OPEN_GATE = newRecord(GATE, hoursLater(-2));
 const CLOSED_GATE = record({ claimed: true });
-const WAITING = record({ state: { kind: 'waiting', for: 'override' }, closedSince: undefined });
+const WAITING = record({
+  state: { kind: 'waiting', for: 'override' },
+  closedSince: undefined,
+  waitingSince: hoursLater(-1),
+});
 
 function blind(call: string): void {
   if (call === 'observe') throw new Error('no answer');
@@ -92,7 +96,7 @@ describe('a gate that an override keeps open', () => {
     [
       'waits for the pause in a pause',
       { record: WAITING, order: OPEN, images: [1], rules: rules({ mode: 'pause' }) },
-      ['absent', 'waiting: pause', 'waiting', 'runs', 'waiting'],
+      ['absent', 'waiting: pause', 'nothing', 'runs', ''],
     ],
     [
       'does not remove a foreign lock',
@@ -112,17 +116,17 @@ describe('a gate that an override keeps open', () => {
     [
       'for longer than a day is closed',
       { record: WAITING, order: anOverride({ until: hoursLater(48) }), images: [1] },
-      ['current', 'closed', 'closed', 'ends', 'closed: ends'],
+      ['current', 'closed', 'restored', 'ends', 'restored: ends'],
     ],
     [
       'closes at the end if it has blockers',
       { record: WAITING, order: anOverride(OVER), images: [1] },
-      ['current', 'closed', 'closed', 'ends', 'closed: ends'],
+      ['current', 'closed', 'restored', 'ends', 'restored: ends'],
     ],
     [
       'closes at the end without the brake',
       { record: WAITING, order: anOverride(OVER), images: [1], rules: NO_ROOM },
-      ['current', 'closed', 'closed', 'ends', 'closed: ends'],
+      ['current', 'closed', 'restored', 'ends', 'restored: ends'],
     ],
     [
       'stays open at the end if it has no blocker',
@@ -132,12 +136,12 @@ describe('a gate that an override keeps open', () => {
     [
       'stays open at the end in audit mode',
       { record: WAITING, order: anOverride(OVER), images: [1], rules: rules({ mode: 'audit' }) },
-      ['absent', 'waiting: audit', 'waiting', 'ends', 'waiting: ends'],
+      ['absent', 'waiting: audit', 'nothing', 'ends', 'override: ends'],
     ],
     [
-      'stays open at the end if it serves Lambda functions',
+      'closes at the end although it serves Lambda functions, because it was closed before',
       { record: WAITING, order: anOverride(OVER), images: [1], registry: { inUse: LAMBDA } },
-      ['absent', 'waiting: inUse', 'waiting', 'ends', 'waiting: ends'],
+      ['current', 'closed', 'restored', 'ends', 'restored: ends'],
     ],
     [
       'closes without another notice if a command notified the end',
@@ -147,7 +151,7 @@ describe('a gate that an override keeps open', () => {
     [
       'closes at once if an override that closes replaces it',
       { record: WAITING, order: anOverride({ ...NEW, kind: 'closed' }), images: [1], rules: NO_ROOM },
-      ['current', 'closed', 'closed', 'begins', 'closed: begins'],
+      ['current', 'closed', 'restored', 'begins', 'restored: begins'],
     ],
   ])('%s', async (_name, given, expected) => {
     expect(await outcome(worldWith(given), given.rules)).toEqual(expected);
@@ -177,9 +181,9 @@ describe('a gate that an override keeps closed', () => {
       ['current', 'closed', 'restored', 'runs', 'restored'],
     ],
     [
-      'is not closed in audit mode',
+      'is closed in audit mode, too',
       { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), rules: rules({ mode: 'audit' }) },
-      ['absent', 'waiting: audit', 'waiting', 'begins', 'waiting: begins'],
+      ['current', 'closed', 'closed', 'begins', 'closed: begins'],
     ],
     [
       'opens when the stack is paused',
@@ -192,9 +196,9 @@ describe('a gate that an override keeps closed', () => {
       ['absent', 'open', 'opened', 'runs', 'opened'],
     ],
     [
-      'is not closed if it serves Lambda functions',
+      'is closed although it serves Lambda functions',
       { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), registry: { inUse: LAMBDA } },
-      ['absent', 'waiting: inUse', 'waiting', 'begins', 'waiting: begins'],
+      ['current', 'closed', 'closed', 'begins', 'closed: begins'],
     ],
     [
       'waits for a foreign lock',
@@ -241,7 +245,7 @@ describe('a release of one gate', () => {
       'absent',
       false,
     ]);
-    expect((await outcome(world)).slice(0, 3)).toEqual(['current', 'closed', 'closed']);
+    expect((await outcome(world)).slice(0, 3)).toEqual(['current', 'closed', 'restored']);
   });
 
   it('clears the omitted blockers', async () => {
@@ -268,9 +272,9 @@ describe('an override', () => {
     expect(world.record(GATE)?.override).toMatchObject({ delivery: { notified: 'begin', logged: true } });
     expect((await outcome(world))[3]).toBe('runs');
     world.now = hoursLater(3);
-    expect((await outcome(world)).slice(0, 4)).toEqual(['current', 'closed', 'closed', 'ends']);
+    expect((await outcome(world)).slice(0, 4)).toEqual(['current', 'closed', 'restored', 'ends']);
     expect(world.record(GATE)?.override).toBeUndefined();
-    expect(world.notices.map(({ kind }) => kind)).toEqual(['opened', 'closed']);
+    expect(world.notices.map(({ kind }) => kind)).toEqual(['opened', 'restored']);
   });
 
   it.each(['open', 'closed'] as const)(
@@ -283,13 +287,13 @@ describe('an override', () => {
         images: kind === 'open' ? [1] : [],
       });
       world.repository().refuses = 'no';
-      expect((await outcome(world)).slice(1, 3)).toEqual([kind === 'open' ? 'opening' : 'closing', 'refused']);
+      expect((await outcome(world)).slice(1, 3)).toEqual([kind === 'open' ? 'opening' : 'waiting: refused', 'refused']);
       expect(world.record(GATE)).toMatchObject({
         blockers: given.blockers.map((one) => ({ digest: one.digest })),
-        override: { delivery: { refused: true, notified: 'nothing' } },
+        override: { delivery: { refused: true, notified: kind === 'open' ? 'nothing' : 'begin' } },
       });
       world.repository().refuses = undefined;
-      expect((await outcome(world)).at(-1)).toBe(kind === 'open' ? 'opened: begins' : 'closed: begins');
+      expect((await outcome(world)).at(-1)).toBe(kind === 'open' ? 'opened: begins' : 'override: begins,closed');
       expect(world.record(GATE)?.override?.delivery.refused).toBeUndefined();
     },
   );
@@ -325,8 +329,8 @@ describe('an override', () => {
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['current', 'closed']);
     expect(world.record(GATE)?.override).toBeUndefined();
-    expect(world.notices.map(({ kind, override: news }) => [kind, news?.step])).toEqual([['closed', 'ends']]);
-    expect(world.decisions).toMatchObject([{ action: 'closed', images: [], override: { step: 'ends' } }]);
+    expect(world.notices.map(({ kind, override: news }) => [kind, news?.step])).toEqual([['restored', 'ends']]);
+    expect(world.decisions).toMatchObject([{ action: 'restored', images: [], override: { step: 'ends' } }]);
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
   });

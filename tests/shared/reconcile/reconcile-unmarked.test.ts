@@ -173,7 +173,7 @@ describe('a foreign lock', () => {
     const world = unmarked();
     world.repository().refuses = 'not allowed';
     await reconcileOnce(world);
-    expect([world.record(GATE)?.state.kind, world.record(GATE)?.claimed]).toEqual(['closing', undefined]);
+    expect([world.record(GATE)?.state.kind, world.record(GATE)?.claimed]).toEqual(['waiting', undefined]);
     world.repository().refuses = undefined;
     world.repository().ours = 'unmarked';
     const { to } = await reconcileOnce(world);

@@ -5,7 +5,7 @@ import type { GateRecord } from '../../../shared/gate/record.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
-import { digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { daysLater, digest, finding, GATE, hoursLater, NOW, policy, record, rules } from '../samples.ts';
 import { newWorld, type World } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
@@ -60,13 +60,17 @@ describe('a mode that closes nothing', () => {
     expect([(await reconcileOnce(world)).action, notified(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
   });
 
-  it('is notified again if audit mode becomes a pause', async () => {
+  it('is not notified again if audit mode becomes a pause, and keeps the time since when it waits', async () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([(await reconcileOnce(world, rules({ mode: 'pause' }))).action, notified(world)]).toEqual([
-      'waiting',
-      ['waiting for audit', 'waiting for pause'],
+    world.now = hoursLater(1);
+    const { action, to } = await reconcileOnce(world, rules({ mode: 'pause' }));
+    expect([action, to, notified(world)]).toEqual([
+      'nothing',
+      { kind: 'waiting', for: 'pause' },
+      ['waiting for audit'],
     ]);
+    expect(world.record(GATE)).toMatchObject({ state: to, waitingSince: NOW });
   });
 
   it('clears a waiting gate when its blocker is gone', async () => {
@@ -78,13 +82,15 @@ describe('a mode that closes nothing', () => {
   });
 });
 
+const LAMBDA = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
+
 describe('a repository that serves Lambda functions', () => {
   it.each<[string, boolean, readonly string[]]>([
     ['is notified, not closed', false, ['waiting for inUse']],
     ['is closed with closesInUse', true, ['closed']],
   ])('%s', async (_name, closesInUse, notices) => {
     const world = violating();
-    world.repository().inUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
+    world.repository().inUse = LAMBDA;
     await reconcileOnce(world, rules({ closesInUse }));
     expect(notified(world)).toEqual(notices);
   });
@@ -103,19 +109,49 @@ describe('a repository that serves Lambda functions', () => {
   ])('%s: a grant does not open a closed gate', async (_name, happens, done, statement) => {
     const world = violating();
     await reconcileOnce(world);
-    world.repository().inUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
+    world.repository().inUse = LAMBDA;
     happens(world);
     expect([(await reconcileOnce(world)).action, ours(world)]).toEqual([done, statement]);
+  });
+
+  it('and is closed already: people are notified once, then once a week', async () => {
+    const world = violating();
+    await reconcileOnce(world);
+    world.repository().inUse = LAMBDA;
+    for (const days of [0, 6, 7, 13]) {
+      world.now = daysLater(days);
+      await reconcileOnce(world);
+    }
+    expect(notified(world)).toEqual(['closed', 'closedInUse', 'closedInUse']);
+    expect(world.notices[1]).toMatchObject({ inUse: LAMBDA, images: [{ digest: digest(1) }] });
+  });
+
+  it('and is closed although the config allows that: no notice says so', async () => {
+    const world = violating();
+    world.repository().inUse = LAMBDA;
+    for (const _ of [1, 2]) await reconcileOnce(world, rules({ closesInUse: true }));
+    expect(notified(world)).toEqual(['closed']);
+  });
+
+  it('and is open: people are reminded once a week', async () => {
+    const world = violating();
+    world.repository().inUse = LAMBDA;
+    for (const days of [0, 6, 7, 13]) {
+      world.now = daysLater(days);
+      await reconcileOnce(world);
+    }
+    expect(notified(world)).toEqual(['waiting for inUse', 'waiting for inUse']);
   });
 });
 
 describe('the brake', () => {
-  it('closes 25 of 400 repositories in an hour and notifies 375 with a limit of 25; a known exploit closes at once', async () => {
+  it('closes 25 of 400 repositories in an hour and notifies 375 with a limit of 25; an exempt exploit closes at once', async () => {
     const world = newWorld();
     const names = Array.from({ length: 400 }, (_, number) => `team/app-${number}`);
     for (const name of names) violating(name, world);
     world.repository('team/app-399').images.set(digest(1), { findings: [finding({ exploited: true })] });
-    for (const name of names) await reconcileOnce(world, rules(), name);
+    const exempt = rules({ brakeExempt: 'exploited', policy: policy({ exploited: 'high' }) });
+    for (const name of names) await reconcileOnce(world, exempt, name);
     const closed = names.filter((name) => world.repository(name).ours === 'current');
     expect(closed).toEqual([...names.slice(0, 25), 'team/app-399']);
     expect(world.notices.filter((notice) => notice.kind === 'waiting' && notice.waiting.for === 'brake').length).toBe(
@@ -181,16 +217,17 @@ describe('the brake', () => {
     expect([(await reconcileOnce(world)).action, world.brake.value?.closings]).toEqual(['refused', closings]);
   });
 
-  it('does not change for a refused closing of a known exploit, or a refused opening', async () => {
+  it('does not change for a refused closing of an exempt exploit, or a refused opening', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ exploited: true })] });
     world.repository().refuses = 'too long';
-    const closing = await reconcileOnce(world);
+    const exempt = rules({ brakeExempt: 'exploited', policy: policy({ exploited: 'high' }) });
+    const closing = await reconcileOnce(world, exempt);
     world.repository().ours = 'current';
     world.repository().images.clear();
     const opening = await reconcileOnce(world);
     expect([closing, opening].map(({ action, to }) => [action, to.kind])).toEqual([
-      ['refused', 'closing'],
+      ['refused', 'waiting'],
       ['refused', 'opening'],
     ]);
     expect(world.calls.filter((call) => call.endsWith('brake'))).toEqual(['load brake']);
@@ -268,7 +305,7 @@ describe('a state after a crash', () => {
     ['written, and the blocker is gone: both are notified', 'current', false, 'opened', ['restored', 'opened']],
   ])('an intent to restore, %s', async (_name, statement, isThere, done, notices) => {
     const world = newWorld();
-    world.save(record({ state: { kind: 'closing' }, closedSince: NOW, blockers: [] }));
+    world.save(record({ state: { kind: 'closing' }, closedSince: NOW }));
     world.repository().ours = statement;
     if (isThere) violating('team/app', world);
     // A gate that was closed needs no room in the brake.

@@ -1,7 +1,7 @@
 // The reconcile loop in a small world: what it closes and notifies.
 import { describe, expect, it } from 'vitest';
 import { packRecord } from '../../../shared/gate/record-codec.ts';
-import { digest, exception, finding, GATE, hoursLater, NOW, policy, rules } from '../samples.ts';
+import { daysLater, digest, exception, finding, GATE, hoursLater, NOW, policy, rules } from '../samples.ts';
 import { notified, reconcileOnce, VIOLATING, violating, writes } from './reconciling.ts';
 
 describe('closing', () => {
@@ -93,16 +93,27 @@ describe('closing', () => {
     expect([to.kind, action, notified(world)]).toEqual(['open', 'opened', ['opened']]);
   });
 
-  it('a registry that refuses: the decision says so, nothing is retried, and the intent stays', async () => {
+  it('a registry that refuses: the gate waits, and people are notified once for each cause', async () => {
     const world = await violating();
     world.repository().refuses = 'statement "Build" names a deleted role';
     const decision = await reconcileOnce(world);
     expect(decision).toMatchObject({
-      to: { kind: 'closing' },
+      to: { kind: 'waiting', for: 'refused', cause: 'statement "Build" names a deleted role' },
       action: 'refused',
       problem: 'statement "Build" names a deleted role',
     });
-    expect([writes(world), notified(world), world.record(GATE)?.state.kind]).toEqual([['write closed'], [], 'closing']);
+    expect([writes(world), notified(world), world.record(GATE)?.state.kind]).toEqual([
+      ['write closed'],
+      ['waiting'],
+      'waiting',
+    ]);
+    await reconcileOnce(world);
+    world.now = daysLater(8);
+    await reconcileOnce(world);
+    expect(notified(world)).toEqual(['waiting', 'waiting']);
+    world.repository().refuses = 'the policy is too long';
+    await reconcileOnce(world);
+    expect([notified(world).length, world.record(GATE)?.waitingSince]).toEqual([3, NOW]);
   });
 
   it('a registry that refuses to restore our lock: the record does not claim a lock', async () => {
@@ -119,7 +130,7 @@ describe('closing', () => {
     world.repository().refuses = 'too long';
     await reconcileOnce(world);
     world.repository().refuses = undefined;
-    expect([(await reconcileOnce(world)).action, notified(world)]).toEqual(['closed', ['closed']]);
+    expect([(await reconcileOnce(world)).action, notified(world)]).toEqual(['closed', ['waiting', 'closed']]);
   });
 });
 

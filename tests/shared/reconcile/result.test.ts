@@ -43,8 +43,15 @@ describe('a notice that cannot be sent', () => {
   });
 });
 
-it('a registry that refuses dead-letters the messages', async () => {
+it('a registry that refuses to close a gate: the messages are done, because the gate waits and is notified', async () => {
   const world = await violating();
+  world.repository().refuses = 'the policy is too large';
+  expect(await resultOnce(world)).toMatchObject({ kind: 'done', decision: { action: 'refused' } });
+});
+
+it('a registry that refuses to open a gate dead-letters the messages', async () => {
+  const world = await violating(true);
+  world.repository().images.clear();
   world.repository().refuses = 'the policy is too large';
   expect(await resultOnce(world)).toMatchObject({ kind: 'deadLetter', why: 'the policy is too large' });
 });

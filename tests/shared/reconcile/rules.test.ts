@@ -1,11 +1,17 @@
 // The rules that the reconcile loop uses, from the config.
 import { describe, expect, it } from 'vitest';
-import { createRules, currentRules } from '../../../shared/reconcile/rules.ts';
+import { createRules, currentRules, type RuleSettings } from '../../../shared/reconcile/rules.ts';
 import { digest, finding, hoursLater, NOW, policy } from '../samples.ts';
 
 describe('the rules of a stack', () => {
   const repositories = { include: ['team/**'], exclude: ['team/legacy'] };
-  const settings = { policy: policy(), maxClosesPerHour: 25, closesInUse: true, repositories };
+  const settings: RuleSettings = {
+    policy: policy(),
+    maxClosesPerHour: 25,
+    brakeExempt: 'never',
+    closesInUse: true,
+    repositories,
+  };
   const rules = createRules(settings, 'audit');
 
   it('are those of the config', () => {
@@ -13,6 +19,7 @@ describe('the rules of a stack', () => {
       policy: policy(),
       mode: 'audit',
       maxClosesPerHour: 25,
+      brakeExempt: 'never',
       closesInUse: true,
     });
   });
@@ -36,6 +43,6 @@ describe('the rules of a stack', () => {
   ])('have the current mode: %s', async (_case, pause, mode) => {
     const value = pause === undefined ? undefined : { at: hoursLater(-1), by: 'ada', ...pause };
     const now = await currentRules({ ...settings, mode: 'audit' }, { load: async () => ({ value, version: 0 }) }, NOW);
-    expect(now.mode).toBe(mode);
+    expect([now.mode, now.pausedSince]).toEqual([mode, mode === 'pause' ? hoursLater(-1) : undefined]);
   });
 });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
+import type { LockRound } from '../../../shared/reconcile/locks.ts';
 import type { Row, Version } from '../../../shared/reconcile/ports.ts';
 import type { SweepState } from '../../../shared/reconcile/schedule.ts';
 import { type SweepPorts, sweep, tick } from '../../../shared/reconcile/sweep.ts';
@@ -22,6 +23,9 @@ function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): 
     },
   };
 }
+
+/** The locks in the line of a tick that reads none. */
+const NO_LOCKS = { locksRead: 0, locksMissing: 0, oldestLockReadMinutes: 0 };
 
 interface Given extends Partial<Omit<SweepPorts, 'brake' | 'gatesWithRecord'>> {
   readonly last?: SweepState | undefined;
@@ -48,6 +52,10 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
     },
     waiting: async () => [],
     overridesDue: async () => [],
+    round: rowOf<LockRound>(undefined),
+    lockedGates: async () => ({ gates: [], next: undefined }),
+    isUnlocked: async () => false,
+    isThrottled: () => false,
     async sendRequests(gates, trigger) {
       for (const { repository, digest: image } of gates)
         asked.push(`${trigger} ${repository}${image === undefined ? '' : `@${image}`}`);
@@ -177,7 +185,14 @@ describe('a tick', () => {
     });
     await tick(ports);
     expect(asked).toEqual(['tick worst', `tick second@${digest(2)}`]);
-    expect(lines.at(-1)).toEqual({ kind: 'tick', sweepAgeHours: 1, waiting: 3, admitted: 2, closedThisHour: 1 });
+    expect(lines.at(-1)).toEqual({
+      kind: 'tick',
+      sweepAgeHours: 1,
+      waiting: 3,
+      admitted: 2,
+      closedThisHour: 1,
+      ...NO_LOCKS,
+    });
   });
 
   it('requests a reconciliation of each gate whose override begins or ends, without the brake, and counts them', async () => {
@@ -208,6 +223,26 @@ describe('a tick', () => {
     expect(limits).toEqual([1_000]);
   });
 
+  it('requests a reconciliation of each gate whose lock is missing, and counts the locks that it read', async () => {
+    const { ports, lines, asked } = stage({
+      last: SWEPT,
+      lockedGates: async () => ({ gates: [gate('first'), gate('second')], next: undefined }),
+      isUnlocked: async ({ repository }) => repository === 'second',
+    });
+    await tick(ports);
+    expect(asked).toEqual(['lock second']);
+    expect(lines.at(-1)).toMatchObject({ locksRead: 2, locksMissing: 1, oldestLockReadMinutes: 0 });
+  });
+
+  it('logs for how long the stack has been paused', async () => {
+    const { ports, lines } = stage({
+      last: SWEPT,
+      rules: { ...rules({ mode: 'pause' }), pausedSince: hoursLater(-30) },
+    });
+    await tick(ports);
+    expect(lines.at(-1)).toMatchObject({ kind: 'tick', pausedHours: 30 });
+  });
+
   it('logs the additional fields of the cloud', async () => {
     const { ports, lines } = stage({ last: SWEPT, tickFacts: async () => ({ poisonMessages: 2 }) });
     await tick(ports);
@@ -217,6 +252,7 @@ describe('a tick', () => {
       waiting: 0,
       admitted: 0,
       closedThisHour: 0,
+      ...NO_LOCKS,
       poisonMessages: 2,
     });
   });
@@ -271,6 +307,12 @@ describe('a tick', () => {
         ['tick by-hand'],
       ],
       [
+        'reading the locks: the line is logged without them',
+        { last: SWEPT, waiting, lockedGates: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick worst'],
+      ],
+      [
         'the additional fields of the cloud: the line is logged without them',
         { last: SWEPT, waiting, tickFacts: failing('no answer') },
         ['scanner', 'tick'],
@@ -286,7 +328,7 @@ describe('a tick', () => {
     it('the first sweep: the line has no age', async () => {
       const { ports, lines } = stage({ repositoriesWithFindings: failing('no answer') });
       await expect(tick(ports)).rejects.toThrow('no answer');
-      expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, admitted: 0, closedThisHour: 0 });
+      expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, admitted: 0, closedThisHour: 0, ...NO_LOCKS });
     });
 
     it('the sweep: the line has the age of the last sweep', async () => {

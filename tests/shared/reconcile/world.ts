@@ -79,7 +79,8 @@ export function newWorld(): World {
       write: (gate, from, desired) =>
         call(`write ${desired}`, () => {
           const repository = world.repository(gate.repository);
-          if (repository.refuses !== undefined) return { kind: 'refused', problem: repository.refuses };
+          if (repository.refuses !== undefined)
+            return { kind: 'refused', problem: repository.refuses, cause: repository.refuses };
           if (repository.overtaken !== undefined && repository.overtaken-- > 0) return { kind: 'overtaken' };
           if (repository.ours !== 'unmarked') repository.ours = desired === 'closed' ? 'current' : 'absent';
           else if (desired === 'open') throw new Error('the lock is foreign: pullgate must not open the gate');

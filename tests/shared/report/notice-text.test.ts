@@ -62,12 +62,44 @@ describe('a notice', () => {
     ]);
   });
 
+  it.each<['open' | Waiting, string]>([
+    ['open', 'an image that had kept it closed violates the policy again'],
+    [{ for: 'audit' }, 'the stack is no longer in audit mode'],
+    [{ for: 'pause' }, 'the pause is over'],
+    [{ for: 'release' }, 'it was opened once, and still has blockers'],
+    [{ for: 'override' }, 'the override that kept it open is over'],
+    [{ for: 'brake' }, 'the limit on closings per hour allows it'],
+    [{ for: 'foreignLock' }, "someone else's lock on it is gone"],
+    [{ for: 'inUse', by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' }, 'it is no longer in use'],
+    [{ for: 'refused', problem: 'the policy is too long', cause: 'too long' }, 'the registry accepts the change now'],
+  ])('of a gate that is closed again says why (%j)', (was, because) => {
+    const [first] = linesOf({ kind: 'restored', was });
+    expect(first).toBe(
+      `pullgate closed team/app (registry 123456789012) again at 2026-06-15T12:00:00.000Z: ${because}.`,
+    );
+  });
+
+  it('of a closed gate that is in use says that its users fail', () => {
+    expect(renderNotice(GATE, withImage({ kind: 'closedInUse' }), EFFECT).subject).toBe(
+      '[pullgate] closed, but in use: team/app',
+    );
+    expect(linesOf({ kind: 'closedInUse' })).toEqual([
+      'team/app (registry 123456789012) is closed, and Lambda functions that use it fail. It stays closed. Move them to another image, or see below how to reopen it.',
+      ...WHY,
+      ...HOW_TO_OPEN,
+    ]);
+  });
+
   it.each<[Waiting, string]>([
     [{ for: 'audit' }, 'the stack is in audit mode, which closes nothing'],
     [{ for: 'pause' }, 'pullgate is paused; run `pullgate resume` to end the pause'],
     [
       { for: 'brake' },
       'the limit on closings per hour (maxClosesPerHour) is reached; pullgate closes it when the limit allows',
+    ],
+    [
+      { for: 'refused', problem: 'the policy is too long', cause: 'policy too long' },
+      'the registry refuses to close it: the policy is too long',
     ],
     [
       { for: 'inUse', by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' },

@@ -21,6 +21,7 @@ function notice(
     next: { ...NOTHING, ...next },
     evaluated,
     override: undefined,
+    inUse: undefined,
     now: NOW,
   });
 }

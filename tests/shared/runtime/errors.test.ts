@@ -1,6 +1,6 @@
-// Errors as text for a log line.
+// Errors as text for a log line, and of a row that cannot be decoded.
 import { expect, it } from 'vitest';
-import { describeError } from '../../../shared/runtime/errors.ts';
+import { decodeRow, describeError } from '../../../shared/runtime/errors.ts';
 
 class Denied extends Error {
   override readonly name = 'AccessDeniedException';
@@ -13,4 +13,11 @@ it.each<[string, unknown, string]>([
   ['nothing', undefined, 'undefined'],
 ])('%s: its name and its message', (_name, error, text) => {
   expect(describeError(error)).toBe(text);
+});
+
+it('a row that cannot be decoded is named, with the reason', () => {
+  expect(decodeRow('gate#1/team/app in records', () => 'decoded')).toBe('decoded');
+  expect(() => decodeRow('gate#1/team/app in records', () => JSON.parse('{'))).toThrow(
+    /^the row gate#1\/team\/app in records cannot be read \(SyntaxError: .+\)$/,
+  );
 });

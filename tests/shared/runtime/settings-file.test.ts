@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseSettingsFile } from '../../../shared/runtime/settings-file.ts';
 import { policy } from '../samples.ts';
 
-const COMMON = { stack: 'dev', mode: 'enforce', sweepHours: 6, maxClosesPerHour: 25 };
+const COMMON = { mode: 'enforce', sweepHours: 6, maxClosesPerHour: 25, brakeExempt: 'never' };
 const OWN = { registries: v.array(v.string('texts'), 'a list of texts') };
 const parse = (settings: unknown) => parseSettingsFile(JSON.stringify(settings), OWN);
 
@@ -24,7 +24,7 @@ describe('settings.json', () => {
 
   it.each<[string, string, RegExp]>([
     ['is not JSON', '{', /\nsettings is "\{": expected JSON$/],
-    ['is not an object', '[]', /\nsettings\.stack is missing: expected the name of the stack/],
+    ['is not an object', '[]', /\nsettings\.mode is missing: expected enforce or audit/],
     [
       'lacks a field',
       JSON.stringify({ ...COMMON, mode: undefined, registries: [] }),

@@ -1,0 +1,98 @@
+// Checks that the locks of closed gates are still in the registry. A tick reads as many as it can, and the next tick
+// goes on from there.
+import type { Gate } from '../gate/gate.ts';
+import type { GateRecord } from '../gate/record.ts';
+import type { Instant } from '../policy/finding.ts';
+import type { LogLine } from '../report/log-line.ts';
+import { mapConcurrently } from '../runtime/concurrency.ts';
+import { describeError } from '../runtime/errors.ts';
+import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
+import type { Row } from './ports.ts';
+
+/** How far the checks have come. There is no row while each tick reads all locks. */
+export interface LockRound {
+  /** Where the next tick goes on. Undefined: it begins a new round. */
+  readonly after?: string | undefined;
+  /** When this round began. */
+  readonly startedAt: Instant;
+  /** When the last complete round began, so that every lock has been read since then. Undefined: none is complete. */
+  readonly readSince?: Instant | undefined;
+}
+
+/** Some of the gates that should have a lock. */
+export interface LockedGates {
+  readonly gates: readonly Gate[];
+  /** Where the list goes on. Undefined: there are no more. */
+  readonly next: string | undefined;
+}
+
+export interface LockPorts {
+  readonly round: Row<LockRound>;
+  /** The gates that should have a lock in the registry, some at a time, in an order of the table's own. */
+  lockedGates(after: string | undefined): Promise<LockedGates>;
+  /** Is the gate without a lock, or gone? */
+  isUnlocked(gate: Gate): Promise<boolean>;
+  /** Does the registry refuse the call because there were too many? */
+  isThrottled(error: unknown): boolean;
+  log(line: LogLine): void;
+  now(): Instant;
+}
+
+/** What a tick found. */
+export interface LockCheck {
+  /** The gates whose lock is missing. */
+  readonly missing: readonly Gate[];
+  readonly read: number;
+  /** The minutes since the beginning of the last round that read every lock. */
+  readonly oldestReadMinutes: number;
+}
+
+/** The most pages of `lockedGates` that a tick reads. */
+const MAX_PAGES = 10;
+const READS_AT_ONCE = 8;
+
+/** Should the registry show a lock of the gate? Somebody else's lock counts: the gate closes once it is gone. */
+export function shouldBeLocked({ state }: GateRecord): boolean {
+  if (state.kind === 'waiting') return state.for === 'foreignLock';
+  return state.kind === 'closed' || state.kind === 'closing';
+}
+
+/** Reads the locks of the next gates, and returns those that are missing. A gate that cannot be read is logged. */
+export async function checkLocks(ports: LockPorts): Promise<LockCheck> {
+  const { value: before, version } = await ports.round.load();
+  const now = ports.now();
+  const startedAt = before?.after === undefined ? now : before.startedAt;
+  let [after, readSince] = [before?.after, before?.readSince];
+  let read = 0;
+  const missing: Gate[] = [];
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
+    const { gates, next } = await ports.lockedGates(after);
+    const page = await readPage(gates, ports);
+    missing.push(...page.missing);
+    read += gates.length;
+    if (page.isThrottled) break;
+    after = next;
+    if (next === undefined) {
+      readSince = startedAt;
+      break;
+    }
+  }
+  // If a concurrent tick saved first, it read the same locks.
+  if (after !== before?.after) await ports.round.save({ after, startedAt, readSince }, version);
+  const since = readSince ?? startedAt;
+  return { missing, read, oldestReadMinutes: (Date.parse(now) - Date.parse(since)) / MINUTE_MILLISECONDS };
+}
+
+/** Reads the locks of some gates. If the registry throttles the calls, the next tick reads all of them again. */
+async function readPage(gates: readonly Gate[], { isUnlocked, isThrottled, log }: LockPorts) {
+  let wasThrottled = false;
+  const unlocked = await mapConcurrently(gates, READS_AT_ONCE, async (gate) => {
+    if (wasThrottled) return false;
+    return isUnlocked(gate).catch((error: unknown) => {
+      wasThrottled ||= isThrottled(error);
+      log({ kind: 'failed', ...gate, error: `its lock could not be read: ${describeError(error)}` });
+      return false;
+    });
+  });
+  return { missing: gates.filter((_gate, place) => unlocked[place]), isThrottled: wasThrottled };
+}
