@@ -61,7 +61,7 @@ export interface FunctionArgs {
   readonly logRetentionDays: number;
 }
 
-/** Creates the function and its log group, and lets it read the queue once its role has the permissions. */
+/** Creates the function with its log group, then the permissions of its role, then lets it read the queue. */
 export function createFunction(
   name: string,
   args: FunctionArgs,
@@ -70,22 +70,6 @@ export function createFunction(
   const { accountId, partition, region, table, queue, deadLetterQueue, topic, key, role } = args;
   // Created before the function. Otherwise Lambda would create a log group that keeps everything forever.
   const logGroup = new aws.cloudwatch.LogGroup(`${name}-log`, { retentionInDays: args.logRetentionDays }, { parent });
-  const scope = pulumi.output({
-    partition,
-    region,
-    accountId,
-    queueArn: queue.arn,
-    deadLetterQueueArn: deadLetterQueue.arn,
-    tableArn: table.arn,
-    topicArn: topic.arn,
-    keyArn: key.arn,
-    logGroupArn: logGroup.arn,
-  });
-  const permissions = new aws.iam.RolePolicy(
-    `${name}-permissions`,
-    { role: role.name, policy: scope.apply((known) => JSON.stringify(rolePolicy(known))) },
-    { parent },
-  );
   const lambda = new aws.lambda.Function(
     `${name}-function`,
     {
@@ -111,7 +95,25 @@ export function createFunction(
         },
       },
     },
-    { parent, dependsOn: [permissions] },
+    { parent },
+  );
+  const scope = pulumi.output({
+    partition,
+    region,
+    accountId,
+    functionArn: lambda.arn,
+    queueArn: queue.arn,
+    deadLetterQueueArn: deadLetterQueue.arn,
+    tableArn: table.arn,
+    topicArn: topic.arn,
+    keyArn: key.arn,
+    logGroupArn: logGroup.arn,
+  });
+  // After the function, which it names, and before the mapping: Lambda checks that the role may read the queue.
+  const permissions = new aws.iam.RolePolicy(
+    `${name}-permissions`,
+    { role: role.name, policy: scope.apply((known) => JSON.stringify(rolePolicy(known))) },
+    { parent },
   );
   new aws.lambda.EventSourceMapping(
     `${name}-messages`,

@@ -21,6 +21,7 @@ export interface RoleScope {
   readonly partition: string;
   readonly region: string;
   readonly accountId: string;
+  readonly functionArn: string;
   readonly queueArn: string;
   readonly deadLetterQueueArn: string;
   readonly tableArn: string;
@@ -34,10 +35,23 @@ export const assumeRolePolicy: PolicyDocument = document([
   { Sid: 'Lambda', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
 ]);
 
-/** Allows exactly the calls that the function makes, each on the narrowest resource that the service supports. */
+/**
+ * Allows exactly the calls that the function and Lambda make, each on the narrowest resource that the service supports.
+ * The calls of the function's own code are allowed to this function only, not to another one that is given the role.
+ * https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+ */
 export function rolePolicy(scope: RoleScope): PolicyDocument {
-  const { partition, region, accountId, queueArn, deadLetterQueueArn, tableArn, topicArn, keyArn, logGroupArn } = scope;
+  const Condition = { ArnEquals: { 'lambda:SourceFunctionArn': scope.functionArn } };
   return document([
+    ...codeStatements(scope).map((statement) => ({ ...statement, Condition })),
+    ...lambdaStatements(scope),
+  ]);
+}
+
+/** The calls of the function's own code. */
+function codeStatements(scope: RoleScope): readonly Statement[] {
+  const { partition, region, accountId, queueArn, deadLetterQueueArn, tableArn, topicArn } = scope;
+  return [
     allow(
       'Repositories',
       [
@@ -66,22 +80,20 @@ export function rolePolicy(scope: RoleScope): PolicyDocument {
     allow('Records', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Scan'], tableArn),
     allow('Waiting', 'dynamodb:Query', `${tableArn}/index/${TICK_INDEX}`),
     allow('Notify', 'sns:Publish', topicArn),
-    allow('NotifyEncrypted', ['kms:GenerateDataKey', 'kms:Decrypt'], keyArn),
-    allow(
-      'Queue',
-      [
-        'sqs:ReceiveMessage',
-        'sqs:DeleteMessage',
-        'sqs:GetQueueAttributes',
-        'sqs:ChangeMessageVisibility',
-        'sqs:SendMessage',
-      ],
-      queueArn,
-    ),
+    allow('Requests', ['sqs:ChangeMessageVisibility', 'sqs:SendMessage'], queueArn),
     allow('DeadLetters', 'sqs:SendMessage', deadLetterQueueArn),
+  ];
+}
+
+/** The calls that services make with the role. No condition: Lambda's polling carries no `lambda:SourceFunctionArn`. */
+function lambdaStatements({ queueArn, keyArn, logGroupArn }: RoleScope): readonly Statement[] {
+  return [
+    allow('Queue', ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], queueArn),
     // Lambda names the log streams itself, one per instance of the function.
     allow('Log', ['logs:CreateLogStream', 'logs:PutLogEvents'], `${logGroupArn}:*`),
-  ]);
+    // SNS uses the key on behalf of the publisher. No source says that the condition's key reaches KMS.
+    allow('NotifyEncrypted', ['kms:GenerateDataKey', 'kms:Decrypt'], keyArn),
+  ];
 }
 
 /** Lets only these rules send to the queue, and only over TLS. The function's role sends under its own policy. */

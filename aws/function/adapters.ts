@@ -10,7 +10,7 @@ import { createScanner } from './findings.ts';
 import { createImages } from './images.ts';
 import { createNotifier } from './notify.ts';
 import { createQueue } from './queue.ts';
-import { createTable } from './records.ts';
+import { createTable, withLockIds } from './records.ts';
 import { createRegistry } from './registry.ts';
 import { createRepositoryLock, type Snapshot } from './repository-lock.ts';
 import { denyStatement } from './repository-policy.ts';
@@ -31,7 +31,8 @@ const CLOUD_LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
 
 /** Creates the ports for one account's registry, and the other adapters that an invocation needs. */
 export function createAdapters({ settings, clients, now, log }: Dependencies) {
-  const table = createTable(clients.dynamodb, settings.tableName);
+  const created = createTable(clients.dynamodb, settings.tableName);
+  const table = { ...created, records: withLockIds(created.records, settings.statementId) };
   const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
   const lock = createRepositoryLock(clients, settings.accountId, denyStatement(settings));
   const registry = createRegistry({

@@ -105,6 +105,24 @@ function createRecords(source: Source): Records {
   };
 }
 
+/**
+ * Records that name every id that a lock of their gate can carry. A table outlives an id, for example if it is restored
+ * from a backup under a new name, and the statements with the old id must not be left behind.
+ *
+ * @param id the id that locks are written with now. A loaded record names only the others
+ */
+export function withLockIds(records: Records, id: string): Records {
+  return {
+    ...records,
+    async load(gate) {
+      const { value, version } = await records.load(gate);
+      const older = value?.lockIds?.filter((one) => one !== id) ?? [];
+      return { value: value && { ...value, lockIds: older.length === 0 ? undefined : older }, version };
+    },
+    save: ({ lockIds = [], ...record }, version) => records.save({ ...record, lockIds: [...lockIds, id] }, version),
+  };
+}
+
 /** The attributes that put a gate into the tick's index; none if ticks need not handle it. */
 function tickKey(record: GateRecord): Item {
   const due = overrideDue(record.override);

@@ -16,6 +16,7 @@ import {
   type DenyStatement,
   lockStateOf,
   MAX_POLICY_CHARACTERS,
+  otherLocks,
   parseRepositoryPolicy,
   type RepositoryPolicy,
   servesLambda,
@@ -25,9 +26,13 @@ import {
 } from './repository-policy.ts';
 
 /** A repository policy as it was read. `unreadable` holds a text that is not a valid policy. */
-export type Snapshot =
+export type Snapshot = (
   | { readonly kind: 'policy'; readonly policy: RepositoryPolicy }
-  | { readonly kind: 'unreadable'; readonly text: string };
+  | { readonly kind: 'unreadable'; readonly text: string }
+) & {
+  /** Other Sids that our statement may have. */
+  readonly olderIds: readonly string[];
+};
 
 /** Lambda functions fail when their image cannot be pulled. */
 const LAMBDA: InUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
@@ -35,10 +40,11 @@ const OVERTAKEN: Written = { kind: 'overtaken' };
 const WRITE_TRIES = 4;
 const FIRST_PAUSE_MILLISECONDS = 200;
 
-/** What the calls for the locks of one account share. */
-interface Account extends Pick<Clients, 'ecr' | 'ecrOnce'> {
+/** What the calls for one lock need. */
+interface Lock extends Pick<Clients, 'ecr' | 'ecrOnce'> {
   readonly registryId: string | undefined;
   readonly ours: DenyStatement;
+  readonly olderIds: readonly string[];
 }
 
 /**
@@ -53,11 +59,12 @@ export function createRepositoryLock(
   registryId: string | undefined,
   ours: DenyStatement,
 ): RepositoryLock {
-  const account: Account = { ...clients, registryId, ours };
+  const lockWith = (olderIds: readonly string[]): Lock => ({ ...clients, registryId, ours, olderIds });
   return {
-    async read({ repository }) {
+    async read({ repository }, olderIds = []) {
+      const lock = lockWith(olderIds);
       try {
-        return readingOf(await readPolicy(account, repository), ours);
+        return readingOf(await readPolicy(lock, repository), lock);
       } catch (error) {
         if (error instanceof RepositoryNotFoundException) return undefined;
         throw error;
@@ -65,11 +72,12 @@ export function createRepositoryLock(
     },
 
     async write({ repository }, observed, desired) {
+      const lock = lockWith(observed.snapshot.olderIds);
       // Removing our statement may delete the policy. It must not delete a statement that was added after the
       // observation, so an opening starts from the current policy.
-      const { snapshot } = desired === 'open' ? readingOf(await readPolicy(account, repository), ours) : observed;
-      const written = await writeOver(account, repository, snapshot, desired);
-      return written.kind === 'written' ? readBack(account, repository, written, desired) : written;
+      const { snapshot } = desired === 'open' ? readingOf(await readPolicy(lock, repository), lock) : observed;
+      const written = await writeOver(lock, repository, snapshot, desired);
+      return written.kind === 'written' ? readBack(lock, repository, written, desired) : written;
     },
   };
 }
@@ -79,26 +87,26 @@ type Desired = 'closed' | 'open';
 
 /** Checks the result of a write, because another writer may have overwritten it. */
 async function readBack(
-  account: Account,
+  lock: Lock,
   repository: string,
   written: Extract<Written, { kind: 'written' }>,
   desired: Desired,
 ): Promise<Written> {
-  const after = await readPolicy(account, repository);
-  const isClosed = readingOf(after, account.ours).lock !== 'absent';
+  const after = await readPolicy(lock, repository);
+  const isClosed = readingOf(after, lock).lock !== 'absent';
   return isClosed === (desired === 'closed') ? { ...written, after: after ?? '' } : OVERTAKEN;
 }
 
 /** Replaces the policy that was read with one that has, or does not have, our statement. */
-async function writeOver(account: Account, repository: string, snapshot: Snapshot, desired: Desired): Promise<Written> {
+async function writeOver(lock: Lock, repository: string, snapshot: Snapshot, desired: Desired): Promise<Written> {
   if (snapshot.kind === 'unreadable') return refused(unreadablePolicy(repository, snapshot.text), 'unreadable policy');
-  const { ours } = account;
+  const { ours, olderIds } = lock;
   const { policy: current } = snapshot;
-  const text = desired === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);
+  const text = desired === 'closed' ? withOurs(current, ours, olderIds) : withoutOurs(current, [ours.Sid, ...olderIds]);
   if (text !== undefined && text.length > MAX_POLICY_CHARACTERS)
     return refused(tooLongPolicy(repository, text), 'policy too long');
-  const write = () => (text === undefined ? deletePolicy(account, repository) : putPolicy(account, repository, text));
-  const isAsRead = async () => (await readPolicy(account, repository)) === current.text;
+  const write = () => (text === undefined ? deletePolicy(lock, repository) : putPolicy(lock, repository, text));
+  const isAsRead = async () => (await readPolicy(lock, repository)) === current.text;
   try {
     const isWritten = await retryWhileUnchanged(write, isAsRead);
     return isWritten ? { kind: 'written', before: current.text ?? '', after: text ?? '' } : OVERTAKEN;
@@ -109,7 +117,7 @@ async function writeOver(account: Account, repository: string, snapshot: Snapsho
   }
 }
 
-async function readPolicy({ ecr, registryId }: Account, repositoryName: string): Promise<string | undefined> {
+async function readPolicy({ ecr, registryId }: Lock, repositoryName: string): Promise<string | undefined> {
   try {
     const { policyText } = await ecr.send(new GetRepositoryPolicyCommand({ registryId, repositoryName }));
     return policyText;
@@ -119,11 +127,11 @@ async function readPolicy({ ecr, registryId }: Account, repositoryName: string):
   }
 }
 
-async function putPolicy({ ecrOnce, registryId }: Account, repositoryName: string, policyText: string): Promise<void> {
+async function putPolicy({ ecrOnce, registryId }: Lock, repositoryName: string, policyText: string): Promise<void> {
   await ecrOnce.send(new SetRepositoryPolicyCommand({ registryId, repositoryName, policyText }));
 }
 
-async function deletePolicy({ ecrOnce, registryId }: Account, repositoryName: string): Promise<void> {
+async function deletePolicy({ ecrOnce, registryId }: Lock, repositoryName: string): Promise<void> {
   try {
     await ecrOnce.send(new DeleteRepositoryPolicyCommand({ registryId, repositoryName }));
   } catch (error) {
@@ -171,11 +179,17 @@ function refusedPolicy(repository: string, error: Error, statements: readonly st
   return `ECR refuses the policy of ${repository} (${error.message}). A principal that the policy names has probably been deleted. Correct ${suspects}; pullgate tries again at the next sweep. pullgate does not change statements that are not its own`;
 }
 
-function readingOf(text: string | undefined, ours: DenyStatement): Reading<Snapshot> {
+function readingOf(text: string | undefined, { ours, olderIds }: Pick<Lock, 'ours' | 'olderIds'>): Reading<Snapshot> {
   const policy = parseRepositoryPolicy(text);
   if (policy === undefined) {
-    return { lock: 'absent', snapshot: { kind: 'unreadable', text: text ?? '' } };
+    return { lock: 'absent', snapshot: { kind: 'unreadable', text: text ?? '', olderIds } };
   }
   const inUse = servesLambda(policy) ? LAMBDA : undefined;
-  return { lock: lockStateOf(policy, ours), inUse, snapshot: { kind: 'policy', policy } };
+  const others = otherLocks(policy, [ours.Sid, ...olderIds]);
+  return {
+    lock: lockStateOf(policy, ours, olderIds),
+    inUse,
+    otherLocks: others.length === 0 ? undefined : others,
+    snapshot: { kind: 'policy', policy, olderIds },
+  };
 }

@@ -98,12 +98,32 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Whether our statement is present, and in the form in which it would be written now. */
-export function lockStateOf({ statements }: RepositoryPolicy, ours: DenyStatement): 'current' | 'otherForm' | 'absent' {
-  const found = statements.filter(({ value }) => value['Sid'] === ours.Sid);
+/**
+ * Whether our statement is present, and in the form in which it would be written now.
+ *
+ * @param olderIds other Sids that our statement may have
+ */
+export function lockStateOf(
+  { statements }: RepositoryPolicy,
+  ours: DenyStatement,
+  olderIds: readonly string[] = [],
+): 'current' | 'otherForm' | 'absent' {
+  const found = statements.filter((one) => hasSid(one, [ours.Sid, ...olderIds]));
   const [first, ...others] = found;
   if (first === undefined) return 'absent';
   return others.length === 0 && canonical(everyone(first.value)) === canonical(ours) ? 'current' : 'otherForm';
+}
+
+function hasSid({ value }: Statement, sids: readonly string[]): boolean {
+  return typeof value['Sid'] === 'string' && sids.includes(value['Sid']);
+}
+
+/** The Sids of other pullgate deployments' statements that refuse pulls: all in pullgate's form but `ourIds`. */
+export function otherLocks({ statements }: RepositoryPolicy, ourIds: readonly string[]): readonly string[] {
+  const sids = statements.flatMap(({ value }) =>
+    value['Effect'] === 'Deny' && typeof value['Sid'] === 'string' ? [value['Sid']] : [],
+  );
+  return sids.filter((sid) => STATEMENT_ID.test(sid) && !ourIds.includes(sid));
 }
 
 /** `{"AWS":"*"}` is another way to write `"*"`. */
@@ -170,10 +190,13 @@ function matchesAction(patterns: unknown, action: string): boolean {
   });
 }
 
-/** Returns the policy with our statement, once, at the end. Foreign statements stay byte for byte unchanged. */
-export function withOurs(policy: RepositoryPolicy, ours: DenyStatement): string {
+/**
+ * Returns the policy with our statement, once, at the end, and without those under `olderIds`. Foreign statements stay
+ * byte for byte unchanged.
+ */
+export function withOurs(policy: RepositoryPolicy, ours: DenyStatement, olderIds: readonly string[] = []): string {
   const statement = JSON.stringify(ours);
-  const foreign = withoutOurs(policy, ours.Sid);
+  const foreign = withoutOurs(policy, [ours.Sid, ...olderIds]);
   if (foreign === undefined) return `{"Version":"2012-10-17","Statement":[${statement}]}`;
   const { list } = parseRepositoryPolicy(foreign) ?? {};
   if (list === undefined)
@@ -187,13 +210,14 @@ export function withOurs(policy: RepositoryPolicy, ours: DenyStatement): string 
 }
 
 /**
- * Returns the policy without our statement. Foreign statements stay byte for byte unchanged.
+ * Returns the policy without our statements, which have one of these Sids. Foreign statements stay byte for byte
+ * unchanged.
  *
  * @returns undefined if no statement is left: ECR rejects a policy without statements, so the policy must be deleted
  */
-export function withoutOurs(policy: RepositoryPolicy, statementId: string): string | undefined {
+export function withoutOurs(policy: RepositoryPolicy, ourIds: readonly string[]): string | undefined {
   const { text, statements } = policy;
-  const index = statements.findIndex(({ value }) => value['Sid'] === statementId);
+  const index = statements.findIndex((one) => hasSid(one, ourIds));
   const found = statements[index];
   if (text === undefined || found === undefined) return text;
   if (statements.length === 1) return undefined;
@@ -203,7 +227,7 @@ export function withoutOurs(policy: RepositoryPolicy, statementId: string): stri
   const to = before === undefined && after !== undefined ? after.offset : endOf(found.node);
   const rest = parseRepositoryPolicy(text.slice(0, from) + text.slice(to));
   if (rest === undefined) throw new Error('pullgate bug: removing its statement left an invalid policy');
-  return withoutOurs(rest, statementId);
+  return withoutOurs(rest, ourIds);
 }
 
 /**

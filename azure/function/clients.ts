@@ -81,13 +81,7 @@ export function createClients(
       ...common('logs'),
       retryOptions: { ...retryOptions, maxRetries: MAX_LOG_RETRIES },
     }),
-    // Imports the single operation that is needed, to keep the client's other operations out of the bundle.
-    describeRegistry: ({ subscription, resourceGroup, name }) =>
-      get(createContainerRegistryManagement(credential, subscription, common('arm')), resourceGroup, name),
-    // The default audience is that of container registries. Hardened registries accept no other.
-    registry: createOnce(
-      (loginServer) => new ContainerRegistryClient(`https://${loginServer}`, credential, common('registry')),
-    ),
+    ...createRegistryClients(credential, common),
     mail:
       mail === undefined
         ? undefined
@@ -97,6 +91,26 @@ export function createClients(
             client: new EmailClient(mail.endpoint, credential, { ...common('mail'), retryOptions: { maxRetries: 0 } }),
             sender: mail.sender,
           },
+  };
+}
+
+/**
+ * The clients that need nothing but a registry's id or login server.
+ *
+ * @param optionsFor the pipeline options for a service. Default: the SDK's
+ */
+export function createRegistryClients(
+  credential: TokenCredential,
+  optionsFor: (service: string) => PipelineOptions = () => ({}),
+): Pick<Clients, 'describeRegistry' | 'registry'> {
+  return {
+    // Imports the single operation that is needed, to keep the client's other operations out of the bundle.
+    describeRegistry: ({ subscription, resourceGroup, name }) =>
+      get(createContainerRegistryManagement(credential, subscription, optionsFor('arm')), resourceGroup, name),
+    // The default audience is that of container registries. Hardened registries accept no other.
+    registry: createOnce(
+      (loginServer) => new ContainerRegistryClient(`https://${loginServer}`, credential, optionsFor('registry')),
+    ),
   };
 }
 

@@ -11,24 +11,27 @@ import { type ExitCode, sentenceOf, UsageError } from '../terminal/ending.ts';
 import { agreed, counter, DRY_RUN, repositories, type Terminal } from '../terminal/terminal.ts';
 import { plain } from '../terminal/words.ts';
 
-export interface OrphanRelease {
+export interface OrphanList {
   readonly clients: Pick<Clients, 'ecr' | 'ecrOnce'>;
+  readonly terminal: Terminal;
+  /** Prints the answer as data. Default: prints nothing. */
+  readonly printJson?: (answer: object) => void;
+}
+
+export interface OrphanRelease extends OrphanList {
   /** The Sid of the stack's statements. */
   readonly statementId: string;
-  readonly terminal: Terminal;
   /** Do not ask for confirmation. */
   readonly yes: boolean;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Prints the answer as data. Default: prints nothing. */
-  readonly printJson?: (answer: object) => void;
 }
 
 const READS_AT_ONCE = 8;
 
 type PolicyGate = Pick<Registry<Snapshot>, 'read' | 'write'>;
 
-interface ClosedRepository {
+interface ReadRepository {
   readonly gate: Gate;
   readonly reading: Reading<Snapshot>;
 }
@@ -44,14 +47,12 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
   if (!STATEMENT_ID.test(statementId)) {
     throw new UsageError(
       `--orphans ${statementId}: pullgate does not write such a Sid. Its Sids look like Pullgate0123abcd4567: "Pullgate" and 12 hexadecimal digits.\n` +
-        'The Sid is in the policy of each repository that is still closed.',
+        '`pullgate release --orphans` lists the Sids in the policies of the repositories.',
     );
   }
   const region = await regionOf(clients.ecr);
-  // To remove a statement, only its Sid is needed. The other parts are no longer known.
-  const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
-  const gates = createRepositoryLock(clients, undefined, anyOfOurs);
-  const closed = await closedGates(clients.ecr, gates);
+  const gates = locksUnder(statementId, clients);
+  const closed = (await readAll(clients.ecr, gates)).filter(({ reading }) => reading.lock !== 'absent');
   const answers: { repository: string; problem?: string | undefined }[] = [];
   const printJson = () => release.printJson?.({ statementId, region, dryRun, repositories: answers });
   if (closed.length === 0) {
@@ -89,6 +90,33 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
   return failed === 0 ? 0 : 1;
 }
 
+/** Lists the Sids that look like pullgate's, with the repositories that each closes. Changes nothing. */
+export async function listOrphans({ clients, terminal, printJson }: OrphanList): Promise<ExitCode> {
+  const region = await regionOf(clients.ecr);
+  const repositoriesOf = new Map<string, string[]>();
+  for (const { gate, reading } of await readAll(clients.ecr, locksUnder('', clients)))
+    for (const sid of new Set(reading.otherLocks))
+      repositoriesOf.set(sid, [...(repositoriesOf.get(sid) ?? []), gate.repository]);
+  const found = [...repositoriesOf].toSorted(([one], [other]) => (one < other ? -1 : 1));
+  printJson?.({ region, statements: found.map(([statementId, closed]) => ({ statementId, repositories: closed })) });
+  if (found.length === 0) {
+    terminal.print(`No repository in ${region} has a statement of pullgate.`);
+    return 0;
+  }
+  terminal.print(`Statements of pullgate in ${region}:\n`);
+  for (const [sid, closed] of found) terminal.print(`  ${sid}  closes ${repositories(closed.length)}`);
+  terminal.print(
+    '\nA deployment that still exists has its Sid in the output `aws.statementId`. To remove the statements of one that does not, run `pullgate release --orphans SID`.',
+  );
+  return 0;
+}
+
+/** The locks with this Sid. To read or remove a statement, its other parts need not be known. */
+function locksUnder(statementId: string, clients: OrphanList['clients']): PolicyGate {
+  const ours = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
+  return createRepositoryLock(clients, undefined, ours);
+}
+
 async function regionOf(ecr: ECRClient): Promise<string> {
   try {
     return await ecr.config.region();
@@ -98,7 +126,7 @@ async function regionOf(ecr: ECRClient): Promise<string> {
 }
 
 /** Opens a repository. Returns why it could not be opened; undefined if it is open. */
-async function openOne({ gate, reading }: ClosedRepository, gates: PolicyGate): Promise<string | undefined> {
+async function openOne({ gate, reading }: ReadRepository, gates: PolicyGate): Promise<string | undefined> {
   try {
     const written = await gates.write(gate, reading, 'open');
     return written.kind === 'refused' ? written.problem : undefined;
@@ -107,7 +135,8 @@ async function openOne({ gate, reading }: ClosedRepository, gates: PolicyGate): 
   }
 }
 
-async function closedGates(ecr: ECRClient, { read }: PolicyGate): Promise<readonly ClosedRepository[]> {
+/** Reads the policy of every repository of the account and region, sorted by name. */
+async function readAll(ecr: ECRClient, { read }: PolicyGate): Promise<readonly ReadRepository[]> {
   const all: Gate[] = [];
   for await (const page of paginateDescribeRepositories({ client: ecr, pageSize: 1000 }, {})) {
     for (const { repositoryName: repository, registryId: registry } of page.repositories ?? []) {
@@ -116,6 +145,6 @@ async function closedGates(ecr: ECRClient, { read }: PolicyGate): Promise<readon
   }
   const readings = await mapConcurrently(all, READS_AT_ONCE, async (gate) => ({ gate, reading: await read(gate) }));
   return readings
-    .flatMap(({ gate, reading }) => (reading === undefined || reading.lock === 'absent' ? [] : [{ gate, reading }]))
+    .flatMap(({ gate, reading }) => (reading === undefined ? [] : [{ gate, reading }]))
     .toSorted((a, b) => (a.gate.repository < b.gate.repository ? -1 : 1));
 }

@@ -107,9 +107,10 @@ async function findObstacles(
   });
   if (reading === 'sealed') return [{ by: 'others', for: 'some', what: SEALED }];
   if (reading === undefined) return [];
-  const isClosed = reading.lock !== 'absent';
-  const record = isClosed ? (await table.records.load({ registry, repository })).value : undefined;
-  return obstaclesIn(reading.snapshot, statementId, record?.closedSince ?? record?.since);
+  const isLocked = reading.lock !== 'absent' || reading.otherLocks !== undefined;
+  const record = isLocked ? (await table.records.load({ registry, repository })).value : undefined;
+  const ourIds = [statementId, ...(record?.lockIds ?? [])];
+  return obstaclesIn(reading.snapshot, ourIds, record?.closedSince ?? record?.since);
 }
 
 /** The Sid of a statement shows whose it is. */

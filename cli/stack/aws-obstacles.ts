@@ -10,16 +10,20 @@ type Statement = RepositoryPolicy['statements'][number]['value'];
 /**
  * The statements that deny pulls.
  *
- * @param statementId the Sid of this stack's statement
+ * @param ourIds the Sids that this stack's statements can have
  * @param since when this stack closed the repository, according to its record
  */
-export function obstaclesIn(snapshot: Snapshot, statementId: string, since: Instant | undefined): readonly Obstacle[] {
+export function obstaclesIn(
+  snapshot: Snapshot,
+  ourIds: readonly string[],
+  since: Instant | undefined,
+): readonly Obstacle[] {
   if (snapshot.kind === 'unreadable') return [];
   return snapshot.policy.statements.flatMap(({ value }, index): readonly Obstacle[] => {
     if (value['Effect'] !== 'Deny' || !isAboutPulls(value)) return [];
     const sid = value['Sid'];
     const what = `statement ${typeof sid === 'string' ? `"${sid}"` : index + 1} in the repository policy`;
-    if (sid === statementId) return [{ by: 'pullgate', for: 'everyone', what, since }];
+    if (typeof sid === 'string' && ourIds.includes(sid)) return [{ by: 'pullgate', for: 'everyone', what, since }];
     if (typeof sid === 'string' && STATEMENT_ID.test(sid)) return [{ by: 'anotherStack', for: 'everyone', what }];
     return [{ by: 'others', for: isForEveryone(value) ? 'everyone' : 'some', what }];
   });

@@ -3,6 +3,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeUnscanned, type Unscanned } from '../../shared/reconcile/unscanned.ts';
 import { counted, describeState } from '../../shared/report/sentences.ts';
+import type { Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { columns, paint, repositories, type Style } from '../terminal/terminal.ts';
 import { endOf, exceptionName, gateNames, minute, plain } from '../terminal/words.ts';
@@ -75,10 +76,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
           ...imageLines('Violating and not closed yet; the next event or sweep closes them', live.missed),
           ...(live.closedByOthers.length === 0 ? [] : ['', '  Closed by someone else, as observed now:']),
           ...live.closedByOthers.flatMap(({ repository, obstacles }) =>
-            obstacles.map(
-              ({ what, for: who }) =>
-                `    ${plain(repository)}  ${plain(what)}${who === 'some' ? ', for some principals' : ''}`,
-            ),
+            obstacles.map((obstacle) => `    ${plain(repository)}  ${obstacleText(obstacle)}`),
           ),
           ...(live.unscanned === undefined || live.unscanned.images === 0 ? [] : unscannedLines(live.unscanned)),
           ...live.unsure.map((why) => `  Not certain: ${plain(why)}.`),
@@ -94,6 +92,11 @@ function unscannedLines(unscanned: Unscanned): readonly string[] {
     `  Images that no scan judges: ${images} (${plain(describeUnscanned(unscanned))})`,
     `    in ${plain(repositories.join(', '))}${more}`,
   ];
+}
+
+function obstacleText({ by, what, for: who }: Obstacle): string {
+  if (by === 'anotherStack') return `still refused by ${plain(what)}, which another pullgate deployment wrote`;
+  return `${plain(what)}${who === 'some' ? ', for some principals' : ''}`;
 }
 
 function isOthers({ state }: GateStatus): boolean {

@@ -57,7 +57,7 @@ function obstacleLine({ by, what, since }: Obstacle, { stack }: WhyAnswer): stri
     case 'pullgate':
       return `pullgate (stack ${stack}) ${since === undefined ? 'closed it' : `has kept it closed since ${minute(since)}`}: ${plain(what)}.`;
     case 'anotherStack':
-      return `another pullgate stack closed it: ${plain(what)}. Run this command with that stack (--stack NAME).`;
+      return `it is still refused by ${plain(what)}, which another pullgate deployment wrote. Run this command with that stack (--stack NAME), or if it no longer exists, \`pullgate release --orphans\`.`;
     case 'others':
       return `${plain(what)}. pullgate did not set this and does not change it.`;
   }

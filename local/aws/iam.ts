@@ -11,6 +11,8 @@ export interface Need {
   readonly resource: string;
   /** The text of the resource's own policy, if it has one. */
   readonly resourcePolicy?: string | undefined;
+  /** A service makes this call on the caller's behalf, without the context of the caller's credentials. */
+  readonly isByService?: boolean;
   readonly context?: Readonly<Record<string, string>>;
 }
 
@@ -26,7 +28,7 @@ export function createIam(place: Place): Iam {
   return {
     async refusal(principal, need) {
       const policies = principal.policies();
-      const key = JSON.stringify([principal.arn, need, policies]);
+      const key = JSON.stringify([principal.arn, principal.context, need, policies]);
       if (!decisions.has(key)) {
         if (decisions.size >= MAX_REMEMBERED) decisions.clear();
         decisions.set(key, await simulate(place, principal, policies, need));
@@ -38,9 +40,9 @@ export function createIam(place: Place): Iam {
 
 async function simulate(
   place: Place,
-  { arn }: Principal,
+  { arn, context: ofCredentials }: Principal,
   policies: readonly PolicyDocument[],
-  { action, resource, resourcePolicy, context }: Need,
+  { action, resource, resourcePolicy, isByService = false, context }: Need,
 ): Promise<string | undefined> {
   const resourcePart = knownPart(resourcePolicy);
   const simulation: Simulation = {
@@ -48,7 +50,7 @@ async function simulate(
       principal: arn,
       action,
       resource: { resource, accountId: place.account },
-      contextVariables: { ...contextOf(arn), ...context },
+      contextVariables: { ...contextOf(arn), ...(isByService ? {} : ofCredentials), ...context },
     },
     identityPolicies: policies.map((policy, index) => ({ name: `policy-${index}`, policy })),
     serviceControlPolicies: [],

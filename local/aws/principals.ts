@@ -19,14 +19,22 @@ export interface Principal {
   readonly arn: string;
   /** Read on each call, because a deployment may change the policies. */
   policies(): readonly PolicyDocument[];
+  /** What the credentials add to the context of each request. Default: nothing. */
+  readonly context?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface Principals {
   /**
    * Adds a role, a session (`arn:aws:sts::...:assumed-role/NAME/SESSION`) or a user, and returns new credentials for
    * it.
+   *
+   * @param context see `Principal.context`
    */
-  add(arn: string, policies: readonly PolicyDocument[] | (() => readonly PolicyDocument[])): Credentials;
+  add(
+    arn: string,
+    policies: readonly PolicyDocument[] | (() => readonly PolicyDocument[]),
+    context?: Principal['context'],
+  ): Credentials;
   /** Deletes a principal. Its keys become invalid, and ECR rejects a policy that names it. */
   remove(arn: string): void;
   isRemoved(arn: string): boolean;
@@ -41,10 +49,10 @@ export function createPrincipals(): Principals {
   const secrets: Secret[] = [];
   return {
     secrets,
-    add(arn, policies) {
+    add(arn, policies, context) {
       removed.delete(arn);
       const accessKeyId = `ASIA${randomBytes(8).toString('hex').toUpperCase()}`;
-      byKey.set(accessKeyId, { arn, policies: typeof policies === 'function' ? policies : () => policies });
+      byKey.set(accessKeyId, { arn, policies: typeof policies === 'function' ? policies : () => policies, context });
       const secretAccessKey = randomBytes(20).toString('hex');
       const sessionToken = randomBytes(20).toString('base64');
       secrets.push({ what: `the secret access key of ${arn}`, value: secretAccessKey });

@@ -36,7 +36,7 @@ export function createTopics(clock: Clock): Topics {
           const topic = topics.get(arn);
           const publish = { action: 'sns:Publish', resource: arn, resourcePolicy: topic?.policyText };
           if (topic?.key === undefined) return [publish];
-          const key = { resource: topic.key.arn, resourcePolicy: topic.key.policyText };
+          const key = { resource: topic.key.arn, resourcePolicy: topic.key.policyText, isByService: true };
           return [publish, { action: 'kms:GenerateDataKey', ...key }, { action: 'kms:Decrypt', ...key }];
         },
         (form: Form) => {

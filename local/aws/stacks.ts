@@ -57,7 +57,10 @@ export function createStacks(parts: Parts): Stacks {
   }
 
   function startFunction({ lambda: resource }: Resources, logs: LogLine[]): RunningLambda {
-    const assumeRole = () => principals.add(resource.roleArn, () => roles.get(resource.roleArn)?.policies ?? []);
+    // https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+    const context = { 'lambda:SourceFunctionArn': resource.arn };
+    const assumeRole = () =>
+      principals.add(resource.roleArn, () => roles.get(resource.roleArn)?.policies ?? [], context);
     return createLambda({ resource, place, clock, endpoint: parts.endpoint(), logs, assumeRole });
   }
 

@@ -50,7 +50,7 @@ export function createAcrService(clock: Clock, world: AcrWorld, principals: Prin
   };
 }
 
-/** `/acr/v1/NAME[/_manifests[/DIGEST]|/_tags[/TAG]]`; the name is encoded as one part. */
+/** `/acr/v1/_catalog` and `/acr/v1/NAME[/_manifests[/DIGEST]|/_tags[/TAG]]`; the name is encoded as one part. */
 function metadata(registry: RegistryWorld, request: WireRequest): Route | undefined {
   const { method, url } = request;
   const [, first, kind, last] = /^\/acr\/v1\/([^/]+)(?:\/_(manifests|tags)(?:\/([^/]+))?)?$/.exec(url.pathname) ?? [];
@@ -61,6 +61,7 @@ function metadata(registry: RegistryWorld, request: WireRequest): Route | undefi
   const name = decodeURIComponent(first);
   const reference = last === undefined ? undefined : decodeURIComponent(last);
   const { loginServer } = registry;
+  if (name === '_catalog') return method === 'GET' ? catalogOf(registry, request) : undefined;
   const route = (operation: string, action: RegistryAction, answer: (repository: Repository) => WireAnswer): Route => ({
     scope: { type: 'repository', name, actions: [action] },
     step: {
@@ -89,7 +90,7 @@ function metadata(registry: RegistryWorld, request: WireRequest): Route | undefi
 
   switch (`${method} ${kind ?? ''}${reference === undefined ? '' : '/one'}`) {
     case 'GET ':
-      return name === '_catalog' ? undefined : route('GetRepository', 'metadata_read', whole);
+      return route('GetRepository', 'metadata_read', whole);
     case 'PATCH ':
       return route('UpdateRepository', 'metadata_write', (repository) => {
         change({});
@@ -143,6 +144,16 @@ function changesIn(request: WireRequest): Partial<Attributes> {
 }
 
 /** A page ordered by name, and the header that links to the next page. */
+/** Source: https://learn.microsoft.com/rest/api/containerregistry/container-registry/get-repositories */
+function catalogOf(registry: RegistryWorld, request: WireRequest): Route {
+  const run = () => {
+    const [repositories, link] = pageOf([...registry.repositories.keys()], request);
+    return json(200, { repositories }, link);
+  };
+  const step = { operation: 'ListRepositories', input: { registry: registry.id }, run };
+  return { scope: { type: 'registry', name: 'catalog', actions: ['*'] }, step };
+}
+
 function pageOf(names: readonly string[], { url }: WireRequest): readonly [readonly string[], Record<string, string>] {
   const orderby = url.searchParams.get('orderby');
   if (orderby !== null && orderby !== '' && orderby !== 'none')

@@ -57,6 +57,10 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
     ),
   ]),
 
+  role('bfdb9389-c9a5-478a-bb2f-ba9ca092c3c7', 'Container Registry Repository Catalog Lister', none, [
+    'Microsoft.ContainerRegistry/registries/catalog/read',
+  ]),
+
   {
     id: '73c42c96-874c-492b-b04d-ab87d138a893',
     name: 'Log Analytics Reader',

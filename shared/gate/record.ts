@@ -111,6 +111,8 @@ interface NoticeContent {
   readonly omittedImages: number;
   /** The override of the gate, if any. */
   readonly override?: Omit<OverrideStep, 'next'> | undefined;
+  /** The locks of other pullgate deployments that refuse pulls, by id. */
+  readonly otherLocks?: readonly string[] | undefined;
 }
 
 export interface NoticeImage {
@@ -153,6 +155,8 @@ export interface GateRecord {
   readonly concern?: { readonly cause: string; readonly notifiedAt: Instant } | undefined;
   /** A lock in the registry, if there is one, is ours. Set with the intent to close, removed once the gate is open. */
   readonly claimed?: boolean | undefined;
+  /** Ids, other than the current one, that our lock in the registry may carry. Absent: none, or a lock has no id. */
+  readonly lockIds?: readonly string[] | undefined;
   readonly blockers: readonly Blocker[];
   /**
    * The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate.

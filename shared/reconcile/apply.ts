@@ -243,7 +243,15 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     override,
     concern !== undefined && isDue(concern, record.concern, now) ? concern : undefined,
   );
-  const notice = { record: before, next, evaluated, inUse: reading?.inUse, override, now };
+  const notice = {
+    record: before,
+    next,
+    evaluated,
+    inUse: reading?.inUse,
+    otherLocks: reading?.otherLocks,
+    override,
+    now,
+  };
   return {
     ...record,
     blockers: isClosed(desired) ? next.blockers.map((one) => withClosing(one, now)) : next.blockers,

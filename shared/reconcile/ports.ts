@@ -17,6 +17,8 @@ export interface Reading<Snapshot> {
   readonly lock: 'current' | 'otherForm' | 'absent' | 'unmarked';
   /** What uses the gate and would fail if it closed. Undefined if nothing is known to use it. */
   readonly inUse?: InUse | undefined;
+  /** The locks of other pullgate deployments, by id. They stay, and pulls are refused while there is one. */
+  readonly otherLocks?: readonly string[] | undefined;
   readonly snapshot: Snapshot;
 }
 
@@ -50,8 +52,12 @@ export interface Registry<Snapshot> {
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
   /** Which of these reports the provider does not have in any state: the event arrived before the data. */
   unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Undefined if the repository does not exist. */
-  read(gate: Gate): Promise<Reading<Snapshot> | undefined>;
+  /**
+   * Undefined if the repository does not exist.
+   *
+   * @param lockIds the older ids in the gate's record. A lock with one of them is ours
+   */
+  read(gate: Gate, lockIds?: readonly string[]): Promise<Reading<Snapshot> | undefined>;
   /** Closes or opens the gate, based on the reading, and reads the result back. */
   write(gate: Gate, from: Pick<Reading<Snapshot>, 'snapshot'>, desired: 'closed' | 'open'): Promise<Written>;
 }

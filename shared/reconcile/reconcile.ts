@@ -77,7 +77,8 @@ async function attempt<Snapshot>(
   const byFunction = !isByCommand(triggers);
   const seen = await observeOrRemember({ request, record, isWide: before.isWide }, rules, ports);
   const { evaluated, next, now } = seen;
-  const reading = value === undefined && next.active.length === 0 ? undefined : await ports.registry.read(gate);
+  const reading =
+    value === undefined && next.active.length === 0 ? undefined : await ports.registry.read(gate, record.lockIds);
   const givesUp = triggers.includes('pause') || triggers.includes('release');
   const override = stepOverride(record.override, now, { byFunction, givesUp });
   const awaited = await findAwaited(request, seen.observations, ports);

@@ -45,7 +45,9 @@ function waysOut({ override }: Notice, isOpen: boolean): readonly string[] {
 export function renderNotice(gate: Gate, notice: Notice, effectOfClosing: string): Message {
   const { override } = notice;
   const where = `${gateName(gate)} (registry ${gate.registry})`;
-  const { subject, lines } = renderChange(gate, notice, where, effectOfClosing);
+  const { subject, lines: change } = renderChange(gate, notice, where, effectOfClosing);
+  const others = describeOtherLocks(notice);
+  const lines = [...change, ...others];
   if (override?.isNews !== true) return message(subject, lines);
   if (override.step === 'ends') return message(subject, [...overrideLines(override, where, notice.at), ...lines]);
   const { order } = override;
@@ -56,6 +58,7 @@ export function renderNotice(gate: Gate, notice: Notice, effectOfClosing: string
     beginningLine(notice, order, waiting, problem),
     ...becauseOf(notice),
     ...endOfOverride(order),
+    ...others,
   ]);
 }
 
@@ -191,6 +194,14 @@ function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): r
 /** An image can have a thousand tags, and a message can be at most 256 KB long. */
 function describeTags(tags: readonly string[]): string {
   return tags.length === 0 ? '' : ` (${list(tags, MAX_TAGS)})`;
+}
+
+/** pullgate leaves the locks of its other deployments alone. One may be left of a deployment that no longer exists. */
+function describeOtherLocks({ otherLocks = [] }: Notice): readonly string[] {
+  return otherLocks.map(
+    (id) =>
+      `Pulls are still refused by ${id}, a lock of another pullgate deployment. If that deployment no longer exists, run \`pullgate release --orphans ${id}\`.`,
+  );
 }
 
 function describeClearances(clearances: readonly ClearedImage[]): readonly string[] {

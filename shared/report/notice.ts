@@ -26,6 +26,7 @@ interface NoticeInput {
   readonly override: OverrideStep | undefined;
   /** What uses the gate, if anything is known to. */
   readonly inUse: InUse | undefined;
+  readonly otherLocks: readonly string[] | undefined;
   readonly now: Instant;
 }
 
@@ -36,13 +37,14 @@ interface NoticeInput {
  * @param state the state after the action
  */
 export function createNotice(kind: Notice['kind'], state: StableState, input: NoticeInput): Notice {
-  const { next, override, now } = input;
+  const { next, override, otherLocks, now } = input;
   return {
     ...changeOf(kind, state, input),
     at: now,
     ...imagesOf(next.active),
     omittedImages: next.omitted,
     ...(override === undefined ? {} : { override: withoutNext(override) }),
+    ...(otherLocks === undefined ? {} : { otherLocks }),
   };
 }
 

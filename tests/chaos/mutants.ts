@@ -106,8 +106,8 @@ export const MUTANTS = {
       aws: [
         {
           file: 'aws/function/repository-lock.ts',
-          from: "const text = desired === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
-          to: "const text = desired === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
+          from: "desired === 'closed' ? withOurs(current, ours, olderIds) : withoutOurs(current, [ours.Sid, ...olderIds]);",
+          to: "desired === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, [ours.Sid]);",
         },
       ],
       // The same on Azure: the other attributes are overwritten.
@@ -149,7 +149,7 @@ export const MUTANTS = {
       aws: [
         {
           file: 'aws/function/repository-lock.ts',
-          from: "const { snapshot } = desired === 'open' ? readingOf(await readPolicy(account, repository), ours) : observed;",
+          from: "const { snapshot } = desired === 'open' ? readingOf(await readPolicy(lock, repository), lock) : observed;",
           to: 'const { snapshot } = observed;',
         },
       ],

@@ -10,13 +10,14 @@ import { createTable } from '../../aws/function/records.ts';
 import type { LocalAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector-finding.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
+import type { Grant } from '../../local/azure/grant.ts';
 import type { Graph } from '../../local/graph.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { actionsOf, COMMAND, FOLDER, leastToOpen, type Ran } from '../cli/command.ts';
 import { asAzureOperator } from '../cli/command-azure.ts';
 import { leastForLive, leastForStatus, leastForWhy, leastToObserveOnAzure } from '../cli/command-observing.ts';
 import { stage as awsStage, CRITICAL } from '../e2e/aws/stage.ts';
-import { stage as azureStage } from '../e2e/azure/stage.ts';
+import { stage as azureStage, REGISTRY } from '../e2e/azure/stage.ts';
 import { COMPILED } from '../process-group.ts';
 import { type Command, commandsIn, pages, snippetsIn } from './doc-commands.ts';
 import { firstLineNotPrinted, outputsShownIn } from './doc-outputs.ts';
@@ -57,7 +58,11 @@ interface Run {
 }
 
 /** Words of the docs that stand for something, and what this test says in their place. */
-const PLACEHOLDERS: Readonly<Record<string, string>> = { COMMAND: 'status', IMAGE: AWS_IMAGE };
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  COMMAND: 'status',
+  IMAGE: AWS_IMAGE,
+  'NAME.azurecr.io': 'acmeimages.azurecr.io',
+};
 
 /** What changes nothing: in any order. */
 const READS: readonly Run[] = [
@@ -101,7 +106,15 @@ const CHANGES: readonly Run[] = [
   },
   { line: `override clear ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
   // It needs no record, and so the stack may still be there.
+  { line: 'release --orphans', code: 0, shows: /\n {2}Pullgate[0-9a-f]{12} {2}closes 2 repositories\n/ },
   { line: 'release --orphans PullgateXXXXXXXXXXXX', code: 0, shows: /\[1\/2\] {2}opened {2}shop\//, more: ['--yes'] },
+  {
+    line: 'release --orphans acmeimages.azurecr.io --log traces.json',
+    code: 0,
+    shows: /closed by pullgate, according to the log\n\n {2}\[1\/1\] {2}opened {2}shop\/checkout@/,
+    more: ['--yes'],
+    on: 'azure',
+  },
   { line: 'pause --for 4h', code: 0, shows: /Paused the stack dev: nothing closes until 20.+ UTC/, more: ['--yes'] },
   { line: 'pause', code: 0, shows: /Paused the stack dev: nothing closes until `pullgate resume`/, more: ['--yes'] },
   { line: PAUSE_AND_WAIT, code: 0, shows: /It is safe to run `pulumi destroy` now/, more: ['--yes'] },
@@ -150,10 +163,16 @@ async function shop(onEnd: (stop: () => Promise<void>) => void) {
           ...aws.cloud.environment(aws.cloud.principals.add(roleOf(line), policiesFor(line))),
           PATH: pulumi.aws,
         }
-      : { ...asAzureOperator(azure.cloud, Object.values(leastToObserveOnAzure(azure.graph))), PATH: pulumi.azure };
+      : { ...asAzureOperator(azure.cloud, grantsFor(line), roleOf(line)), PATH: pulumi.azure };
+  const grantsFor = (line: string): readonly Grant[] =>
+    line.includes('--orphans')
+      ? [{ role: 'Contributor', scope: REGISTRY }]
+      : Object.values(leastToObserveOnAzure(azure.graph));
   const pulumi = { aws: pulumiOf(aws.graph), azure: pulumiOf(azure.graph) };
   const scanner = aws.cloud.principals.add(roleOf('reader'), [allowing('inspector2:ListFindings')]);
   await writeFiles(folder, aws.cloud.clientConfig(scanner));
+  const traces = azure.lines('decision').map((one) => ({ Message: JSON.stringify(one) }));
+  writeFileSync(join(folder, 'traces.json'), JSON.stringify(traces));
   const run = (one: Run) =>
     new Promise<Ran>((resolve) => {
       const { line, more = [] } = one;

@@ -38,7 +38,12 @@ const PLAIN = { 'aws:SecureTransport': 'false' };
 const OURS = { 'aws:SourceAccount': ACCOUNT };
 const THEIRS = { 'aws:SourceAccount': OTHER_ACCOUNT };
 
-const own: Asker = { ...sessionOf(lambda.roleArn), policies: roles.flatMap(({ policies }) => policies) };
+const session = sessionOf(lambda.roleArn);
+const own: Asker = {
+  ...session,
+  context: { ...session.context, 'lambda:SourceFunctionArn': lambda.arn },
+  policies: roles.flatMap(({ policies }) => policies),
+};
 const rule = (arn: string, context = TLS) => service('events.amazonaws.com', { 'aws:SourceArn': arn, ...context });
 const alarm = (context: Readonly<Record<string, string>>) =>
   service('cloudwatch.amazonaws.com', { ...TLS, ...context });
@@ -166,7 +171,8 @@ describe('the key', () => {
 
   it('can be used, but not changed, by the publishers', async () => {
     const usesOnly = ['Allowed', 'Allowed', 'ImplicitlyDenied', 'ImplicitlyDenied', 'ImplicitlyDenied'];
-    expect(await use(withTls(own))).toEqual(usesOnly);
+    // SNS calls KMS on the function's behalf.
+    expect(await use(withTls({ ...own, ...session }))).toEqual(usesOnly);
     expect(await use(alarm(OURS))).toEqual(usesOnly);
   });
 

@@ -17,6 +17,8 @@ export interface Asker {
   readonly context?: Readonly<Record<string, string>>;
   /** Default: none. */
   readonly policies?: readonly PolicyDocument[];
+  /** The service control policies of its account. Default: none. */
+  readonly controls?: readonly PolicyDocument[];
 }
 
 export interface Asked {
@@ -55,7 +57,7 @@ export const EVERYTHING: PolicyDocument = {
  * @throws Error if the simulator cannot decide: a policy is invalid, or the action is unknown
  */
 export async function answerTo(asker: Asker, { action, resource, resourcePolicy, context }: Asked): Promise<Answer> {
-  const { arn, policies = [] } = asker;
+  const { arn, policies = [], controls = [] } = asker;
   const own = typeof arn === 'string' && arn.startsWith('arn:') ? { 'aws:PrincipalArn': arn } : {};
   const answer = await runSimulation(
     {
@@ -66,7 +68,15 @@ export async function answerTo(asker: Asker, { action, resource, resourcePolicy,
         contextVariables: { ...(asker.context ?? own), ...context },
       },
       identityPolicies: policies.map((policy, index) => ({ name: `policy-${index}`, policy })),
-      serviceControlPolicies: [],
+      serviceControlPolicies:
+        controls.length === 0
+          ? []
+          : [
+              {
+                orgIdentifier: 'account',
+                policies: [EVERYTHING, ...controls].map((policy, index) => ({ name: `control-${index}`, policy })),
+              },
+            ],
       resourceControlPolicies: [],
       ...(resourcePolicy === undefined ? {} : { resourcePolicy: JSON.parse(resourcePolicy) }),
     },

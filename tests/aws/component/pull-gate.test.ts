@@ -16,7 +16,10 @@ interface Registered {
 
 /** The part of Pulumi's resource monitor that is intercepted. */
 interface Monitor {
-  registerResource(request: { getName(): string; getProtect(): boolean }, done: unknown): Promise<void>;
+  registerResource(
+    request: { getName(): string; getProtect(): boolean; getDependenciesList(): string[] },
+    done: unknown,
+  ): Promise<void>;
   getRegisteredResources(): ReadonlyMap<string, unknown>;
 }
 
@@ -26,6 +29,8 @@ interface Deployment {
   readonly urns: readonly string[];
   /** The names of the resources that Pulumi refuses to delete. */
   readonly kept: readonly string[];
+  /** The names of the resources that each resource, by its name, depends on. */
+  readonly dependencies: ReadonlyMap<string, readonly string[]>;
 }
 
 const place = placeOf({});
@@ -81,13 +86,16 @@ async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   const kept: string[] = [];
+  const dependencies = new Map<string, readonly string[]>();
   monitor.registerResource = (request, done) => {
     if (request.getProtect()) kept.push(request.getName());
+    const names = request.getDependenciesList().map((urn) => urn.split('::').at(-1) ?? '');
+    dependencies.set(request.getName(), names);
     return register(request, done);
   };
   const component = new EcrPullGate('pullgate', args);
   await pulumi.runtime.disconnect();
-  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()], kept };
+  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()], kept, dependencies };
 }
 
 function counts(): Record<string, number> {
@@ -370,16 +378,30 @@ describe('the function', () => {
       ['Allow', 'dynamodb:Scan', arn('dynamodb', 'table/pullgate-records-\\w+')],
       ['Allow', 'dynamodb:Query', arn('dynamodb', 'table/pullgate-records-\\w+/index/waiting')],
       ['Allow', 'sns:Publish', arn('sns', 'pullgate-changes-\\w+')],
-      ['Allow', 'kms:GenerateDataKey', arn('kms', 'key/[0-9a-f-]+')],
-      ['Allow', 'kms:Decrypt', arn('kms', 'key/[0-9a-f-]+')],
-      ['Allow', 'sqs:ReceiveMessage', arn('sqs', 'pullgate-queue-\\w+')],
-      ['Allow', 'sqs:DeleteMessage', arn('sqs', 'pullgate-queue-\\w+')],
-      ['Allow', 'sqs:GetQueueAttributes', arn('sqs', 'pullgate-queue-\\w+')],
       ['Allow', 'sqs:ChangeMessageVisibility', arn('sqs', 'pullgate-queue-\\w+')],
       ['Allow', 'sqs:SendMessage', arn('sqs', 'pullgate-queue-\\w+')],
       ['Allow', 'sqs:SendMessage', arn('sqs', 'pullgate-dead-letters-\\w+')],
+      ['Allow', 'sqs:ReceiveMessage', arn('sqs', 'pullgate-queue-\\w+')],
+      ['Allow', 'sqs:DeleteMessage', arn('sqs', 'pullgate-queue-\\w+')],
+      ['Allow', 'sqs:GetQueueAttributes', arn('sqs', 'pullgate-queue-\\w+')],
       ['Allow', 'logs:CreateLogStream', arn('logs', 'log-group:pullgate-log-\\w+:[*]')],
       ['Allow', 'logs:PutLogEvents', arn('logs', 'log-group:pullgate-log-\\w+:[*]')],
+      ['Allow', 'kms:GenerateDataKey', arn('kms', 'key/[0-9a-f-]+')],
+      ['Allow', 'kms:Decrypt', arn('kms', 'key/[0-9a-f-]+')],
+    ]);
+  });
+});
+
+describe('the order of creation', () => {
+  it('is role, function, the permissions that name the function, event source mapping', async () => {
+    const { dependencies } = await deployAnew(ARGS);
+    const among = ['pullgate-role', 'pullgate-function', 'pullgate-permissions', 'pullgate-messages'];
+    const order = among.map((name) => among.filter((other) => dependencies.get(name)?.includes(other)));
+    expect(order).toEqual([
+      [],
+      ['pullgate-role'],
+      ['pullgate-role', 'pullgate-function'],
+      ['pullgate-function', 'pullgate-permissions'],
     ]);
   });
 });

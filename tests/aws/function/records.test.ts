@@ -1,7 +1,7 @@
 // Records in the table: saved and loaded, written only over the version that was read, and never too large for a row.
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTable, type Table } from '../../../aws/function/records.ts';
+import { createTable, type Table, withLockIds } from '../../../aws/function/records.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { digestOf } from '../../../local/manifest.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
@@ -94,6 +94,24 @@ describe('a record', () => {
     const saved: (Version | undefined)[] = [];
     for (const version of versions) saved.push(await table.records.save(record, version));
     expect(saved).toEqual([1, undefined, 2, undefined, undefined, 3]);
+  });
+});
+
+describe('the ids of a lock', () => {
+  it('are kept with every record, and a loaded record names all but the current one', async () => {
+    const record = recordOf('team/ids', 1, 1);
+    const [first, second] = ['Pullgate0123abcd4567', 'Pullgate4567abcd0123'].map((id) =>
+      withLockIds(table.records, id),
+    );
+    await first?.save(record, 0);
+    const own = await first?.load(record.gate);
+    expect(own?.value).toEqual(record);
+    const older = await second?.load(record.gate);
+    expect(older?.value).toEqual({ ...record, lockIds: ['Pullgate0123abcd4567'] });
+    await second?.save(older?.value ?? record, 1);
+    expect((await second?.load(record.gate))?.value?.lockIds).toEqual(['Pullgate0123abcd4567']);
+    expect((await first?.load(record.gate))?.value?.lockIds).toEqual(['Pullgate4567abcd0123']);
+    expect(await second?.load(recordOf('team/none', 1, 1).gate)).toEqual({ value: undefined, version: 0 });
   });
 });
 

@@ -167,3 +167,25 @@ describe('a closing', () => {
     });
   });
 });
+
+describe('a lock under another id', () => {
+  const OLD = JSON.stringify({ ...OURS, Sid: 'Pullgate76543210fedc' });
+  const OLD_AND_OURS = policy(FOREIGN, OLD, JSON.stringify(OURS));
+
+  it("is another deployment's, and stays", async () => {
+    const reading = await readFrom(OLD_AND_OURS);
+    expect(reading).toMatchObject({ lock: 'current', otherLocks: ['Pullgate76543210fedc'] });
+    await gates.write(gate, reading, 'open');
+    expect(isNow()).toBe(policy(FOREIGN, OLD));
+  });
+
+  it('is ours if the record names the id: it is rewritten by a closing and removed by an opening', async () => {
+    await readFrom(OLD_AND_OURS);
+    const older = await gates.read(gate, ['Pullgate76543210fedc']);
+    if (older === undefined) throw new Error('the repository was not found');
+    expect([older.lock, older.otherLocks]).toEqual(['otherForm', undefined]);
+    expect(await gates.write(gate, older, 'closed')).toMatchObject({ kind: 'written', after: CLOSED });
+    cloud.ecr.repository(gate.repository).policyText = OLD_AND_OURS;
+    expect(await gates.write(gate, older, 'open')).toMatchObject({ kind: 'written', after: OPEN });
+  });
+});

@@ -143,8 +143,8 @@ describe('a policy with foreign statements in a list', () => {
       fc.property(frame, statements, ({ head, tail }, parts) => {
         const given = `${head}[${joined(parts)}]${tail}`;
         expect(lockStateOf(policyOf(given), OURS)).toBe('absent');
-        expect(withoutOurs(policyOf(given), OURS.Sid)).toBe(given);
-        expect(withoutOurs(policyOf(withOurs(policyOf(given), OURS)), OURS.Sid)).toBe(given);
+        expect(withoutOurs(policyOf(given), [OURS.Sid])).toBe(given);
+        expect(withoutOurs(policyOf(withOurs(policyOf(given), OURS)), [OURS.Sid])).toBe(given);
       }),
       { numRuns: 500 },
     );
@@ -174,7 +174,7 @@ describe('a policy with foreign statements in a list', () => {
         const kept = parts
           .map(({ statement }) => statement)
           .filter((statement) => JSON.parse(statement).Sid !== OURS.Sid);
-        const opened = withoutOurs(policyOf(`${head}[${joined(parts)}]${tail}`), OURS.Sid);
+        const opened = withoutOurs(policyOf(`${head}[${joined(parts)}]${tail}`), [OURS.Sid]);
         if (kept.length === 0) {
           expect(opened).toBeUndefined();
           return;
@@ -196,9 +196,9 @@ describe('a policy with foreign statements in a list', () => {
         const given = `${head}[${joined(quiet)}]${tail}`;
         const both = withOurs(policyOf(withOurs(policyOf(given), OURS)), OTHER_STACK);
         const [first, second] = firstOut ? [OURS.Sid, OTHER_STACK.Sid] : [OTHER_STACK.Sid, OURS.Sid];
-        const one = withoutOurs(policyOf(both), first);
+        const one = withoutOurs(policyOf(both), [first]);
         expect(lockStateOf(policyOf(one ?? ''), firstOut ? OTHER_STACK : OURS)).toBe('current');
-        expect(withoutOurs(policyOf(one ?? ''), second)).toBe(given);
+        expect(withoutOurs(policyOf(one ?? ''), [second])).toBe(given);
       }),
     );
   });
@@ -210,7 +210,7 @@ describe('a policy with a single foreign statement that is not in a list', () =>
       fc.property(frame, space, foreign, space, ({ head, tail }, before, statement, after) => {
         const closed = withOurs(policyOf(`${head}${before}${statement}${after}${tail}`), OURS);
         expect(closed).toBe(`${head}${before}[${statement},${OURS_TEXT}]${after}${tail}`);
-        expect(withoutOurs(policyOf(closed), OURS.Sid)).toBe(`${head}${before}[${statement}]${after}${tail}`);
+        expect(withoutOurs(policyOf(closed), [OURS.Sid])).toBe(`${head}${before}[${statement}]${after}${tail}`);
       }),
     );
   });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   denyStatement,
   lockStateOf,
+  otherLocks,
   parseRepositoryPolicy,
   type RepositoryPolicy,
   servesLambda,
@@ -166,7 +167,7 @@ describe('opening', () => {
       `{"Statement":[${FOREIGN_DENY}]}`,
     ],
   ])('%s', (_name, before, after) => {
-    expect(withoutOurs(policyOf(before), OURS.Sid)).toBe(after);
+    expect(withoutOurs(policyOf(before), [OURS.Sid])).toBe(after);
   });
 });
 
@@ -189,6 +190,19 @@ describe('a text that is not a policy', () => {
     ['is null', 'null'],
   ])('%s', (_name, text) => {
     expect(parseRepositoryPolicy(text)).toBeUndefined();
+  });
+});
+
+describe('the locks of other pullgate deployments', () => {
+  const deny = (Sid: unknown) => ({ ...OURS, Sid });
+  it.each<[string, readonly unknown[], readonly string[]]>([
+    ['are statements in the form of ours with another id', [OURS, OTHER_STACK], [OTHER_STACK.Sid]],
+    ['are not statements under an older id of ours', [deny('Pullgate00000000000a')], []],
+    ['are not statements that allow', [{ ...OTHER_STACK, Effect: 'Allow' }], []],
+    ["are not somebody else's", [deny('PullgateNaive'), deny(`${OURS.Sid}0`), deny(7), deny(undefined)], []],
+  ])('%s', (_name, statements, sids) => {
+    const policy = policyOf(JSON.stringify({ Statement: statements }));
+    expect(otherLocks(policy, [OURS.Sid, 'Pullgate00000000000a'])).toEqual(sids);
   });
 });
 
@@ -230,6 +244,19 @@ describe('our statement is', () => {
     ['another form with a number as a value', list({ ...OURS, Principal: 1 }), 'otherForm'],
   ])('%s', (_name, text, state) => {
     expect(lockStateOf(policyOf(text), OURS)).toBe(state);
+  });
+
+  it('another form under an older Sid. Closing leaves only the current one, and opening none', () => {
+    const text = list(JSON.parse(FOREIGN_ALLOW), OTHER_STACK);
+    const older = [OTHER_STACK.Sid];
+    expect([lockStateOf(policyOf(text), OURS), lockStateOf(policyOf(text), OURS, older)]).toEqual([
+      'absent',
+      'otherForm',
+    ]);
+    const closed = withOurs(policyOf(text), OURS, older);
+    expect(closed).toBe(list(JSON.parse(FOREIGN_ALLOW), OURS));
+    const both = withOurs(policyOf(text), OURS);
+    expect(withoutOurs(policyOf(both), [OURS.Sid, ...older])).toBe(list(JSON.parse(FOREIGN_ALLOW)));
   });
 });
 

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { allowing } from '../../../local/aws/principals.ts';
 import { graphOf } from '../../../local/graph.ts';
 import { CRITICAL, FOREIGN_POLICY, REPOSITORY, type Stage, stage } from '../../e2e/aws/stage.ts';
-import { actionsOf, asOperator, LEAST_FOR_ORPHANS, OPERATOR, pullgate, without } from '../command.ts';
+import { actionsOf, asOperator, LEAST_FOR_ORPHANS, OPERATOR, outputsOf, pullgate, without } from '../command.ts';
+import { leastForWhy } from '../command-observing.ts';
 
 const ALONE = 'team/alone';
 
@@ -38,6 +39,12 @@ async function deleteTable({ cloud }: Stage, TableName: string): Promise<void> {
 
 const sidsOf = (text: string | undefined): readonly string[] =>
   JSON.parse(text ?? '{"Statement":[]}').Statement.map(({ Sid }: { readonly Sid: string }) => Sid);
+
+/** A policy with a statement for each of these Sids that refuses pulls. */
+function policyWith(...sids: readonly string[]): string {
+  const deny = { Effect: 'Deny', Principal: '*', Action: 'ecr:BatchGetImage' };
+  return JSON.stringify({ Version: '2012-10-17', Statement: sids.map((Sid) => ({ Sid, ...deny })) });
+}
 
 describe('release --orphans', () => {
   test('removes the statements with the Sid, and does not change statements of the team or of another stack', async () => {
@@ -101,6 +108,61 @@ ${dev} no longer closes any repository.
     expect(last.code).toBe(0);
     expect([s.policy(REPOSITORY), s.policy(ALONE)]).toEqual([FOREIGN_POLICY, undefined]);
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(actionsOf(LEAST_FOR_ORPHANS).toSorted());
+  });
+
+  test('without a Sid lists every Sid of pullgate with the repositories that it closes, and only reads', async () => {
+    const { s, dev, prod } = await destroyedTooEarly();
+    await pullgate(['release', '--orphans', prod, '--yes'], asOperator(s.cloud, LEAST_FOR_ORPHANS));
+    s.cloud.ecr.repository('team/plain').policyText = policyWith(prod, 'PullgateByHand');
+    const reader = without(without(LEAST_FOR_ORPHANS, 'ecr:SetRepositoryPolicy'), 'ecr:DeleteRepositoryPolicy');
+    const [one, other] = [
+      { sid: dev, closes: [ALONE, REPOSITORY] },
+      { sid: prod, closes: ['team/plain'] },
+    ].toSorted((a, b) => (a.sid < b.sid ? -1 : 1));
+    const { code, stdout, stderr } = await pullgate(['release', '--orphans'], asOperator(s.cloud, reader));
+    expect([code, stderr]).toEqual([0, '']);
+    const lines = [one, other].map(
+      (row) => `  ${row?.sid}  closes ${row?.sid === dev ? '2 repositories' : '1 repository'}`,
+    );
+    expect(stdout).toBe(`Statements of pullgate in eu-west-1:
+
+${lines.join('\n')}
+
+A deployment that still exists has its Sid in the output \`aws.statementId\`. To remove the statements of one that does not, run \`pullgate release --orphans SID\`.
+`);
+    const json = await pullgate(['release', '--orphans', '--json'], asOperator(s.cloud, reader));
+    expect([json.code, JSON.parse(json.stdout)]).toEqual([
+      0,
+      {
+        region: 'eu-west-1',
+        statements: [one, other].map((row) => ({ statementId: row?.sid, repositories: row?.closes })),
+      },
+    ]);
+  });
+
+  test('without a Sid says if there is none', async () => {
+    const s = await stage();
+    s.cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
+    expect(await pullgate(['release', '--orphans'], asOperator(s.cloud, LEAST_FOR_ORPHANS))).toEqual({
+      code: 0,
+      stdout: 'No repository in eu-west-1 has a statement of pullgate.\n',
+      stderr: '',
+    });
+  });
+
+  test('until then, `why` of another stack names the statement that is left', async () => {
+    const { s, dev, prod } = await destroyedTooEarly();
+    const graph = await graphOf({}, { stack: 'prod' });
+    const image = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1';
+    const { code, stdout } = await pullgate(
+      ['why', image, '--outputs', outputsOf(graph)],
+      asOperator(s.cloud, leastForWhy(graph)),
+    );
+    expect(code).toBe(1);
+    expect(stdout).toContain(`: statement "${prod}" in the repository policy.\n`);
+    expect(stdout).toContain(
+      `  Also: it is still refused by statement "${dev}" in the repository policy, which another pullgate deployment wrote. Run this command with that stack (--stack NAME), or if it no longer exists, \`pullgate release --orphans\`.\n`,
+    );
   });
 
   test('asks for confirmation: without a terminal, nothing changes and the exit code is 2', async () => {

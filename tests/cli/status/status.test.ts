@@ -86,6 +86,8 @@ describe('status, on AWS', () => {
     const unseen = await s.pushVulnerable('team/foreign', 'v1', CRITICAL);
     const uncovered = { statusCode: 'INACTIVE', reason: 'UNSUPPORTED_OS' };
     s.cloud.inspector.cover({ repository: 'team/odd', digest: `sha256:${'0'.repeat(64)}`, ...uncovered });
+    const other = '{"Sid":"Pullgate4e5f6a7b8c9d","Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage"}';
+    s.cloud.ecr.repository('team/braked').policyText = `{"Version":"2012-10-17","Statement":[${other}]}`;
     const observed = await statusHere(graph, asOperator(s.cloud, leastForLive(graph)), now, true);
     expect(observed.clouds[0]?.live).toEqual({
       undetermined: [
@@ -108,6 +110,16 @@ describe('status, on AWS', () => {
       ],
       closedByOthers: [
         {
+          repository: 'team/braked',
+          obstacles: [
+            {
+              by: 'anotherStack',
+              for: 'everyone',
+              what: 'statement "Pullgate4e5f6a7b8c9d" in the repository policy',
+            },
+          ],
+        },
+        {
           repository: 'team/foreign',
           obstacles: [{ by: 'others', for: 'everyone', what: 'statement "Frozen" in the repository policy' }],
         },
@@ -121,6 +133,9 @@ describe('status, on AWS', () => {
       unsure: ['team/sealed: the repository policy denies you permission to read it'],
     });
     const lines = statusLines(observed).join('\n');
+    expect(lines).toContain(
+      '\n  Closed by someone else, as observed now:\n    team/braked  still refused by statement "Pullgate4e5f6a7b8c9d" in the repository policy, which another pullgate deployment wrote\n',
+    );
     expect(lines).toMatch(
       /^Status of the stack dev at 2026-03-02 09:\d\d UTC\n\nAction required:\n {2}- AWS: the dead-letter queue has 1 message that pullgate could not process\n\nAWS: mode enforce \(policy violations close gates\)\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
     );
@@ -134,9 +149,7 @@ describe('status, on AWS', () => {
     expect(lines).toContain(
       `\n  Undetermined, because the severity is unknown: 1\n    team/odd@${odd.digest}  v1  CVE-2026-5005\n`,
     );
-    expect(lines).toContain(
-      '\n  Closed by someone else, as observed now:\n    team/foreign  statement "Frozen" in the repository policy',
-    );
+    expect(lines).toContain('\n    team/foreign  statement "Frozen" in the repository policy');
     const writes = Object.keys(s.cloud.calls.count(OPERATOR)).filter((call) =>
       /:(Put|Set|Delete|Update|Publish|Send)/.test(call),
     );

@@ -138,7 +138,7 @@ describe('statements of a repository policy that deny pulls', () => {
   ])('%s', (_name, value, expected) => {
     const policy = parseRepositoryPolicy(JSON.stringify({ Statement: [statement(value)] }));
     if (policy === undefined) throw new Error('a policy');
-    const found = obstaclesIn({ kind: 'policy', policy }, 'Pullgate0a1b2c3d4e5f', undefined);
+    const found = obstaclesIn({ kind: 'policy', policy, olderIds: [] }, ['Pullgate0a1b2c3d4e5f'], undefined);
     expect(found.map(({ by, for: who }) => [by, who])).toEqual(expected);
   });
 });

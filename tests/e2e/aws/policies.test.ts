@@ -130,6 +130,37 @@ describe('repository policies', () => {
     expect(notified()).toEqual(['waiting', 'closed']);
   });
 
+  test('the id changes while a gate is closed: the statement is rewritten under the new one, and opening removes it', async () => {
+    const { cloud, graph, pushVulnerable, runUntilIdle, sweep, policy, pull } = await stage();
+    cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await runUntilIdle();
+    const { statementId: old } = graph.outputs['aws'] as { statementId: string };
+    const [closed, renamed] = [policy() ?? '', 'Pullgate88d840a4c0de'];
+    expect(closed).toContain(old);
+    await cloud.deploy(JSON.parse(JSON.stringify(graph).replaceAll(old, renamed)) as typeof graph);
+    await sweep();
+    expect(policy()).toBe(closed.replace(old, renamed));
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    const fixed = await cloud.ecr.pushImage(REPOSITORY, { tag: 'v2', content: 'fixed' });
+    cloud.inspector.scanned(REPOSITORY, fixed);
+    await runUntilIdle();
+    expect(policy()).toBe(FOREIGN_POLICY);
+    expect(await pull('v2')).toBe('pulled');
+  });
+
+  test('the id changes and the gate opens before it is rewritten: the old statement is removed', async () => {
+    const { cloud, graph, pushVulnerable, runUntilIdle, policy } = await stage();
+    cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await runUntilIdle();
+    const { statementId: old } = graph.outputs['aws'] as { statementId: string };
+    await cloud.deploy(JSON.parse(JSON.stringify(graph).replaceAll(old, 'Pullgate88d840a4c0de')) as typeof graph);
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await runUntilIdle();
+    expect(policy()).toBe(FOREIGN_POLICY);
+  });
+
   test('two stacks in one account write separate statements, and releasing one stack keeps the statement of the other', async () => {
     const first = await stage({ severityThreshold: 'critical' });
     const { cloud } = first;
@@ -142,6 +173,9 @@ describe('repository policies', () => {
     expect(sids().toSorted()).toEqual([own, other].toSorted());
     await first.redeploy({ severityThreshold: 'critical', mode: 'audit' });
     expect(sids()).toEqual([other]);
+    expect(cloud.notices.at(-1)?.message).toContain(
+      `Pulls are still refused by ${other}, a lock of another pullgate deployment. If that deployment no longer exists, run \`pullgate release --orphans ${other}\`.`,
+    );
     expect(await first.pull('v1')).toBe('refused');
     cloud.clock.advance(HOUR);
     await cloud.ecr.deleteImage(REPOSITORY, digest);

@@ -129,7 +129,7 @@ test('an image that is being reactivated closes the gate before it can be pulled
   expect(isClosed(NAME)).toBe(true);
   await cloud.advance(20 * MINUTE);
   expect(isClosed(NAME)).toBe(true);
-  expect(notified(NAME)).toEqual(['closed', 'opened', 'closed']);
+  expect(notified(NAME)).toEqual(['closed', 'opened', 'restored']);
 });
 
 test('a reactivated image closes the gate with the event of its reactivation', async () => {
@@ -140,7 +140,7 @@ test('a reactivated image closes the gate with the event of its reactivation', a
   await runUntilIdle();
   cloud.ecr.reactivate(NAME, digest);
   await cloud.advance(20 * MINUTE);
-  expect(lastDecision(NAME)).toMatchObject({ action: 'closed', triggers: ['push'] });
+  expect(lastDecision(NAME)).toMatchObject({ action: 'restored', triggers: ['push'] });
   expect(await pull('v1', NAME)).toBe('refused');
 });
 

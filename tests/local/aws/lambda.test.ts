@@ -1,7 +1,7 @@
 // The deployed function on the local cloud: batches, environment, log, limits, crashes, deployments.
 import { describe, expect, it } from 'vitest';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
-import { ECHO, type FixtureOptions, fixtureGraph, QUEUE, QUEUE_URL } from './fixture-graph.ts';
+import { arn, ECHO, type FixtureOptions, fixtureGraph, QUEUE, QUEUE_URL } from './fixture-graph.ts';
 import { start } from './start.ts';
 
 const seen = (cloud: LocalAws) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === 'seen' ? [json['body']] : []));
@@ -96,6 +96,18 @@ describe('the function', () => {
     expect(cloud.queue.messages().map(({ body }) => body)).toEqual(sent);
     const next = await cloud.lambda.invoke({ Records: [] });
     expect([next.coldStart, next.outcome.kind]).toEqual([true, 'answered']);
+  });
+
+  it.each([
+    ['its own', 'fixture', ['sent']],
+    ['another', 'other', []],
+  ])('has the permissions that its role gives to the code of %s function', async (_whose, name, sent) => {
+    const Condition = { ArnEquals: { 'lambda:SourceFunctionArn': arn('lambda', `function:${name}`) } };
+    const toSend = { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: QUEUE, Condition };
+    const cloud = await start({ statements: [toSend] });
+    const body = JSON.stringify({ do: 'call', url: QUEUE_URL });
+    await cloud.lambda.invoke({ Records: [{ messageId: 'm', body }] });
+    expect(cloud.queue.messages().map((message) => message.body)).toEqual(sent);
   });
 
   it('runs two concurrent invocations in separate environments', async () => {

@@ -51,6 +51,14 @@ describe('metadata', () => {
     ]);
   });
 
+  it('of a registry lists its repositories in pages', async () => {
+    for (const name of ['catalog/b', 'catalog/a']) stage.registry.push(name);
+    const listed: string[] = [];
+    for await (const page of client.listRepositoryNames().byPage({ maxPageSize: 1 })) listed.push(...page);
+    expect(listed).toEqual(listed.toSorted());
+    expect(listed.filter((name) => name.startsWith('catalog/'))).toEqual(['catalog/a', 'catalog/b']);
+  });
+
   it('is listed by digest in pages, of 100 by default', async () => {
     const digests = Array.from({ length: 205 }, (_, index) =>
       stage.registry.push('meta/many', { content: `m${index}` }),
@@ -177,6 +185,18 @@ describe('tokens', () => {
     ];
     stage.registry.roleMode = LEGACY;
     expect(tried).toEqual({ 'read and write': ['ok', 'ok'], read: ['ok', 401], nothing: [401, 401] }[may]);
+  });
+
+  it.each([
+    [LEGACY, 'AcrPull', 'ok'],
+    [LEGACY, 'AcrDelete', 401],
+    [ABAC, 'Container Registry Repository Catalog Lister', 'ok'],
+    [ABAC, 'Container Registry Repository Contributor', 401],
+  ] as const)('in the mode %s, answer %s that asks for the repositories with %s', async (roleMode, role, answer) => {
+    stage.registry.roleMode = roleMode;
+    const listed = await outcome(clientOf(role).listRepositoryNames().next());
+    stage.registry.roleMode = LEGACY;
+    expect(listed).toBe(answer);
   });
 
   it.each([

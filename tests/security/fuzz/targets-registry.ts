@@ -111,7 +111,7 @@ export const REGISTRY_TARGETS: readonly Target[] = [
     if (read === undefined) throw new Error(`closing must turn a policy into a policy: ${closed}`);
     must(lockStateOf(read, OURS) === 'current', 'it must be closed', closed);
     must(String(foreignIn(closed)) === String(before), 'closing must not change foreign statements', [text, closed]);
-    const opened = withoutOurs(read, OURS.Sid);
+    const opened = withoutOurs(read, [OURS.Sid]);
     if (opened === undefined)
       return must(before?.length === 0, 'the policy may be deleted only if no statement is left', text);
     must(String(foreignIn(opened)) === String(before), 'opening must not change foreign statements', [text, opened]);

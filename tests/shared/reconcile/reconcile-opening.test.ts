@@ -94,6 +94,18 @@ describe('opening', () => {
     expect([kind, decision.to.kind]).toEqual(['retry', 'closed']);
   });
 
+  it('reads the lock under the older ids in the record, and the notice names the locks of other deployments', async () => {
+    const world = await violating(true);
+    const closed = world.record(GATE);
+    if (closed !== undefined) world.save({ ...closed, lockIds: ['old'] });
+    world.repository().otherLocks = ['another'];
+    world.repository().images.delete(digest(1));
+    await reconcileOnce(world, { triggers: ['delete'] });
+    expect(world.calls).toContain('read also old');
+    expect(world.notices.at(-1)).toMatchObject({ kind: 'opened', otherLocks: ['another'] });
+    expect(world.record(GATE)?.lockIds).toEqual(['old']);
+  });
+
   it('observes again between the intent and the write; the intent keeps all blockers', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));

@@ -26,6 +26,8 @@ export interface WorldRepository {
   /** Whether locks in the registry do not name their owner. */
   bearsNoMarks?: boolean;
   inUse?: InUse;
+  /** The locks of other deployments. */
+  otherLocks?: readonly string[];
   /** Why the registry refuses every change. */
   refuses?: string | undefined;
   /** How many times another writer writes right after us. */
@@ -68,13 +70,13 @@ export function newWorld(): World {
       },
       scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
       unknownReports: (ids) => call('unknownReports', () => new Set(ids.filter((id) => world.unknownReports.has(id)))),
-      read: (gate) =>
-        call('read', () => {
+      read: (gate, lockIds = []) =>
+        call(`read${lockIds.map((id) => ` also ${id}`).join('')}`, () => {
           const repository = world.repositories.get(gate.repository);
           if (repository === undefined) return undefined;
-          const { inUse } = repository;
+          const { inUse, otherLocks } = repository;
           const ours = repository.bearsNoMarks && repository.ours !== 'absent' ? 'unmarked' : repository.ours;
-          return { lock: ours, inUse, snapshot: ours };
+          return { lock: ours, inUse, otherLocks, snapshot: ours };
         }),
       write: (gate, from, desired) =>
         call(`write ${desired}`, () => {

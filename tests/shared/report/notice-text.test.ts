@@ -6,7 +6,7 @@ import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Exemption } from '../../../shared/policy/verdict.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { describeExemption, describeFinding, gateName } from '../../../shared/report/sentences.ts';
-import { daysLater, digest, exception, finding, GATE, NOW, notice } from '../samples.ts';
+import { anOverride, daysLater, digest, exception, finding, GATE, NOW, notice } from '../samples.ts';
 
 const IMAGE: NoticeImage = { digest: digest(1), tags: ['1.0', 'latest'], findings: [finding()], moreFindings: 0 };
 
@@ -51,6 +51,19 @@ describe('a notice', () => {
       ...WHY,
       ...HOW_TO_OPEN,
     ]);
+  });
+
+  it.each<[string, Partial<Notice>]>([
+    ['an opening', { kind: 'opened' }],
+    [
+      'a closing by override',
+      { override: { step: 'begins', isNews: true, notified: 'begin', order: anOverride({ kind: 'closed' }).order } },
+    ],
+  ])('of %s ends with the locks of other deployments', (_name, changes) => {
+    const other =
+      'Pulls are still refused by another-lock, a lock of another pullgate deployment. If that deployment no longer exists, run `pullgate release --orphans another-lock`.';
+    const without = linesOf(changes);
+    expect(linesOf({ ...changes, otherLocks: ['another-lock'] } as Partial<Notice>)).toEqual([...without, other]);
   });
 
   it('of a restored lock says how to keep it from being removed again', () => {

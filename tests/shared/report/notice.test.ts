@@ -22,9 +22,19 @@ function notice(
     evaluated,
     override: undefined,
     inUse: undefined,
+    otherLocks: undefined,
     now: NOW,
   });
 }
+
+describe('every notice', () => {
+  it.each(['opened', 'cleared', 'closed'] as const)('(%s) names the locks of other deployments', (kind) => {
+    const input = { record: record(), next: NOTHING, evaluated: [], override: undefined, inUse: undefined, now: NOW };
+    const state = kind === 'closed' ? CLOSED : OPEN;
+    expect(createNotice(kind, state, { ...input, otherLocks: ['another'] })).toMatchObject({ otherLocks: ['another'] });
+    expect(createNotice(kind, state, { ...input, otherLocks: undefined })).not.toHaveProperty('otherLocks');
+  });
+});
 
 describe('the notice of a closing', () => {
   it('names the blockers and the time of the closing', () => {
