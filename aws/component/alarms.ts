@@ -66,6 +66,7 @@ export const METRICS: readonly MetricSpec[] = [
   { name: 'closed-gates', metric: 'ClosedGates', pattern: '{ $.kind = "sweep" }', value: '$.closed' },
   { name: 'closed-this-hour', metric: 'ClosedThisHour', pattern: '{ $.kind = "tick" }', value: '$.closedThisHour' },
   { name: 'scan-reduced', metric: 'ScanReduced', pattern: '{ $.kind = "scanReduced" }', value: '1' },
+  { name: 'unscanned', metric: 'UnscannedImages', pattern: '{ $.kind = "unscanned" }', value: '$.images' },
   // Without a pause there is no value, so the metric costs nothing then.
   { name: 'paused', metric: 'PausedHours', pattern: '{ $.pausedHours >= 0 }', value: '$.pausedHours' },
   { name: 'calls', metric: 'Calls', pattern: '{ $.kind = "usage" }', value: '$.allCalls' },

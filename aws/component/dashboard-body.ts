@@ -69,6 +69,10 @@ export const LOG_PANELS = {
       'limit 25',
     ],
   },
+  unscanned: {
+    title: 'Images that no scan judges, by sweep',
+    query: ['filter kind = "unscanned"', 'fields @timestamp, images, why', 'sort @timestamp desc', 'limit 5'],
+  },
   trouble: {
     title: 'Latest failures and scanner problems',
     query: [
@@ -133,7 +137,10 @@ function rowsOf(shown: Shown): readonly PanelRow[] {
     { height: 4, panels: [nowPanel(parts)] },
     { height: 7, panels: [parts.log(LOG_PANELS.states), parts.log(LOG_PANELS.gates)] },
     { height: 6, panels: closingPanels(parts) },
-    { height: 6, panels: [parts.log(LOG_PANELS.seconds), parts.log(LOG_PANELS.undetermined)] },
+    {
+      height: 6,
+      panels: [parts.log(LOG_PANELS.seconds), parts.log(LOG_PANELS.undetermined), parts.log(LOG_PANELS.unscanned)],
+    },
     { height: 6, panels: healthPanels(shown, parts) },
     { height: 6, panels: [parts.log(LOG_PANELS.trouble), parts.log(LOG_PANELS.calls)] },
     { height: 6, panels: costPanels(shown, parts) },
@@ -174,6 +181,7 @@ function nowPanel({ own, deadLetters, numbers }: Parts): Widget {
     [
       [own, 'ClosedGates', { stat: 'Maximum', label: 'closed at the last sweep' }],
       [own, 'BrakeWaiting', { stat: 'Maximum', label: 'waiting for the brake' }],
+      [own, 'UnscannedImages', { stat: 'Maximum', label: 'images that no scan judges' }],
       [...deadLetters, { stat: 'Maximum', label: 'dead letters' }],
       [own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours since the last sweep' }],
     ],

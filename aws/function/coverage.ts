@@ -8,6 +8,7 @@ import {
   paginateListCoverage,
 } from '@aws-sdk/client-inspector2';
 import type { Scan } from '../../shared/reconcile/observation.ts';
+import type { UnscannedImage } from '../../shared/reconcile/unscanned.ts';
 
 /**
  * The account that each call filters by. For a delegated administrator, Inspector also returns data of other accounts.
@@ -40,6 +41,33 @@ export async function unscannedAmong(
   if (digests.length === 0) return [];
   const covered = await coverageOf(account, repository, digests);
   return digests.filter((digest) => covered.get(digest)?.lastScannedAt === undefined);
+}
+
+/**
+ * The reasons that end by themselves, or whose image cannot be pulled.
+ * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_ScanStatus.html
+ */
+const HARMLESS_REASONS = [
+  ...['PENDING_INITIAL_SCAN', 'PENDING_REVIVAL_SCAN', 'SCAN_IN_PROGRESS'],
+  ...['IMAGE_ARCHIVED', 'RESOURCE_TERMINATED'],
+];
+
+/** The images of the account that Inspector does not scan, with Inspector's reason. */
+export async function unscannedImages({ client, accountId }: Account): Promise<readonly UnscannedImage[]> {
+  const unscanned: UnscannedImage[] = [];
+  const filterCriteria = {
+    accountId: [is(accountId)],
+    resourceType: [is(ECR_IMAGE)],
+    scanStatusCode: [is('INACTIVE')],
+  };
+  for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
+    for (const { resourceMetadata, scanStatus } of page.coveredResources ?? []) {
+      const repository = resourceMetadata?.ecrRepository?.name;
+      const reason = scanStatus?.reason ?? 'UNKNOWN';
+      if (repository !== undefined && !HARMLESS_REASONS.includes(reason)) unscanned.push({ repository, reason });
+    }
+  }
+  return unscanned;
 }
 
 async function coverageOf(

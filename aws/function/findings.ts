@@ -11,8 +11,9 @@ import { type Finding, findingKey } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, Scan } from '../../shared/reconcile/observation.ts';
+import type { UnscannedImage } from '../../shared/reconcile/unscanned.ts';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
-import { type Account, ECR_IMAGE, health, is, scansOf, unscannedAmong } from './coverage.ts';
+import { type Account, ECR_IMAGE, health, is, scansOf, unscannedAmong, unscannedImages } from './coverage.ts';
 
 /**
  * The maximum number of values in one filter of ListFindings.
@@ -59,6 +60,8 @@ export interface Scanner {
   scansOf(repository: string, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
   /** The repositories that have images with findings, which a sweep reconciles. A missing repository proves nothing. */
   repositoriesWithFindings(): Promise<ReadonlySet<string>>;
+  /** The images that no scan judges, with the reason. */
+  unscannedImages(): Promise<readonly UnscannedImage[]>;
   /** Why the scanner cannot see some or all images; undefined if it sees all. */
   health(): Promise<string | undefined>;
 }
@@ -71,6 +74,7 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
     unknownReports: (ids) => unknownReports(account, ids),
     scansOf: (...asked) => scansOf(account, ...asked),
     repositoriesWithFindings: () => repositoriesWithFindings(account),
+    unscannedImages: () => unscannedImages(account),
     health: () => health(account),
   };
 }

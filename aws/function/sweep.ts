@@ -23,6 +23,7 @@ export function createSweepPorts(
     sweepHours,
     settingsHash,
     scannerHealth: scanner.health,
+    unscannedImages: scanner.unscannedImages,
     repositoriesWithFindings: async () =>
       [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry, repository })),
     gatesWithRecord: () => table.gates(registry),

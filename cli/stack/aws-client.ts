@@ -42,6 +42,7 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
     gates: () => table.gates(accountId),
     deadLetters: () => countMessages(sdk.sqs, settings.deadLetterQueueUrl),
     scannerHealth: scanner.health,
+    unscannedImages: scanner.unscannedImages,
     repositoriesWithFindings: async () =>
       [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry: accountId, repository })),
     find: (name) => findImage(reader, name),

@@ -13,6 +13,7 @@ import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
 import type { CommandTrigger } from '../../shared/reconcile/trigger.ts';
+import type { UnscannedImage } from '../../shared/reconcile/unscanned.ts';
 import type { Decision, Outcome } from '../../shared/report/decision.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { ImageName } from './image-name.ts';
@@ -33,6 +34,8 @@ export interface Client {
 
   /** Why the scanner cannot see all of the registry; undefined if it is healthy. */
   scannerHealth(): Promise<string | undefined>;
+  /** The images that no scan judges. Not given if the scanner does not tell. */
+  unscannedImages?(): Promise<readonly UnscannedImage[]>;
   /** The repositories that have images with findings. They tell what to observe, and are not evidence. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
   /** Finds the image that a name currently refers to. */

@@ -11,7 +11,7 @@ const HELP = `
 By default, the command reads only the stack's records, which are as old as the function's last
 observation of each gate. With --live, it also observes every repository and shows what is not on
 record: images with a finding of unknown severity, images that violate the policy and are not
-closed yet, and, on AWS, repositories that someone else closed.
+closed yet, and, on AWS, repositories that someone else closed and images that no scan judges.
 
 Exit codes: 0 no action is required; 1 action is required (a pause, messages in the dead-letter
 queue, no sweep within twice sweepHours, a gate that is stuck while closing or opening, a notice

@@ -13,6 +13,7 @@ import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
+import { countUnscanned, type Unscanned } from '../../shared/reconcile/unscanned.ts';
 import { counted, shortName } from '../../shared/report/sentences.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client, Obstacle } from '../stack/client.ts';
@@ -51,6 +52,8 @@ export interface LiveStatus {
   readonly closedByOthers: readonly { readonly repository: string; readonly obstacles: readonly Obstacle[] }[];
   /** Why the scanner cannot see all of the registry; undefined if it is healthy. */
   readonly scannerProblem: string | undefined;
+  /** The images that no scan judges. Undefined if the scanner does not tell. */
+  readonly unscanned: Unscanned | undefined;
   readonly unsure: readonly string[];
 }
 
@@ -220,6 +223,7 @@ async function observeAll(client: Client, loaded: StackRecords, rules: Rules, no
     missed: missed.toSorted(byName),
     closedByOthers: closedByOthers.toSorted((a, b) => (a.repository < b.repository ? -1 : 1)),
     scannerProblem: await client.scannerHealth(),
+    unscanned: client.unscannedImages && countUnscanned(await client.unscannedImages(), rules.includes),
     unsure: [...unsure],
   };
 }

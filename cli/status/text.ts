@@ -1,6 +1,7 @@
 // Formats the state of a stack as lines: first what requires action, then the gates and the rest.
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { describeUnscanned, type Unscanned } from '../../shared/reconcile/unscanned.ts';
 import { counted, describeState } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
@@ -78,8 +79,19 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
           ...live.closedByOthers.flatMap(({ repository, obstacles }) =>
             obstacles.map((obstacle) => `    ${plain(repository)}  ${obstacleText(obstacle)}`),
           ),
+          ...(live.unscanned === undefined || live.unscanned.images === 0 ? [] : unscannedLines(live.unscanned)),
           ...live.unsure.map((why) => `  Not certain: ${plain(why)}.`),
         ]),
+  ];
+}
+
+function unscannedLines(unscanned: Unscanned): readonly string[] {
+  const { images, repositories, moreRepositories } = unscanned;
+  const more = moreRepositories === 0 ? '' : ` and ${moreRepositories} more`;
+  return [
+    '',
+    `  Images that no scan judges: ${images} (${plain(describeUnscanned(unscanned))})`,
+    `    in ${plain(repositories.join(', '))}${more}`,
   ];
 }
 

@@ -10,6 +10,7 @@ import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
 import type { FunctionTrigger } from './trigger.ts';
+import { countUnscanned, describeUnscanned, type UnscannedImage } from './unscanned.ts';
 
 /** The interfaces that a tick and a sweep use. */
 export interface SweepPorts extends LockPorts {
@@ -23,6 +24,8 @@ export interface SweepPorts extends LockPorts {
   scannerHealth(): Promise<string | undefined>;
   /** The repositories with findings, as a hint what to observe. The absence of one proves nothing. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
+  /** The images that no scan judges. Not given if the scanner does not tell. */
+  unscannedImages?(): Promise<readonly UnscannedImage[]>;
   /** Every gate that has a record, with the name of its state. */
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, most urgent first. */
@@ -110,7 +113,19 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   await ports.state.save(state, version);
   // Counted before the sweep. The next sweep counts the changes that this one causes.
   log({ kind: 'sweep', gates: state.gates, closed });
+  await logUnscanned(ports);
   return state;
+}
+
+/** Counts the images that no scan judges. The sweep is complete without it. */
+async function logUnscanned({ unscannedImages, rules, log }: SweepPorts): Promise<void> {
+  if (unscannedImages === undefined) return;
+  try {
+    const unscanned = countUnscanned(await unscannedImages(), rules.includes);
+    log({ kind: 'unscanned', ...unscanned, why: describeUnscanned(unscanned) });
+  } catch (error) {
+    log({ kind: 'failed', error: `the images that no scan judges could not be counted: ${describeError(error)}` });
+  }
 }
 
 function hoursSince(at: Instant, now: Instant): number {

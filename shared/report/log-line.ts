@@ -4,6 +4,7 @@ import { gateKey } from '../gate/gate.ts';
 import type { Finding } from '../policy/finding.ts';
 import type { Exemption, Reason, Verdict } from '../policy/verdict.ts';
 import { TRIGGERS } from '../reconcile/trigger.ts';
+import type { Unscanned } from '../reconcile/unscanned.ts';
 import type { Decision, ImageDecision } from './decision.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 
@@ -36,6 +37,8 @@ type KnownFields =
   /** Notices that could not be sent earlier were sent. `gates`: the number of gates they are about. */
   | { readonly kind: 'notified'; readonly gates: number }
   | { readonly kind: 'scanner'; readonly healthy: boolean; readonly why: string | undefined }
+  /** The images that no scan judges, by reason. `why`: the same as text. */
+  | ({ readonly kind: 'unscanned'; readonly why: string } & Unscanned)
   /** A repository that is no longer scanned continuously. */
   | { readonly kind: 'scanReduced'; readonly repository: string; readonly why: string }
   /** `closed`: the number of gates that were closed when the sweep began. */

@@ -172,6 +172,7 @@ describe('the body', () => {
       'Seconds from finding to close',
       'Seconds from finding to close, by trigger',
       'Undetermined images now, with unrecognized severities',
+      'Images that no scan judges, by sweep',
       'Brake',
       'Sweep age in hours',
       'Dead letters, and age of the oldest message in seconds',

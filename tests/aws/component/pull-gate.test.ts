@@ -120,8 +120,8 @@ const BASE = {
   'aws:cloudwatch/eventRule:EventRule': 5,
   'aws:cloudwatch/eventTarget:EventTarget': 5,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 12,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 8,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 14,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 9,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,
@@ -533,7 +533,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(12);
+    expect(metrics).toHaveLength(14);
     expect(metrics).toEqual(
       expect.arrayContaining([
         [STATEMENT_ID, 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],

@@ -31,6 +31,7 @@ function stage(repositories: ReadonlySet<string> = new Set(), readings: Readonly
     },
     scanner: {
       health: answering('health', 'Inspector is off'),
+      unscannedImages: answering('unscannedImages', [{ repository: 'team/old', reason: 'UNSUPPORTED_OS' }]),
       repositoriesWithFindings: answering('repositoriesWithFindings', repositories),
     },
     queue: { sendRequests: answering('sendRequests', undefined) },
@@ -65,6 +66,10 @@ describe('a sweep', () => {
     ],
   ])('gets %s', async (_what, repositories, gates) => {
     expect(await stage(repositories).ports.repositoriesWithFindings()).toEqual(gates);
+  });
+
+  it('asks Inspector for the images that it does not scan', async () => {
+    expect(await stage().ports.unscannedImages?.()).toEqual([{ repository: 'team/old', reason: 'UNSUPPORTED_OS' }]);
   });
 
   it('queries the table only for the gates of the account', async () => {

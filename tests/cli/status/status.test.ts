@@ -84,6 +84,8 @@ describe('status, on AWS', () => {
     });
     await s.pushVulnerable('team/sealed', 'v1', CRITICAL);
     const unseen = await s.pushVulnerable('team/foreign', 'v1', CRITICAL);
+    const uncovered = { statusCode: 'INACTIVE', reason: 'UNSUPPORTED_OS' };
+    s.cloud.inspector.cover({ repository: 'team/odd', digest: `sha256:${'0'.repeat(64)}`, ...uncovered });
     const other = '{"Sid":"Pullgate4e5f6a7b8c9d","Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage"}';
     s.cloud.ecr.repository('team/braked').policyText = `{"Version":"2012-10-17","Statement":[${other}]}`;
     const observed = await statusHere(graph, asOperator(s.cloud, leastForLive(graph)), now, true);
@@ -127,6 +129,7 @@ describe('status, on AWS', () => {
         },
       ],
       scannerProblem: undefined,
+      unscanned: { images: 1, byReason: { UNSUPPORTED_OS: 1 }, repositories: ['team/odd'], moreRepositories: 0 },
       unsure: ['team/sealed: the repository policy denies you permission to read it'],
     });
     const lines = statusLines(observed).join('\n');
@@ -136,6 +139,7 @@ describe('status, on AWS', () => {
     expect(lines).toMatch(
       /^Status of the stack dev at 2026-03-02 09:\d\d UTC\n\nAction required:\n {2}- AWS: the dead-letter queue has 1 message that pullgate could not process\n\nAWS: mode enforce \(policy violations close gates\)\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
     );
+    expect(lines).toContain('\n  Images that no scan judges: 1 (1 UNSUPPORTED_OS)\n    in team/odd\n');
     expect(lines).toContain(
       '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n',
     );

@@ -85,6 +85,37 @@ describe('a sweep', () => {
     expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4, closed: 2 }]]);
   });
 
+  it.each<[string, NonNullable<SweepPorts['unscannedImages']>, Record<string, unknown>]>([
+    [
+      'counts the images that no scan judges, in included repositories',
+      async () => [
+        { repository: 'team/a', reason: 'TOO_OLD' },
+        { repository: 'other/b', reason: 'TOO_OLD' },
+      ],
+      {
+        kind: 'unscanned',
+        images: 1,
+        byReason: { TOO_OLD: 1 },
+        why: '1 TOO_OLD',
+        repositories: ['team/a'],
+        moreRepositories: 0,
+      },
+    ],
+    [
+      'is done although the images that no scan judges cannot be counted',
+      () => Promise.reject(new Error('throttled')),
+      { kind: 'failed', error: 'the images that no scan judges could not be counted: Error: throttled' },
+    ],
+  ])('%s', async (_name, unscannedImages, line) => {
+    const { ports, saved, lines } = stage({
+      rules: rules({ repositories: { include: ['team/*'], exclude: [] } }),
+      unscannedImages,
+    });
+    await sweep(ports);
+    expect(saved).toHaveLength(1);
+    expect(lines).toEqual([{ kind: 'sweep', gates: 0, closed: 0 }, line]);
+  });
+
   it('distinguishes repositories with the same name in two registries', async () => {
     const { ports } = stage({
       repositoriesWithFindings: async () => [gate('team/a'), { registry: '210987654321', repository: 'team/a' }],
