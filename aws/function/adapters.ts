@@ -27,7 +27,8 @@ export interface Dependencies {
  * CloudWatch accepts 256 KB per log event.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
  */
-const CLOUD_LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
+export const MAX_LINE_CHARACTERS = 200_000;
+const CLOUD_LOG = { cloud: 'aws', maxCharacters: MAX_LINE_CHARACTERS } as const;
 
 /** Creates the ports for one account's registry, and the other adapters that an invocation needs. */
 export function createAdapters({ settings, clients, now, log }: Dependencies) {

@@ -1,13 +1,14 @@
 // The entry point that Lambda calls, and the only file that accesses `process.env` and the clock.
-import type { LogLine } from '../../shared/report/log-line.ts';
+import { type LogLine, lineText } from '../../shared/report/log-line.ts';
 import { createUsage } from '../../shared/runtime/usage.ts';
+import { MAX_LINE_CHARACTERS } from './adapters.ts';
 import { createClients } from './clients.ts';
 import { createHandler } from './invocation.ts';
 import { readSettings } from './settings.ts';
 
 // Not `console.log`: Lambda prefixes its lines with a time and a request id, so metric filters could not parse them as
 // JSON.
-const log = (line: LogLine) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const log = (line: LogLine) => process.stdout.write(`${lineText(line, MAX_LINE_CHARACTERS)}\n`);
 const usage = createUsage();
 const handle = createHandler({
   settings: readSettings(process.env),

@@ -8,7 +8,7 @@ import { limitedTo } from '../../shared/runtime/concurrency.ts';
 import type { Snapshot } from './attribute-lock.ts';
 import type { Clients } from './clients.ts';
 import { createScanner, type Scanner } from './findings.ts';
-import type { Log } from './log.ts';
+import { type Log, MAX_LINE_CHARACTERS } from './log.ts';
 import { createNotifier, recipientsOf } from './notify.ts';
 import { createQueue } from './queue.ts';
 import { createTable } from './records.ts';
@@ -24,11 +24,7 @@ export interface Dependencies {
   readonly now: () => Instant;
 }
 
-/**
- * Application Insights accepts 32,768 characters per message.
- * Source: https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete#trace
- */
-const CLOUD_LOG = { cloud: 'azure', maxCharacters: 30_000 } as const;
+const CLOUD_LOG = { cloud: 'azure', maxCharacters: MAX_LINE_CHARACTERS } as const;
 
 /** The ports of the stack's registries, and everything else that an invocation needs. */
 export function createAdapters(dependencies: Dependencies) {

@@ -59,8 +59,8 @@ export function createHandler(dependencies: Dependencies): Handler {
   const adapters = createAdapters(dependencies);
   const common = { ...dependencies, ...createReconcilers(dependencies, adapters), adapters };
   return {
-    message: (payload, log) => handleMessage(payload, { ...common, log }),
-    tick: (log) => handleTick({ ...common, log }),
+    message: (payload, log) => withFailureLine(log, () => handleMessage(payload, { ...common, log })),
+    tick: (log) => withFailureLine(log, () => inTime(() => runTick({ ...common, log }))),
   };
 }
 
@@ -86,11 +86,12 @@ async function handleMessage(payload: unknown, invocation: Invocation): Promise<
   }
 }
 
-async function handleTick(invocation: Invocation): Promise<void> {
+/** An invocation that fails leaves a line, whatever failed: alarms read the lines. */
+async function withFailureLine(log: Log, work: () => Promise<void>): Promise<void> {
   try {
-    await inTime(() => runTick(invocation));
+    await work();
   } catch (error) {
-    invocation.log({ kind: 'failed', error: describeCallError(error) });
+    log({ kind: 'failed', error: describeCallError(error) });
     throw error;
   }
 }

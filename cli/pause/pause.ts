@@ -123,7 +123,9 @@ async function openEverything(pause: Pause, closed: LoadedGates, nameOf: (gate: 
   const waited = wait === undefined ? undefined : await waitUntilOpen(wait, { ...pause, openings, nameOf });
   if (waited !== undefined) left = unfinishedOf(await loadGates(clients));
   printJson({ stack, dryRun: false, paused: true, until, waited, gates: gatesJson(closed, openings) });
-  for (const line of [...endLines(pause, left, waited, openings), ...unreadLines(left)]) terminal.print(line);
+  const endsAt = oldInvocationsEndAt(await loadPauses(clients));
+  const lines = endLines({ ...pause, endsAt }, left, waited, openings);
+  for (const line of [...lines, ...unreadLines(left)]) terminal.print(line);
   return gatesOf(left).length === 0 && (waited === undefined || waited === 'open') ? 0 : 1;
 }
 
@@ -188,14 +190,13 @@ function doneLine(pause: Pause, pauses: readonly CloudPause[]): string {
 /** Says whether it is safe to run `pulumi destroy` now. Empty unless the whole stack is paused without an end. */
 function destroyNote({ now, isWhole, until }: Pause, pauses: readonly CloudPause[]): string {
   if (!isWhole || until !== undefined) return '';
-  return now() >= oldInvocationsEndAt(pauses)
-    ? ' It is safe to run `pulumi destroy` now.'
-    : '\nAn invocation that began before the pause may still close a gate. Before `pulumi destroy`, run `pullgate pause --wait`.';
+  const endsAt = oldInvocationsEndAt(pauses);
+  return now() >= endsAt ? ' It is safe to run `pulumi destroy` now.' : `\n${stillNote(true, endsAt)}`;
 }
 
 /** The last lines: what is left to do. */
 function endLines(
-  { isWhole, until }: Pause,
+  { isWhole, until, endsAt }: Pick<Pause, 'isWhole' | 'until'> & { readonly endsAt: Instant },
   left: LoadedGates,
   waited: Waited | undefined,
   openings: Openings,
@@ -228,16 +229,16 @@ function endLines(
     case undefined:
       return problems.length > 0
         ? problems
-        : [`\nEvery gate that this stack had closed is open. ${stillNote(isWhole, until)}`];
+        : [`\nEvery gate that this stack had closed is open.\n${stillNote(isWhole && until === undefined, endsAt)}`];
   }
 }
 
 /** What may still happen after a pause without a wait. */
-function stillNote(isWhole: boolean, until: Instant | undefined): string {
-  const note = 'An invocation that began before the pause may still close a gate';
-  return isWhole && until === undefined
-    ? `${note}.\nBefore \`pulumi destroy\`, run \`pullgate pause --wait\`.`
-    : `${note}.\nTo wait until this is no longer possible, use --wait.`;
+function stillNote(isForDestroy: boolean, endsAt: Instant): string {
+  const note = `An invocation that began before the pause may still close a gate until ${minute(endsAt)}.`;
+  return isForDestroy
+    ? `${note}\nBefore \`pulumi destroy\`, wait until ${minute(endsAt)} and run this command again, or run \`pullgate pause --wait\`.`
+    : `${note} To wait for it, use --wait.`;
 }
 
 function endOf(until: Instant | undefined): string {

@@ -178,6 +178,17 @@ function undeterminedLine(images: readonly ImageDecision[]): Record<string, unkn
   };
 }
 
+/**
+ * A line as JSON. If it is too long, its longest texts are cut, because a log that cuts the line itself leaves no JSON,
+ * and then no alarm finds it.
+ */
+export function lineText(line: LogLine, maxCharacters: number): string {
+  let text = JSON.stringify(line);
+  for (let characters = maxCharacters; text.length > maxCharacters && characters >= 1; characters >>= 1)
+    text = JSON.stringify(clipped(line, { ...FULL, characters }));
+  return text;
+}
+
 /** The value with each text cut to the measure's number of characters. */
 function clipped<T>(value: T, { characters }: Measure): T {
   if (characters === Number.POSITIVE_INFINITY) return value;

@@ -170,7 +170,7 @@ function changeOf(subject: string, lines: readonly string[]): Change {
   return { subject, lines };
 }
 
-/** A line has texts of whoever built an image, such as a package's version. They must not begin a line of their own. */
+/** A text from outside, such as a package's version, must not begin a line of its own. */
 function message(subject: string, lines: readonly string[]): Message {
   return { subject: plain(`[pullgate] ${subject}`).slice(0, 100), text: `${lines.map(plain).join('\n')}\n` };
 }

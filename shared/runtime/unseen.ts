@@ -1,7 +1,10 @@
-// Characters that a reader does not see but a terminal or a mail interprets: line ends, escape codes, and characters that
-// change the direction of text. Scanners and registries pass them on from whoever built an image.
+// Characters that a reader does not see but a terminal or a mail interprets: line ends, escape codes, and characters
+// that change the direction of text. The author of an image can put them into its tags and packages.
 
-/** Control and format characters, and the line and paragraph separators. https://www.unicode.org/reports/tr44/#General_Category_Values */
+/**
+ * Control and format characters, and the line and paragraph separators.
+ * Source: https://www.unicode.org/reports/tr44/#General_Category_Values
+ */
 const UNSEEN = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu;
 
 /** The text in one line, with each unseen character replaced, for a mail or a terminal. */

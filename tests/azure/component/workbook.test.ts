@@ -13,11 +13,13 @@ import { deploy, one } from './deployment.ts';
  * The documented columns that the queries use.
  * Sources: https://learn.microsoft.com/azure/azure-monitor/reference/tables/apptraces,
  * https://learn.microsoft.com/azure/azure-monitor/reference/tables/apprequests,
+ * https://learn.microsoft.com/azure/azure-monitor/reference/tables/appexceptions,
  * https://learn.microsoft.com/azure/azure-monitor/logs/log-standard-columns
  */
 const TABLES = [
   'let AppTraces = datatable(TimeGenerated: datetime, _ResourceId: string, Message: string, _IsBillable: bool, _BilledSize: real)[];',
   'let AppRequests = datatable(TimeGenerated: datetime, _ResourceId: string, Name: string, Success: bool, DurationMs: real)[];',
+  'let AppExceptions = datatable(TimeGenerated: datetime, _ResourceId: string, OperationName: string, OuterMessage: string)[];',
 ].join('\n');
 const checked = (query: string) => checkQuery(`${TABLES}\n${query}`);
 
@@ -53,8 +55,8 @@ describe('the queries', () => {
 
   it('read only fields that occur in the log of a real run', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
-    // Ticks sweep at once, after six hours, after the eleven days, and when the pause begins. The other two admit a gate. None does both,
-    // because the order of the two requests is not fixed.
+    // Ticks sweep at once, after six hours, after the eleven days, and when the pause begins. The other two admit a
+    // gate. None does both, because the order of the two requests is not fixed.
     await s.tick();
     await s.close('v1');
     await s.close('v2');

@@ -8,7 +8,7 @@ import { runOn } from '../command-azure.ts';
 const WORST =
   '1 blocker, worst: CVE-2026-1001 (critical, inherited from the report) in openssl 3.0.13: fixed in 3.0.14.';
 const SAFE =
-  /\nEvery gate that this stack had closed is open[.] An invocation that began before the pause may still close a gate[.]\nBefore `pulumi destroy`, run `pullgate pause --wait`[.]\n$/;
+  /\nEvery gate that this stack had closed is open[.]\nAn invocation that began before the pause may still close a gate until \d{4}-\d\d-\d\d \d\d:\d\d UTC[.]\nBefore `pulumi destroy`, wait until \d{4}-\d\d-\d\d \d\d:\d\d UTC and run this command again, or run `pullgate pause --wait`[.]\n$/;
 const nameOf = ({ repository, digest }: Image) => `${repository}@${digest}`;
 
 /** Two closed images, one with a foreign lock, and one that waits for the brake. */
@@ -89,7 +89,7 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^The stack dev keeps no gate closed[.]\n/);
     expect(stdout).toMatch(
-      /: there is nothing to do[.]\nAn invocation .+ Before `pulumi destroy`, run `pullgate pause --wait`[.]\n$/,
+      /: there is nothing to do[.]\nAn invocation .+\nBefore `pulumi destroy`, wait until .+ UTC and run this command again, or run `pullgate pause --wait`[.]\n$/,
     );
     expect(await s.world()).toEqual(before);
     expect(Object.keys(s.cloud.calls.count()).toSorted()).toEqual(['table:Get', 'table:Query']);

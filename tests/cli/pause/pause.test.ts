@@ -135,7 +135,7 @@ describe('pause', () => {
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toMatch(/^The stack dev keeps no repository closed[.]\n/);
       expect(stdout).toMatch(
-        /\nIt has been paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC by .+: there is nothing to do[.]\nAn invocation that began before the pause may still close a gate[.] Before `pulumi destroy`, run `pullgate pause --wait`[.]\n$/,
+        /\nIt has been paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC by .+: there is nothing to do[.]\nAn invocation that began before the pause may still close a gate until \d{4}-\d\d-\d\d \d\d:\d\d UTC[.]\nBefore `pulumi destroy`, wait until \d{4}-\d\d-\d\d \d\d:\d\d UTC and run this command again, or run `pullgate pause --wait`[.]\n$/,
       );
     }
     const full = openSync('/dev/full', 'w');

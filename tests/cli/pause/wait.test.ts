@@ -113,6 +113,13 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
 
 const SAFE = 'No gate is locked. It is safe to run `pulumi destroy` now.';
 
+it('without --wait, pause says until when an old invocation may still close a gate', async () => {
+  const { text } = await stackOf({ closed: [GATE] }).pause();
+  expect(text).toContain(
+    '\nBefore `pulumi destroy`, wait until 2026-06-15 12:05 UTC and run this command again, or run ',
+  );
+});
+
 describe('pause --wait', () => {
   it.each([
     ['aws', 5],

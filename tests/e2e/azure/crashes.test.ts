@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
 import type { Fault } from '../../../local/azure/faults.ts';
 import type { Graph } from '../../../local/graph.ts';
-import { type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
+import { graphFor, type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
 
 const MANY = { maxClosesPerHour: 1_000 };
 
@@ -189,5 +189,48 @@ describe('services that misbehave', () => {
     await s.runUntilIdle();
     expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', poison: [] });
     expect(REPOSITORY).toBe(image.repository);
+  });
+});
+
+describe('every failure has a line in the log', () => {
+  test('of a function that cannot start: its tick fails with the reason, and the messages stay in the queue', async () => {
+    const withoutQuery = (graph: Graph): Graph => {
+      const entries = Object.entries(graph.archives).map(
+        ([urn, { 'findings.kql': _, ...files }]) => [urn, files] as const,
+      );
+      return { ...graph, archives: Object.fromEntries(entries) };
+    };
+    const s = await stage({}, { change: withoutQuery });
+    s.send('hello');
+    const { outcome } = await s.cloud.fireTimer('tick');
+    expect(outcome).toMatchObject({ kind: 'failed', error: expect.stringContaining('findings.kql') });
+    expect(s.lines('failed')).toEqual([
+      { kind: 'failed', error: expect.stringMatching(/^the function could not start: .*findings[.]kql/) },
+    ]);
+    expect(await s.cloud.runUntilIdle()).toEqual([]);
+    expect(s.cloud.queue.messages()).toHaveLength(1);
+    await s.cloud.deploy(await graphFor());
+    await s.runUntilIdle();
+    expect((await s.world()).poison).toEqual(['hello']);
+  });
+
+  test('of a message that cannot be moved to the poison queue', async () => {
+    const s = await stage();
+    s.cloud.faults.add({ kind: 'error', code: 'AuthorizationFailure', message: 'no', status: 403, service: 'queue' });
+    s.send('hello');
+    await s.runUntilIdle();
+    expect(s.lines('failed')).toEqual([{ kind: 'failed', error: expect.stringContaining('answers 403') }]);
+    expect(s.lines('refused')).toHaveLength(2);
+    expect((await s.world()).poison).toEqual(['hello']);
+  });
+
+  test('of a long error, as JSON that Application Insights does not cut', async () => {
+    const s = await stage();
+    const message = 'x'.repeat(60_000);
+    s.cloud.faults.add({ kind: 'error', code: 'Odd', message, status: 400, service: 'table', times: 10 });
+    await s.cloud.fireTimer('tick');
+    const failed = s.cloud.logs.filter(({ json }) => json?.['kind'] === 'failed');
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { text } of failed) expect(text.length).toBeLessThanOrEqual(30_000);
   });
 });

@@ -1,3 +1,4 @@
+// What people decide: exceptions, a pause, and locks that they set. Each takes effect with the next tick.
 import { describe, expect, test } from 'vitest';
 import { type Config, CRITICAL, DAY, graphFor, MINUTE, REPOSITORY, stage, type World } from './stage.ts';
 

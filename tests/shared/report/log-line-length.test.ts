@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
 import type { Decision, ImageDecision } from '../../../shared/report/decision.ts';
-import { decisionLine } from '../../../shared/report/log-line.ts';
+import { decisionLine, lineText } from '../../../shared/report/log-line.ts';
 import { decision, digest, exception, finding } from '../samples.ts';
 
 /** The line after it is written and parsed again. */
@@ -120,5 +120,21 @@ describe('a line of Application Insights', () => {
   it('has everything if that fits', () => {
     const written = line(many('openssl', 12));
     expect([imagesOf(written).length, written['moreImages']]).toEqual([12, undefined]);
+  });
+});
+
+describe('any line', () => {
+  it('is written as it is if it is short enough', () => {
+    expect(lineText({ kind: 'failed', error: 'no answer' }, 100)).toBe('{"kind":"failed","error":"no answer"}');
+  });
+
+  it('has its longest texts cut otherwise, and is still JSON', () => {
+    const text = lineText({ kind: 'failed', error: '"'.repeat(60_000), repository: 'team/app' }, 30_000);
+    expect(text.length).toBeLessThanOrEqual(30_000);
+    expect(JSON.parse(text)).toMatchObject({ kind: 'failed', repository: 'team/app' });
+  });
+
+  it('that no cut makes short enough is written all the same', () => {
+    expect(lineText({ kind: 'usage', allCalls: 1, calls: { table: 1 } }, 10)).toContain('"table":1');
   });
 });
