@@ -15,7 +15,7 @@ export const bundle: Part = {
       {
         title: 'Size of index.mjs, minified and uncompressed, in bytes',
         head: ['function', 'bytes', 'budget', 'share of the budget'],
-        rows: [sizeRow('AWS', lambda.files, 410_000), sizeRow('Azure', app.files, 850_000)],
+        rows: [sizeRow('AWS', lambda.files, 425_000), sizeRow('Azure', app.files, 850_000)],
       },
     ];
   },

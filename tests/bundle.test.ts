@@ -10,7 +10,7 @@ import { bundleFunction, stableJson } from '../bundle.ts';
 
 const project = join(import.meta.dirname, '..');
 /** The SDK is nine tenths of it; the project is about 50 KB. */
-const BUDGET_BYTES = 410_000;
+const BUDGET_BYTES = 425_000;
 const AZURE_BUDGET_BYTES = 850_000;
 
 let folder = '';
@@ -162,6 +162,7 @@ describe("the Azure function's bundle", () => {
     mode: 'enforce',
     sweepHours: 6,
     maxClosesPerHour: 25,
+    brakeExempt: 'never',
     registries: [],
     granularity: 'image',
     registryRoles: 'rbac',

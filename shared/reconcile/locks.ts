@@ -8,16 +8,7 @@ import { mapConcurrently } from '../runtime/concurrency.ts';
 import { describeError } from '../runtime/errors.ts';
 import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
 import type { Row } from './ports.ts';
-
-/** How far the checks have come. There is no row while each tick reads all locks. */
-export interface LockRound {
-  /** Where the next tick goes on. Undefined: it begins a new round. */
-  readonly after?: string | undefined;
-  /** When this round began. */
-  readonly startedAt: Instant;
-  /** When the last complete round began, so that every lock has been read since then. Undefined: none is complete. */
-  readonly readSince?: Instant | undefined;
-}
+import type { LockRound } from './schedule.ts';
 
 /** Some of the gates that should have a lock. */
 export interface LockedGates {

@@ -4,9 +4,8 @@ import type { Gate } from '../gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
-import type { LockRound } from './locks.ts';
 import type { ImageObservation, Scan, Scope } from './observation.ts';
-import type { PauseState, SweepState } from './schedule.ts';
+import type { LockRound, PauseState, SweepState } from './schedule.ts';
 
 /** The lock of a gate in the registry. `snapshot` belongs to the adapter and is passed back to `write`. */
 export interface Reading<Snapshot> {

@@ -15,6 +15,16 @@ export interface SweepState {
   readonly gates: number;
 }
 
+/** How far the checks of the locks have come. There is no row while each tick reads all locks. */
+export interface LockRound {
+  /** Where the next tick goes on. Undefined: it begins a new round. */
+  readonly after?: string | undefined;
+  /** When this round began. */
+  readonly startedAt: Instant;
+  /** When the last complete round began, so that every lock has been read since then. Undefined: none is complete. */
+  readonly readSince?: Instant | undefined;
+}
+
 /** A pause: while it is in force, no gate closes, and every gate that pullgate closed opens. */
 export interface PauseState {
   readonly paused: boolean;

@@ -161,7 +161,15 @@ describe('ticks and sweeps', () => {
     expect(answer.batchItemFailures).toEqual(records.map(({ messageId }) => ({ itemIdentifier: messageId })));
     expect(log).toEqual([
       { kind: 'scanner', healthy: true, why: undefined },
-      { kind: 'tick', waiting: 0, admitted: 0, closedThisHour: 0 },
+      {
+        kind: 'tick',
+        waiting: 0,
+        admitted: 0,
+        closedThisHour: 0,
+        locksRead: 0,
+        locksMissing: 0,
+        oldestLockReadMinutes: 0,
+      },
       { kind: 'failed', error: 'AccessDeniedException: no', messages: 2 },
     ]);
   });

@@ -254,6 +254,7 @@ describe('check --live', () => {
       'dynamodb:GetItem',
       'dynamodb:Scan',
       'ecr:DescribeImages',
+      'inspector2:ListCoverage',
       'inspector2:ListFindingAggregations',
       'inspector2:ListFindings',
     ]);

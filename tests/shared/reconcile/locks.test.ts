@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { GateState } from '../../../shared/gate/record.ts';
-import { checkLocks, type LockPorts, type LockRound, shouldBeLocked } from '../../../shared/reconcile/locks.ts';
+import { checkLocks, type LockPorts, shouldBeLocked } from '../../../shared/reconcile/locks.ts';
+import type { LockRound } from '../../../shared/reconcile/schedule.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
 import { GATE, hoursLater, NOW, record } from '../samples.ts';
 

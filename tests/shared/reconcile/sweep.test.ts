@@ -2,9 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
-import type { LockRound } from '../../../shared/reconcile/locks.ts';
 import type { Row, Version } from '../../../shared/reconcile/ports.ts';
-import type { SweepState } from '../../../shared/reconcile/schedule.ts';
+import type { LockRound, SweepState } from '../../../shared/reconcile/schedule.ts';
 import { type SweepPorts, sweep, tick } from '../../../shared/reconcile/sweep.ts';
 import { digest, GATE, hoursLater, NOW, rules } from '../samples.ts';
 
