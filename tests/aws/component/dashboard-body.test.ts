@@ -2,7 +2,7 @@
 // real log lines have the fields of its queries.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { alarmSpecs, METRICS } from '../../../aws/component/alarms.ts';
+import { alarmSpecs, metricSpecs } from '../../../aws/component/alarms.ts';
 import { dashboardBody, LOG_PANELS, type Shown } from '../../../aws/component/dashboard-body.ts';
 import { CRITICAL, HOUR, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { blocksOf } from '../../repository/doc-blocks.ts';
@@ -68,6 +68,13 @@ async function story(s: Stage): Promise<void> {
   // Long enough for the brake to admit the next gate.
   await s.cloud.advance(1.25 * HOUR);
   await s.sweep();
+  // Only a sweep finds this image. The brake admits its gate once the hour of the last closing is over.
+  s.cloud.faults.addToBus({ kind: 'lose' });
+  await s.pushVulnerable('team/unheard', 'v1', CRITICAL);
+  await s.runUntilIdle();
+  s.cloud.faults.clear();
+  await s.cloud.advance(1.25 * HOUR);
+  await s.sweep();
 }
 
 describe('with the log lines of a real run', () => {
@@ -77,7 +84,8 @@ describe('with the log lines of a real run', () => {
     await story(s);
     const lines: readonly Line[] = s.cloud.logs.flatMap(({ json }) => (json === undefined ? [] : [json]));
 
-    const values = METRICS.map(({ name, pattern, value }) => {
+    const metrics = metricSpecs(6);
+    const values = metrics.map(({ name, pattern, value }) => {
       const matching = lines.filter((line) => matches(pattern, line));
       const numbers = matching.map((line) => (value.startsWith('$') ? valueAt(value, line) : Number(value)));
       return [name, numbers] as const;
@@ -89,7 +97,8 @@ describe('with the log lines of a real run', () => {
       expect(Math.min(...(numbers as number[]))).toBeGreaterThanOrEqual(0);
     }
     const of = new Map(values);
-    expect(of.get('closes')).toEqual([1, 1]);
+    expect(of.get('closes')).toEqual([1, 1, 1]);
+    expect(of.get('found-by-sweep')).toEqual([1]);
     expect(of.get('opens')).toEqual([1]);
     // The event waited for seven seconds. A tick closed the gate that waited for the brake, and this metric does not
     // count ticks.
@@ -115,7 +124,7 @@ describe('with the log lines of a real run', () => {
     ]);
     expect(lines.filter((line) => line['kind'] === 'decision' && line['undeterminedImages'] === 1)).toMatchObject([
       { gate: '123456789012/team/odd', undeterminedWhy: 'UNTRIAGED' },
-      ...Array(1).fill({ gate: '123456789012/team/odd' }),
+      ...Array(2).fill({ gate: '123456789012/team/odd' }),
     ]);
 
     // The panels name resources of the graph, and a metric filter publishes each of our metrics.
@@ -126,7 +135,7 @@ describe('with the log lines of a real run', () => {
     const named = new Set(s.graph.resources.map(({ outputs }) => outputs['name']));
     for (const [namespace, metric, dimension, value] of metricsOf(widgets)) {
       if (namespace?.startsWith('Pullgate/')) {
-        expect(METRICS.map((one) => one.metric)).toContain(metric);
+        expect(metrics.map((one) => one.metric)).toContain(metric);
         expect([namespace, dimension]).toEqual(['Pullgate/dev', undefined]);
       } else {
         expect(dimension).toMatch(/^(QueueName|FunctionName|TableName|TopicName|LogGroupName)$/);

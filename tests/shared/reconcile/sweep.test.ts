@@ -62,6 +62,7 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
 describe('a sweep', () => {
   it('sends one request for each included repository with findings and each repository with a record, and counts the closed gates', async () => {
     const { ports, asked, lines, saved } = stage({
+      last: SWEPT,
       rules: rules({ repositories: { include: ['**'], exclude: ['other/*'] } }),
       repositoriesWithFindings: async () => [gate('team/a'), gate('team/b'), gate('other/c')],
       recorded: [
@@ -75,6 +76,17 @@ describe('a sweep', () => {
     expect(asked).toEqual(['sweep team/a', 'sweep team/b', 'sweep other/d', 'sweep team/e']);
     expect(state).toEqual({ sweptAt: NOW, fingerprint: 'a enforce', gates: 4 });
     expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4, closed: 2 }]]);
+  });
+
+  it.each<[string, Given, string]>([
+    ['its hours have passed', { last: SWEPT }, 'sweep'],
+    ['there was none before', {}, 'settings'],
+    ['the settings have changed', { last: SWEPT, settingsHash: 'b' }, 'settings'],
+    ['a pause has ended', { last: { ...SWEPT, fingerprint: 'a pause' } }, 'settings'],
+  ])('says in its requests why it runs: %s', async (_name, given, trigger) => {
+    const { ports, asked } = stage({ ...given, recorded: [gate('team/a')] });
+    await sweep(ports);
+    expect(asked).toEqual([`${trigger} team/a`]);
   });
 
   it('distinguishes repositories with the same name in two registries', async () => {
