@@ -46,6 +46,8 @@ export interface AwsSettings {
   readonly enableInspector: boolean;
   /** How long events are collected before the function is called, in seconds. Default: 5. */
   readonly batchWindowSeconds: number;
+  /** How much of the account's concurrency is kept for the function. Default: none, so it shares the account's pool. */
+  readonly reservedConcurrency?: number | undefined;
   /** How long to keep the function's log, in days. Default: 90. */
   readonly logRetentionDays: number;
 }
@@ -86,9 +88,13 @@ const boolean = v.boolean('true or false');
 const flag = v.optional(boolean, false);
 
 function wholeNumber(least: number, most: number, unit: string, byDefault: number) {
+  return v.optional(givenNumber(least, most, unit), byDefault);
+}
+
+function givenNumber(least: number, most: number, unit: string) {
   const allowed = `a whole number of ${unit}, ${least} to ${most}`;
   const range = [v.minValue<number, number, string>(least, allowed), v.maxValue<number, number, string>(most, allowed)];
-  return v.optional(v.pipe(v.number(allowed), v.integer(allowed), ...range), byDefault);
+  return v.pipe(v.number(allowed), v.integer(allowed), ...range);
 }
 
 /** A list without duplicates. Upper and lower case do not matter. */
@@ -145,6 +151,9 @@ const awsEntries = {
   closeLambdaRepositories: flag,
   enableInspector: flag,
   batchWindowSeconds: wholeNumber(1, 300, 'seconds', 5),
+  // Below the mapping's concurrency of five, Lambda would throttle messages into the dead-letter queue.
+  // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+  reservedConcurrency: v.optional(givenNumber(5, 1000, 'concurrent executions')),
   logRetentionDays: v.optional(
     v.picklist(LOG_RETENTION_DAYS, `a number of days that CloudWatch Logs supports: ${LOG_RETENTION_DAYS.join(', ')}`),
     90,

@@ -1,6 +1,7 @@
 // The metric filters and alarms of a stack, as plain data. An alarm's description says what it means and what to do.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import { lostEventAges } from '../../shared/reconcile/schedule.ts';
 
 /** A metric that CloudWatch extracts from the function's log lines. */
 export interface MetricSpec {
@@ -14,7 +15,10 @@ export interface MetricSpec {
 /** The source of an alarm's metric. */
 type Source = 'log' | 'queue' | 'deadLetterQueue' | 'function';
 
-/** One alarm. It is raised when `statistic` of the metric is above `threshold` in each of `periods` periods. */
+/**
+ * One alarm. It is raised when `statistic` of the metric is above `threshold` in `breaching` of the last `periods`
+ * periods.
+ */
 export interface AlarmSpec {
   /** The suffix of the resource's name. */
   readonly name: string;
@@ -24,6 +28,8 @@ export interface AlarmSpec {
   readonly threshold: number;
   readonly periodSeconds: number;
   readonly periods: number;
+  /** Default: all periods. */
+  readonly breaching?: number;
   /** How the alarm treats missing data: as good, as bad, or by keeping its current state. */
   readonly missing: 'notBreaching' | 'breaching' | 'ignore';
   readonly description: string;
@@ -33,10 +39,24 @@ const TICK_SECONDS = 300;
 const HOUR_SECONDS = 3600;
 
 /**
- * The metrics that CloudWatch extracts from the log. Their namespace is the component's id.
+ * The metrics that CloudWatch extracts from the log of a stack that sweeps every `sweepHours`. Their namespace is the
+ * component's id.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
  */
-export const METRICS: readonly MetricSpec[] = [
+export function metricSpecs(sweepHours: number): readonly MetricSpec[] {
+  const { above, below } = lostEventAges(sweepHours);
+  return [
+    ...METRICS,
+    {
+      name: 'found-by-sweep',
+      metric: 'FoundBySweep',
+      pattern: `{ $.action = "closed" && $.triggers[0] = "sweep" && $.secondsSinceFinding > ${above} && $.secondsSinceFinding < ${below} }`,
+      value: '1',
+    },
+  ];
+}
+
+const METRICS: readonly MetricSpec[] = [
   { name: 'sweep-age', metric: 'SweepAgeHours', pattern: '{ $.kind = "tick" }', value: '$.sweepAgeHours' },
   { name: 'brake-waiting', metric: 'BrakeWaiting', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
   { name: 'failures', metric: 'Failures', pattern: '{ $.kind = "failed" }', value: '1' },
@@ -109,10 +129,39 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       threshold: 0,
       periodSeconds: TICK_SECONDS,
       periods: 3,
+      // A message that fails is retried after up to 15 minutes, so its failures rarely are in consecutive periods.
+      breaching: 2,
       missing: 'notBreaching',
       description:
-        'Gates could not be reconciled in three consecutive periods of five minutes. They are retried. Read the log lines of kind "failed". Throttling passes by itself. ' +
+        'Gates could not be reconciled in two of three consecutive periods of five minutes. They are retried. Read the log lines of kind "failed". Throttling passes by itself. ' +
         'A denied call means that a permission is missing or that a repository policy denies it.',
+    },
+    {
+      name: 'throttles',
+      source: 'function',
+      metric: 'Throttles',
+      statistic: 'Sum',
+      threshold: 0,
+      periodSeconds: TICK_SECONDS,
+      periods: 3,
+      breaching: 2,
+      missing: 'notBreaching',
+      description:
+        'Lambda throttled the function in two of three consecutive periods of five minutes: other functions use up the concurrency of the account, or reserved concurrency of 0 stops the function. ' +
+        'Gates close late, and messages that are throttled again and again move to the dead-letter queue. Raise the quota, or set aws.reservedConcurrency.',
+    },
+    {
+      name: 'event-path',
+      source: 'log',
+      metric: 'FoundBySweep',
+      statistic: 'Sum',
+      threshold: 0,
+      periodSeconds: HOUR_SECONDS,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'A sweep closed a gate for a finding that is newer than the sweep before, and no event had closed it: events do not arrive, so gates close hours late. ' +
+        'Check that the rule for findings is enabled and that its events reach the queue.',
     },
     {
       name: 'sweep-overdue',
@@ -229,7 +278,7 @@ export function createAlarms(
   parent: pulumi.Resource,
 ): readonly aws.cloudwatch.MetricAlarm[] {
   const { statementId: namespace, sweepHours } = args;
-  for (const { name: ending, pattern, metric, value } of METRICS) {
+  for (const { name: ending, pattern, metric, value } of metricSpecs(sweepHours)) {
     new aws.cloudwatch.LogMetricFilter(
       `${name}-${ending}-metric`,
       { logGroupName: args.logGroup.name, pattern, metricTransformation: { name: metric, namespace, value } },
@@ -255,6 +304,7 @@ export function createAlarms(
           threshold: spec.threshold,
           period: spec.periodSeconds,
           evaluationPeriods: spec.periods,
+          ...(spec.breaching === undefined ? {} : { datapointsToAlarm: spec.breaching }),
           treatMissingData: spec.missing,
           alarmActions: [args.topic.arn],
           okActions: [args.topic.arn],

@@ -197,6 +197,7 @@ function closingPanels({ own, numbers }: Parts): readonly Widget[] {
       [
         [own, 'Closes', { stat: 'Sum' }],
         [own, 'Opens', { stat: 'Sum' }],
+        [own, 'FoundBySweep', { stat: 'Sum', label: 'Closes that only a sweep found' }],
       ],
       { view: 'bar' },
     ),

@@ -58,6 +58,7 @@ export interface FunctionArgs {
   readonly key: aws.kms.Key;
   readonly role: aws.iam.Role;
   readonly batchWindowSeconds: number;
+  readonly reservedConcurrency: number | undefined;
   readonly logRetentionDays: number;
 }
 
@@ -81,6 +82,7 @@ export function createFunction(
       role: role.arn,
       timeout: TIMEOUT_SECONDS,
       memorySize: MEMORY_MEGABYTES,
+      ...(args.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: args.reservedConcurrency }),
       loggingConfig: { logFormat: 'Text', logGroup: logGroup.name },
       environment: {
         variables: {
@@ -123,7 +125,7 @@ export function createFunction(
       batchSize: BATCH_SIZE,
       maximumBatchingWindowInSeconds: args.batchWindowSeconds,
       functionResponseTypes: ['ReportBatchItemFailures'],
-      // Do not use reserved concurrency instead: throttled messages would end up in the dead-letter queue.
+      // Reserved concurrency cannot replace this limit: throttled messages would end up in the dead-letter queue.
       scalingConfig: { maximumConcurrency: MAXIMUM_CONCURRENCY },
     },
     { parent, dependsOn: [permissions] },

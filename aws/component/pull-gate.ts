@@ -32,6 +32,11 @@ export interface EcrPullGateArgs extends PullGateArgs {
   /** How long events are collected before the function is invoked, in seconds, 1 to 300. Default: 5. */
   batchWindowSeconds?: number;
   /**
+   * How many concurrent executions of the account are kept for the function, 5 to 1000, so that other functions cannot
+   * starve it. Default: none, so it shares the account's concurrency.
+   */
+  reservedConcurrency?: number | undefined;
+  /**
    * How long the function's log is kept, in days. One of the values that CloudWatch supports: 1, 3, 5, 7, 14, 30, 60,
    * 90, ... Default: 90.
    */
@@ -103,6 +108,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
         key: topics.key,
         role,
         batchWindowSeconds: checked.batchWindowSeconds,
+        reservedConcurrency: checked.reservedConcurrency,
         logRetentionDays: checked.logRetentionDays,
       },
       this,

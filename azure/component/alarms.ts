@@ -1,6 +1,7 @@
 // The alert rules as plain data. Each description says what the alert means and what to do.
 import * as monitor from '@pulumi/azure-native/monitor/index.js';
 import * as pulumi from '@pulumi/pulumi';
+import { lostEventAges } from '../../shared/reconcile/schedule.ts';
 import type { Placement, Workspace } from './placement.ts';
 
 /** One alert. It is raised when its query finds a row. */
@@ -25,6 +26,7 @@ const QUICK = { windowMinutes: 15, frequencyMinutes: 5 } as const;
 
 /** The alerts of a stack. */
 export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
+  const { above, below } = lostEventAges(sweepHours);
   const specs: readonly AlarmSpec[] = [
     {
       name: 'poison',
@@ -53,13 +55,26 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       name: 'failures',
       source: 'log',
       query:
-        "where line.kind == 'failed'\n| summarize by bin(TimeGenerated, 5m)\n| summarize slots = count()\n| where slots >= 3",
+        "where line.kind == 'failed'\n| summarize by bin(TimeGenerated, 5m)\n| summarize slots = count()\n| where slots >= 2",
       windowMinutes: 30,
       frequencyMinutes: 5,
       severity: 2,
       description:
-        'A gate could not be reconciled in at least three five-minute periods of the last half hour. It is retried. Read the log lines of kind "failed". ' +
+        'A gate could not be reconciled in at least two five-minute periods of the last half hour. It is retried. Read the log lines of kind "failed". ' +
         'Throttling passes by itself. If a call was denied, a role assignment is missing or a lock blocks it.',
+    },
+    {
+      name: 'event-path',
+      source: 'log',
+      query:
+        "where tostring(line.kind) == 'decision' and tostring(line.action) == 'closed' and tostring(line.triggers[0]) == 'sweep'\n" +
+        `| extend seconds = toint(line.secondsSinceFinding)\n| where seconds > ${above} and seconds < ${below}`,
+      windowMinutes: 60,
+      frequencyMinutes: 15,
+      severity: 2,
+      description:
+        'A sweep closed a gate for a finding that is newer than the sweep before, and no event had closed it: events do not arrive, so gates close hours late. ' +
+        'Check that the automation, the Logic App and its connection to the queue work.',
     },
     {
       name: 'sweep-overdue',

@@ -51,6 +51,18 @@ export function isSweepDue(
   return Date.parse(now) - Date.parse(last.sweptAt) >= sweepHours * HOUR_MILLISECONDS;
 }
 
+/** Events that took longer than this are late; a sweep may be faster than an event that took less. */
+const EVENT_SECONDS = 1_800;
+
+/**
+ * The ages in seconds, both excluded, at which a finding that a sweep closes for shows that its event was lost: the
+ * event had time to close the gate, and the sweep before did not see the finding. An older one violates only now, for
+ * example because its grace period is over.
+ */
+export function lostEventAges(sweepHours: number): { readonly above: number; readonly below: number } {
+  return { above: EVENT_SECONDS, below: (sweepHours * HOUR_MILLISECONDS) / 1000 };
+}
+
 /**
  * The sort key of a gate that waits for the brake: the worst severity first, then the longest wait, then the name, so
  * that keys are unique. Undefined if the gate does not wait for the brake.

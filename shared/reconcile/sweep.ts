@@ -96,7 +96,8 @@ export async function tick(ports: SweepPorts): Promise<void> {
  */
 export async function sweep(ports: SweepPorts): Promise<SweepState> {
   const { rules, log, now } = ports;
-  const { version } = await ports.state.load();
+  const { value: last, version } = await ports.state.load();
+  const fingerprint = fingerprintOf(ports);
   const repositories = new Map<string, Gate>();
   // A repository's message also reconciles its images.
   const add = ({ registry, repository }: Gate) =>
@@ -107,8 +108,9 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
     add(gate);
     if (gate.state === 'closed') closed++;
   }
-  await ports.sendRequests([...repositories.values()], 'sweep');
-  const state: SweepState = { sweptAt: now(), fingerprint: fingerprintOf(ports), gates: repositories.size };
+  const trigger = last?.fingerprint === fingerprint ? 'sweep' : 'settings';
+  await ports.sendRequests([...repositories.values()], trigger);
+  const state: SweepState = { sweptAt: now(), fingerprint, gates: repositories.size };
   // If a concurrent sweep saved first, it sent the same requests, and its row is as good.
   await ports.state.save(state, version);
   // Counted before the sweep. The next sweep counts the changes that this one causes.

@@ -1,7 +1,10 @@
 // Triggers: what requests a reconciliation (an event, the schedule or a command).
 
-/** The triggers of the function. `lock`: a lock is missing, or was changed from outside. */
-export const FUNCTION_TRIGGERS = ['finding', 'scan', 'push', 'delete', 'sweep', 'tick', 'lock'] as const;
+/**
+ * The triggers of the function. `settings` is a sweep because the settings changed, or because a pause began or ended;
+ * `sweep` is any other one. `lock`: a lock is missing, or has another form.
+ */
+export const FUNCTION_TRIGGERS = ['finding', 'scan', 'push', 'delete', 'settings', 'sweep', 'tick', 'lock'] as const;
 export type FunctionTrigger = (typeof FUNCTION_TRIGGERS)[number];
 /** Commands that a person runs. A command uses only the record and does not observe images. */
 const COMMANDS = ['pause', 'release', 'override'] as const;

@@ -30,7 +30,7 @@ export const MUTANTS = {
   'the sweep left out': {
     changes: onBoth({
       file: 'shared/reconcile/sweep.ts',
-      from: "await ports.sendRequests([...repositories.values()], 'sweep');",
+      from: 'await ports.sendRequests([...repositories.values()], trigger);',
       to: '',
     }),
     sign: /at the end/,

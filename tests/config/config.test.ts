@@ -122,7 +122,7 @@ describe('a valid config', () => {
       'every other field of aws',
       {
         'pullgate:aws':
-          '{"closeLambdaRepositories":true,"enableInspector":true,"batchWindowSeconds":300,"logRetentionDays":3653}',
+          '{"closeLambdaRepositories":true,"enableInspector":true,"batchWindowSeconds":300,"reservedConcurrency":5,"logRetentionDays":3653}',
       },
       {
         aws: {
@@ -130,6 +130,7 @@ describe('a valid config', () => {
           closeLambdaRepositories: true,
           enableInspector: true,
           batchWindowSeconds: 300,
+          reservedConcurrency: 5,
           logRetentionDays: 3653,
         },
       },
@@ -349,12 +350,20 @@ describe('an invalid config is rejected with the key, the value and what is allo
       ],
     ],
     [
-      'a batch window that is too long, and two flags that are text',
-      { 'pullgate:aws': { batchWindowSeconds: 301, enableInspector: 'yes', closeLambdaRepositories: 'true' } },
+      'a batch window that is too long, too little concurrency, and two flags that are text',
+      {
+        'pullgate:aws': {
+          batchWindowSeconds: 301,
+          reservedConcurrency: 4,
+          enableInspector: 'yes',
+          closeLambdaRepositories: 'true',
+        },
+      },
       [
         'pullgate:aws.closeLambdaRepositories is "true": expected true or false',
         'pullgate:aws.enableInspector is "yes": expected true or false',
         'pullgate:aws.batchWindowSeconds is 301: expected a whole number of seconds, 1 to 300',
+        'pullgate:aws.reservedConcurrency is 4: expected a whole number of concurrent executions, 5 to 1000',
       ],
     ],
     [
@@ -440,7 +449,8 @@ describe('Pulumi.yaml', () => {
     const { severityThreshold: _key, ...refinements } = DEFAULTS.policy;
     const descriptionOf = (key: string) => project.config[key]?.description ?? '';
     for (const field of Object.keys(refinements)) expect(descriptionOf('policy')).toContain(`${field}:`);
-    for (const field of ['repositories', ...Object.keys(flat)]) expect(descriptionOf('aws')).toContain(`${field}:`);
+    for (const field of ['repositories', 'reservedConcurrency', ...Object.keys(flat)])
+      expect(descriptionOf('aws')).toContain(`${field}:`);
     for (const field of Object.keys(repositories)) expect(descriptionOf('aws')).toContain(field);
     for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId'])
       expect(descriptionOf('azure')).toContain(`${field}:`);

@@ -33,7 +33,7 @@ const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
 
 /** Triggers that only request an observation: AWS has events for pushes and deletes; on Azure, the sweep finds them. */
-const OBSERVING_TRIGGERS = ['push', 'delete', 'sweep', 'tick'];
+const OBSERVING_TRIGGERS = ['push', 'delete', 'settings', 'sweep', 'tick'];
 const OBSERVATION = 'an observation';
 
 /** The line without the parts that depend on the cloud. */

@@ -71,6 +71,7 @@ describe('the schema of both components', () => {
         'closeLambdaRepositories',
         'enableInspector',
         'batchWindowSeconds',
+        'reservedConcurrency',
         'logRetentionDays',
       ],
       ['exemptPrincipals'],

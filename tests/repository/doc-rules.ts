@@ -113,6 +113,8 @@ const NEW_KEY = [
 const AWS_LAMBDA_COMMANDS: readonly (readonly [words: string, ...options: string[]])[] = [
   ['put-function-concurrency', '--reserved-concurrent-executions'],
   ['delete-function-concurrency'],
+  ['get-account-settings'],
+  ['get-function-concurrency'],
 ];
 
 const OF_REPOSITORIES = ['--name', '--image', '--repository', '--read-enabled'];
@@ -266,6 +268,14 @@ export const RULES: readonly Rule[] = [
       rest: options('--function-name', ...allowed),
     }),
   ),
+  {
+    words: 'aws events list-rules',
+    shown: {
+      reason: AWS_WITHOUT_SDK,
+      source: 'https://docs.aws.amazon.com/cli/latest/reference/events/list-rules.html',
+    },
+    rest: options('--name-prefix'),
+  },
   {
     words: 'aws logs tail',
     shown: { reason: AWS, source: 'https://docs.aws.amazon.com/cli/latest/reference/logs/tail.html' },

@@ -190,6 +190,7 @@ describe('the page', () => {
     const parsed = parseConfig({
       'azure-native:location': 'westeurope',
       'pullgate:clouds': ['azure'],
+      'pullgate:aws': { reservedConcurrency: 5 },
       'pullgate:azure': { registries: [REGISTRY], workspaceId: WORKSPACE },
     });
     if (!parsed.ok) throw new Error('the config of this test is one');

@@ -17,7 +17,7 @@ describe('a function that is stopped', () => {
   it('raises an alarm on AWS: no tick is measured, and that counts as trouble', () => {
     const spec = aws.alarmSpecs(6).find(({ name }) => name === 'sweep-overdue');
     expect(spec).toMatchObject({ source: 'log', metric: 'SweepAgeHours', missing: 'breaching' });
-    expect(aws.METRICS.find(({ metric }) => metric === 'SweepAgeHours')?.pattern).toBe('{ $.kind = "tick" }');
+    expect(aws.metricSpecs(6).find(({ metric }) => metric === 'SweepAgeHours')?.pattern).toBe('{ $.kind = "tick" }');
     expect((spec?.periodSeconds ?? 0) * (spec?.periods ?? 0)).toBe(30 * 60);
     expect(page).toContain('on AWS after 30 minutes ([aws-sweep-overdue](operations.md#aws-sweep-overdue))');
   });

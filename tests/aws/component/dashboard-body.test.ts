@@ -2,7 +2,7 @@
 // real log lines have the fields of its queries.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { alarmSpecs, METRICS } from '../../../aws/component/alarms.ts';
+import { alarmSpecs, metricSpecs } from '../../../aws/component/alarms.ts';
 import { dashboardBody, LOG_PANELS, type Shown } from '../../../aws/component/dashboard-body.ts';
 import { CRITICAL, HOUR, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { blocksOf } from '../../repository/doc-blocks.ts';
@@ -69,6 +69,13 @@ async function story(s: Stage): Promise<void> {
   // Long enough for the brake to admit the next gate.
   await s.cloud.advance(1.25 * HOUR);
   await s.sweep();
+  // Only a sweep finds this image. The brake admits its gate once the hour of the last closing is over.
+  s.cloud.faults.addToBus({ kind: 'lose' });
+  await s.pushVulnerable('team/unheard', 'v1', CRITICAL);
+  await s.runUntilIdle();
+  s.cloud.faults.clear();
+  await s.cloud.advance(1.25 * HOUR);
+  await s.sweep();
   await s.pause();
   await s.cloud.advance(HOUR / 12);
 }
@@ -80,7 +87,8 @@ describe('with the log lines of a real run', () => {
     await story(s);
     const lines: readonly Line[] = s.cloud.logs.flatMap(({ json }) => (json === undefined ? [] : [json]));
 
-    const values = METRICS.map(({ name, pattern, value }) => {
+    const metrics = metricSpecs(6);
+    const values = metrics.map(({ name, pattern, value }) => {
       const matching = lines.filter((line) => matches(pattern, line));
       const numbers = matching.map((line) => (value.startsWith('$') ? valueAt(value, line) : Number(value)));
       return [name, numbers] as const;
@@ -92,9 +100,10 @@ describe('with the log lines of a real run', () => {
       expect(Math.min(...(numbers as number[]))).toBeGreaterThanOrEqual(0);
     }
     const of = new Map(values);
-    expect(of.get('closes')).toEqual([1, 1]);
-    // The other gate was opened by the pause.
-    expect(of.get('opens')).toEqual([1, 1]);
+    expect(of.get('closes')).toEqual([1, 1, 1]);
+    expect(of.get('found-by-sweep')).toEqual([1]);
+    // The other gates were opened by the pause.
+    expect(of.get('opens')).toEqual([1, 1, 1]);
     // The event waited for seven seconds. A tick closed the gate that waited for the brake, and this metric does not
     // count ticks.
     expect(of.get('seconds-to-close')).toEqual([7]);
@@ -132,7 +141,7 @@ describe('with the log lines of a real run', () => {
     const named = new Set(s.graph.resources.map(({ outputs }) => outputs['name']));
     for (const [namespace, metric, dimension, value] of metricsOf(widgets)) {
       if (namespace?.startsWith('Pullgate')) {
-        expect(METRICS.map((one) => one.metric)).toContain(metric);
+        expect(metrics.map((one) => one.metric)).toContain(metric);
         expect([namespace, dimension]).toEqual([statementId, undefined]);
       } else {
         expect(dimension).toMatch(/^(QueueName|FunctionName|TableName|TopicName|LogGroupName)$/);

@@ -126,6 +126,8 @@ function compared(value: unknown, operator: string, wanted: string | number): bo
       return value >= wanted;
     case '>':
       return value > wanted;
+    case '<':
+      return value < wanted;
     default:
       throw new Error(`the operator ${operator} is not supported yet: implement it here`);
   }

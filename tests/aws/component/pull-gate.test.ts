@@ -120,8 +120,8 @@ const BASE = {
   'aws:cloudwatch/eventRule:EventRule': 5,
   'aws:cloudwatch/eventTarget:EventTarget': 5,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 14,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 9,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 15,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 12,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,
@@ -317,6 +317,17 @@ describe('the function', () => {
     expect(lambda).not.toHaveProperty('reservedConcurrentExecutions');
   });
 
+  it('has reserved concurrency on request, at least that of the event source mapping', async () => {
+    await deploy({ reservedConcurrency: 5 });
+    const lambda = inputsOf('aws:lambda/function:Function', 'pullgate-function');
+    expect(lambda).toMatchObject({ reservedConcurrentExecutions: 5 });
+    const mapping = inputsOf('aws:lambda/eventSourceMapping:EventSourceMapping', 'pullgate-messages');
+    expect(mapping).toMatchObject({ scalingConfig: { maximumConcurrency: 5 } });
+    expect(() => new EcrPullGate('pullgate', { ...ARGS, reservedConcurrency: 4 })).toThrow(
+      'reservedConcurrency is 4: expected a whole number of concurrent executions, 5 to 1000',
+    );
+  });
+
   it('has the settings in its archive, with the names of the config', async () => {
     const outputs = await deploy();
     const archive = inputsOf('aws:lambda/function:Function', 'pullgate-function')['code'] as pulumi.asset.AssetArchive;
@@ -490,7 +501,18 @@ describe('the alarms', () => {
       },
     ],
     ['errors', { namespace: 'AWS/Lambda', metricName: 'Errors', threshold: 0, treatMissingData: 'notBreaching' }],
-    ['failures', { namespace: STATEMENT_ID, metricName: 'Failures', threshold: 0, evaluationPeriods: 3 }],
+    [
+      'failures',
+      { namespace: STATEMENT_ID, metricName: 'Failures', threshold: 0, evaluationPeriods: 3, datapointsToAlarm: 2 },
+    ],
+    [
+      'throttles',
+      { namespace: 'AWS/Lambda', metricName: 'Throttles', threshold: 0, evaluationPeriods: 3, datapointsToAlarm: 2 },
+    ],
+    [
+      'event-path',
+      { namespace: STATEMENT_ID, metricName: 'FoundBySweep', threshold: 0, period: 3600, evaluationPeriods: 1 },
+    ],
     [
       'sweep-overdue',
       { namespace: STATEMENT_ID, metricName: 'SweepAgeHours', threshold: 13, treatMissingData: 'breaching' },
@@ -533,7 +555,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(14);
+    expect(metrics).toHaveLength(15);
     expect(metrics).toEqual(
       expect.arrayContaining([
         [STATEMENT_ID, 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
@@ -548,6 +570,12 @@ describe('the alarms', () => {
           'SecondsToClose',
           '{ $.secondsSinceFinding >= 0 && ($.triggers[0] = "finding" || $.triggers[0] = "scan") }',
           '$.secondsSinceFinding',
+        ],
+        [
+          STATEMENT_ID,
+          'FoundBySweep',
+          '{ $.action = "closed" && $.triggers[0] = "sweep" && $.secondsSinceFinding > 1800 && $.secondsSinceFinding < 21600 }',
+          '1',
         ],
         [STATEMENT_ID, 'ClosedGates', '{ $.kind = "sweep" }', '$.closed'],
         [STATEMENT_ID, 'ClosedThisHour', '{ $.kind = "tick" }', '$.closedThisHour'],

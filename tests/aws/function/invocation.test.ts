@@ -189,6 +189,8 @@ describe('ticks and sweeps', () => {
     await handle({ Records: [...receive(sweep)] }, PLENTY);
     const bodies = cloud.queue.messages().map(({ body }) => JSON.parse(body));
     const asked = bodies.filter(({ repository }) => repository !== undefined);
-    expect(asked).toEqual([request('team/one'), request('team/two')]);
+    // No sweep before it had these settings.
+    const requests = ['team/one', 'team/two'].map((name) => ({ ...request(name), trigger: 'settings' }));
+    expect(asked).toEqual(requests);
   });
 });

@@ -109,7 +109,7 @@ describe('the problem names a missing field', () => {
   it('in a reconcile request of our own', () => {
     expect(problemsWith('{"pullgate":"reconcile"}')).toEqual([
       `repository is missing: ${REPOSITORY}`,
-      'trigger is missing: expected one of finding, scan, push, delete, sweep, tick, lock',
+      'trigger is missing: expected one of finding, scan, push, delete, settings, sweep, tick, lock',
     ]);
   });
 });
@@ -154,7 +154,7 @@ describe('the problem shows an invalid value', () => {
     [
       'a reconcile request with an unknown trigger',
       '{"pullgate":"reconcile","repository":"team/app","trigger":"whim"}',
-      ['trigger is "whim": expected one of finding, scan, push, delete, sweep, tick, lock'],
+      ['trigger is "whim": expected one of finding, scan, push, delete, settings, sweep, tick, lock'],
     ],
   ])('%s', (_name, message, sentences) => {
     expect(problemsWith(message)).toEqual(sentences);

@@ -30,8 +30,14 @@ describe('the alerts', () => {
     [
       'failures',
       'AppTraces',
-      "| where line.kind == 'failed'\n| summarize by bin(TimeGenerated, 5m)\n| summarize slots = count()\n| where slots >= 3",
+      "| where line.kind == 'failed'\n| summarize by bin(TimeGenerated, 5m)\n| summarize slots = count()\n| where slots >= 2",
       { windowSize: 'PT30M', evaluationFrequency: 'PT5M', severity: 2 },
+    ],
+    [
+      'event-path',
+      'AppTraces',
+      "| where tostring(line.kind) == 'decision' and tostring(line.action) == 'closed' and tostring(line.triggers[0]) == 'sweep'\n| extend seconds = toint(line.secondsSinceFinding)\n| where seconds > 1800 and seconds < 43200",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT15M', severity: 2 },
     ],
     [
       'sweep-overdue',
@@ -112,6 +118,21 @@ describe('the alerts', () => {
     const { query = '', lookbackDays } = alarmSpecs(6).find(({ name }) => name === 'unattributed') ?? {};
     const lines = `SecurityRecommendation | where TimeGenerated > ago(${lookbackDays}d) | extend line = Properties`;
     expect(workspace.query(`${lines} | ${query}`).rows).toHaveLength(isRaised ? 1 : 0);
+  });
+
+  it.each([
+    ['closed by a sweep for a finding of an hour', 'closed', 'sweep', 3_600, true],
+    ['closed by its event', 'closed', 'finding', 3_600, false],
+    ['closed with new settings', 'closed', 'settings', 3_600, false],
+    ['restored by a sweep', 'restored', 'sweep', 3_600, false],
+    ['closed by a sweep that was faster than the event', 'closed', 'sweep', 600, false],
+    ['closed by a sweep for a finding that is older than the sweep before', 'closed', 'sweep', 30_000, false],
+  ])('report that events do not arrive: a gate was %s', (_name, action, trigger, secondsSinceFinding, isRaised) => {
+    const Properties = { kind: 'decision', action, triggers: [trigger], secondsSinceFinding };
+    const workspace = workspaceOf({ SecurityRecommendation: [{ TimeGenerated: START.getTime(), Properties }] });
+    const { query = '' } = alarmSpecs(6).find(({ name }) => name === 'event-path') ?? {};
+    const { rows } = workspace.query(`SecurityRecommendation | extend line = Properties | ${query}`);
+    expect(rows).toHaveLength(isRaised ? 1 : 0);
   });
 
   it('notify every recipient through one action group', async () => {

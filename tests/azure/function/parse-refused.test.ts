@@ -41,7 +41,7 @@ const ASSESSMENT = 'expected an assessment id of at most 1000 characters that en
 const DETAILS = 'expected JSON text with details of the assessment';
 const REGISTRY =
   'expected the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
-const TRIGGER = 'expected one of finding, scan, push, delete, sweep, tick, lock';
+const TRIGGER = 'expected one of finding, scan, push, delete, settings, sweep, tick, lock';
 
 describe('a message that is not an object', () => {
   it.each<[unknown, string]>([

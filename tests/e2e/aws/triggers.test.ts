@@ -69,6 +69,14 @@ const CASES: Readonly<Record<FunctionTrigger, Case>> = {
     },
     action: 'closed',
   },
+  settings: {
+    name: 'a sweep with new settings closes the gate if every event is lost',
+    async happens(s) {
+      await pushUnheard(s);
+      await s.redeploy({ maxClosesPerHour: 2 });
+    },
+    action: 'closed',
+  },
   tick: {
     name: 'a tick closes the gate once the brake admits it',
     async happens({ cloud, pushVulnerable, runUntilIdle }) {

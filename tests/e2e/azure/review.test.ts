@@ -221,7 +221,7 @@ describe('a repository whose findings exceed one answer', () => {
     expect(s.lines('reconcile')).toMatchObject([{ repository: 'team/app', images: 3, each: 'alone' }]);
     // One query for the repository, and one for each image.
     expect(s.calls('queue:Put')).toBe(4);
-    expect(s.decisions().map(({ triggers }) => triggers)).toEqual(Array(3).fill(['sweep']));
+    expect(s.decisions().map(({ triggers }) => triggers)).toEqual(Array(3).fill(['settings']));
     expect(s.lines('failed')).toEqual([]);
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { gateKey } from '../../../shared/gate/gate.ts';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import { isSweepDue, waitingRank } from '../../../shared/reconcile/schedule.ts';
+import { isSweepDue, lostEventAges, waitingRank } from '../../../shared/reconcile/schedule.ts';
 import { blocker, finding, hoursLater, NOW, record } from '../samples.ts';
 
 describe('a sweep', () => {
@@ -17,6 +17,15 @@ describe('a sweep', () => {
     ['is due at once with new settings', swept(1 / 60, 'b'), true],
   ])('%s', (_name, last, due) => {
     expect(isSweepDue(last, 'a', 6, NOW)).toBe(due);
+  });
+});
+
+describe('the age of a finding whose event was lost', () => {
+  it.each([
+    [6, { above: 1_800, below: 21_600 }],
+    [1, { above: 1_800, below: 3_600 }],
+  ])('is between half an hour and the time between two sweeps: %i hours', (sweepHours, ages) => {
+    expect(lostEventAges(sweepHours)).toEqual(ages);
   });
 });
 

@@ -69,6 +69,7 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
 describe('a sweep', () => {
   it('sends one request for each included repository with findings and each repository with a record, and counts the closed gates', async () => {
     const { ports, asked, lines, saved } = stage({
+      last: SWEPT,
       rules: rules({ repositories: { include: ['**'], exclude: ['other/*'] } }),
       repositoriesWithFindings: async () => [gate('team/a'), gate('team/b'), gate('other/c')],
       recorded: [
@@ -113,6 +114,17 @@ describe('a sweep', () => {
     await sweep(ports);
     expect(saved).toHaveLength(1);
     expect(lines).toEqual([{ kind: 'sweep', gates: 0, closed: 0 }, line]);
+  });
+
+  it.each<[string, Given, string]>([
+    ['its hours have passed', { last: SWEPT }, 'sweep'],
+    ['there was none before', {}, 'settings'],
+    ['the settings have changed', { last: SWEPT, settingsHash: 'b' }, 'settings'],
+    ['a pause has ended', { last: { ...SWEPT, fingerprint: 'a pause' } }, 'settings'],
+  ])('says in its requests why it runs: %s', async (_name, given, trigger) => {
+    const { ports, asked } = stage({ ...given, recorded: [gate('team/a')] });
+    await sweep(ports);
+    expect(asked).toEqual([`${trigger} team/a`]);
   });
 
   it('distinguishes repositories with the same name in two registries', async () => {
