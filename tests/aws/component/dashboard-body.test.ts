@@ -107,7 +107,7 @@ describe('with the log lines of a real run', () => {
     // The event waited for seven seconds. A tick closed the gate that waited for the brake, and this metric does not
     // count ticks.
     expect(of.get('seconds-to-close')).toEqual([7]);
-    expect(of.get('closed-gates')?.at(-1)).toBe(1);
+    expect(of.get('closed-gates')?.at(-1)).toBe(2);
     expect(of.get('brake-waiting')).toContain(1);
     // Every call that reached the cloud, including rejected calls and retries, and no other. The pause is not the
     // function's call.

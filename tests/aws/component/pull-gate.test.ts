@@ -121,7 +121,7 @@ const BASE = {
   'aws:cloudwatch/eventTarget:EventTarget': 5,
   'aws:cloudwatch/logGroup:LogGroup': 1,
   'aws:cloudwatch/logMetricFilter:LogMetricFilter': 15,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 12,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 11,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,

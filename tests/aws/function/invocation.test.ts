@@ -150,7 +150,7 @@ describe('ticks and sweeps', () => {
     await vulnerable('team/app');
     const answer = await handle({ Records: [...receive(request('team/app'), tick, sweep, tick, tick, sweep)] }, PLENTY);
     expect(answer).toEqual({ batchItemFailures: [] });
-    expect(kinds()).toEqual(['sweep', 'scanner', 'tick', 'decision']);
+    expect(kinds()).toEqual(['sweep', 'unscanned', 'scanner', 'tick', 'decision']);
     expect(cloud.calls.count()['inspector2:ListFindingAggregations']).toBe(1);
   });
 
