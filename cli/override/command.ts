@@ -46,9 +46,8 @@ Example:
     'close the gate of an image for a limited time, even if it has no findings',
     `
 While the override is in force, pullgate does not open the gate. When it ends, the gate opens
-unless it has a blocker. The stack must be in the mode enforce: no gate closes in the mode audit or
-during a pause. A repository that serves Lambda functions closes only if
-aws.closeLambdaRepositories is true.
+unless it has a blocker. It closes in the mode audit, too, but not during a pause. A repository that
+serves Lambda functions closes, too: those functions fail.
 ${GATE}
 ${CODES}
 Example:

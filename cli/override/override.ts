@@ -146,18 +146,9 @@ export async function refuseIneffective(
       );
     }
     if (kind === 'open') continue;
-    if (rules.mode !== 'enforce') {
-      const remedy =
-        rules.mode === 'audit' ? 'set pullgate:mode to enforce and run `pulumi up`' : 'run `pullgate resume`';
+    if (rules.mode === 'pause') {
       throw new UsageError(
-        rules.mode === 'pause'
-          ? `the stack is paused, and an override cannot close a gate during a pause: ${remedy}`
-          : `the stack is in the mode ${rules.mode}, and an override cannot close a gate in this mode: ${remedy}`,
-      );
-    }
-    if (reading?.inUse !== undefined && !rules.closesInUse) {
-      throw new UsageError(
-        `${name} is in use by ${reading.inUse.by}, which would fail if it closed: set ${reading.inUse.setting} to true and run \`pulumi up\``,
+        'the stack is paused, and an override cannot close a gate during a pause: run `pullgate resume`',
       );
     }
     if (!rules.includes(gate.repository)) {

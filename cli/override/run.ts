@@ -148,6 +148,7 @@ function wordOf(result: OverrideResult | undefined): string {
   const { word, state } = result;
   if (word === 'failed' || word === 'refused') return word.toUpperCase();
   if (word === 'opened' || word === 'closed') return word;
+  if (word === 'restored') return 'closed';
   if (word === 'gone') return 'is gone';
   return state?.kind === 'closed' ? 'is closed' : 'is open';
 }

@@ -125,13 +125,13 @@ export const MUTANTS = {
     changes: onBoth(
       {
         file: 'shared/reconcile/apply.ts',
-        from: 'const saved = needsSaving(plan, action, version) ? await ports.records.save(confirmed, version) : version;',
+        from: 'const saved = needsSaving(plan, confirmed, version) ? await ports.records.save(confirmed, version) : version;',
         to: 'for (const notice of confirmed.pending) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, pending: [] }, version);',
       },
       {
         file: 'shared/reconcile/apply.ts',
-        from: 'const notified = await notify(confirmed, saved, ports);',
-        to: 'const notified = await notify({ ...confirmed, pending: [] }, saved, ports);',
+        from: "return saved === undefined ? 'conflict' : notify(confirmed, saved, ports);",
+        to: "return saved === undefined ? 'conflict' : notify({ ...confirmed, pending: [] }, saved, ports);",
       },
     ),
     sign: /was notified of/,

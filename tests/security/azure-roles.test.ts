@@ -74,6 +74,7 @@ async function notified(
     [
       ...s.cloud.logicApp.runs.flatMap(({ error }) => error ?? []),
       ...['failed', 'refused'].flatMap((kind) => s.lines(kind)).flatMap(({ error, problem }) => [error, problem]),
+      ...s.lines('decision').flatMap(({ problem }) => problem ?? []),
     ].join('\n');
   for (const [name, { act, wanted }] of Object.entries(story())) {
     await act(s);

@@ -129,7 +129,7 @@ describe('with the log lines of a real run', () => {
     ]);
     expect(lines.filter((line) => line['kind'] === 'decision' && line['undeterminedImages'] === 1)).toMatchObject([
       { gate: '123456789012/team/odd', undeterminedWhy: 'UNTRIAGED' },
-      ...Array(2).fill({ gate: '123456789012/team/odd' }),
+      ...Array(3).fill({ gate: '123456789012/team/odd' }),
     ]);
 
     const { statementId, dashboardUrl } = s.graph.outputs['aws'] as { statementId: string; dashboardUrl: string };

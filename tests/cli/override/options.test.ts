@@ -93,12 +93,12 @@ describe('an override is rejected if it would have no effect', () => {
       LOCKED,
     ],
     [
-      'rejects one that closes in audit mode',
+      'accepts one that closes in audit mode',
       'closed',
       OPEN,
       reading(),
       rules({ mode: 'audit' }),
-      'the stack is in the mode audit, and an override cannot close a gate in this mode: set pullgate:mode to enforce and run `pulumi up`',
+      undefined,
     ],
     [
       'rejects one that closes during a pause',
@@ -109,19 +109,11 @@ describe('an override is rejected if it would have no effect', () => {
       'the stack is paused, and an override cannot close a gate during a pause: run `pullgate resume`',
     ],
     [
-      'rejects one that closes a repository that serves Lambda functions',
+      'accepts one that closes a repository that serves Lambda functions',
       'closed',
       OPEN,
       reading({ inUse: IN_USE }),
       rules(),
-      'team/app is in use by Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories to true and run `pulumi up`',
-    ],
-    [
-      'accepts one that closes a repository that serves Lambda functions if the config allows it',
-      'closed',
-      OPEN,
-      reading({ inUse: IN_USE }),
-      rules({ closesInUse: true }),
       undefined,
     ],
     [

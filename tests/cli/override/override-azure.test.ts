@@ -50,7 +50,7 @@ test('override open, close and clear, and release, print, change and notify one 
           blockers: 1,
           override: expect.objectContaining({ kind: 'open', reason: 'the shop is down' }),
         },
-        action: 'closed',
+        action: 'restored',
         state: 'closed',
       },
     ],

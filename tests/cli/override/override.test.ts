@@ -110,7 +110,7 @@ test('the real commands open and clear an override, and release one gate', { tim
     /^1 repository of the stack dev will be opened regardless of the findings:\n\n {2}team\/app {2}closed since .+\n\nThe stack is not paused: the next event, or the sweep within 6 hours, closes a gate again if it still violates the policy[.]\n.+\n\n {2}\[1\/1\] {2}opened {4}team\/app\n$/,
   );
   await s.sweep();
-  expect([s.isClosed(), s.notified()]).toEqual([true, ['closed', 'opened', 'closed', 'opened', 'closed']]);
+  expect([s.isClosed(), s.notified()]).toEqual([true, ['closed', 'opened', 'restored', 'opened', 'restored']]);
 
   const wrong = await run(least, 'override', 'open', IMAGE, '--for', '2d');
   expect([wrong.code, wrong.stdout, wrong.stderr.split('\n').length]).toEqual([2, '', 5]);
@@ -156,7 +156,7 @@ test('override, release, pause and resume answer with data, and a dry run change
           blockers: 1,
           override: { kind: 'open', at: expect.any(String), until: expect.any(String), ...WHY },
         },
-        action: 'closed',
+        action: 'restored',
         state: 'closed',
       },
     ],
@@ -166,7 +166,7 @@ test('override, release, pause and resume answer with data, and a dry run change
   );
   expect(JSON.parse((await clear(IMAGE)).answer).gates).toMatchObject([{ action: 'nothing', state: 'closed' }]);
   expect((await clear(IMAGE, { json: false })).answer).toBe(`${IMAGE} has no override: there is nothing to do.\n`);
-  expect(s.notified()).toEqual(['closed', 'opened', 'closed', 'override']);
+  expect(s.notified()).toEqual(['closed', 'opened', 'restored', 'override']);
 
   const { order: orderInVain } = await commandsOf(s, without(least, 'ecr:SetRepositoryPolicy'));
   const failed = await orderInVain('closed', CLEAN, { json: false });

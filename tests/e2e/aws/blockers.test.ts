@@ -17,7 +17,7 @@ describe('blockers', () => {
     expect(await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: `${REPOSITORY}:v1` })).toBe(digest);
     await runUntilIdle();
     expect(isClosed()).toBe(true);
-    expect(notified()).toEqual(['closed', 'opened', 'closed']);
+    expect(notified()).toEqual(['closed', 'opened', 'restored']);
   });
 
   test('a deleted blocker that is pushed again after 30 days is a new image and waits for its scan', async () => {

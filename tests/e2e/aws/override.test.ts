@@ -59,8 +59,8 @@ test('an open override: an event and a sweep keep the gate open, the tick after 
   await s.cloud.advance(HOUR - 10 * MINUTE);
   expect([s.isClosed(), s.notified()]).toEqual([false, ['closed', 'opened', 'waiting']]);
   await s.cloud.advance(16 * MINUTE);
-  expect([s.isClosed(), await s.pull('v1'), steps(s).at(-1)]).toEqual([true, 'refused', 'ends open: closed']);
-  expect(s.notified()).toEqual(['closed', 'opened', 'waiting', 'closed']);
+  expect([s.isClosed(), await s.pull('v1'), steps(s).at(-1)]).toEqual([true, 'refused', 'ends open: restored']);
+  expect(s.notified()).toEqual(['closed', 'opened', 'waiting', 'restored']);
   const [, opened, , closed] = s.cloud.notices;
   expect(opened?.message).toContain('Reason: the shop is down\nApproved by: Grace\n');
   expect(closed?.message).toContain('The override by ada that had kept team/app (registry 123456789012) open since ');

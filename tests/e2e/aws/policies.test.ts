@@ -59,8 +59,8 @@ describe('repository policies', () => {
     expect(policy()).toContain('"arn:aws:iam::123456789012:role/ci"]}}}');
   });
 
-  test('a foreign statement with a deleted role, which ECR rejects, stays; the error names it, and the message goes to the dead-letter queue', async () => {
-    const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
+  test('a foreign statement with a deleted role, which ECR rejects, stays, and the notice names it', async () => {
+    const { cloud, pushVulnerable, runUntilIdle, policy, lastDecision, notified } = await stage();
     const intern = 'arn:aws:iam::123456789012:role/intern';
     cloud.principals.add(intern, []);
     const text = `{"Version":"2012-10-17","Statement":[${FOREIGN_STATEMENT},${DENIES_ROLE}]}`;
@@ -69,16 +69,17 @@ describe('repository policies', () => {
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
     expect(policy()).toBe(text);
-    expect(cloud.deadLetters.messages().map(({ body }) => JSON.parse(body))).toEqual([
-      { pullgate: 'reconcile', repository: REPOSITORY, trigger: 'push' },
+    expect([lastDecision().to, notified(), cloud.deadLetters.messages()]).toEqual([
+      'waiting: refused',
+      ['waiting'],
+      [],
     ]);
-    const [problem] = lines('refused').map((line) => String(line['problem']));
-    expect(problem).toContain('ECR refuses the policy of team/app');
-    expect(problem).toContain(`"NotTheIntern" (${intern})`);
+    expect(cloud.notices[0]?.message).toContain('the registry refuses to close it: ECR refuses the policy of team/app');
+    expect(cloud.notices[0]?.message).toContain(`"NotTheIntern" (${intern})`);
   });
 
   test('a policy that would exceed 10,240 characters stays unchanged, and the error names the repository', async () => {
-    const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, policy, decisions } = await stage();
     const long = JSON.stringify({
       Version: '2012-10-17',
       Statement: [
@@ -95,21 +96,21 @@ describe('repository policies', () => {
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
     expect(policy()).toBe(long);
-    expect(cloud.deadLetters.messages()).toHaveLength(1);
-    expect(lines('refused')[0]?.['problem']).toMatch(
+    expect(cloud.deadLetters.messages()).toEqual([]);
+    expect(decisions().at(-1)?.problem).toMatch(
       /^the policy of team\/app would have 10\d{3} characters with pullgate's statement, but ECR allows 10240: shorten the other statements$/,
     );
   });
 
   test('a policy that is not JSON is not overwritten, and the error names the repository', async () => {
-    const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, policy, decisions } = await stage();
     cloud.ecr.createRepository(REPOSITORY);
     cloud.ecr.repository(REPOSITORY).policyText = 'not JSON';
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
     expect(policy()).toBe('not JSON');
-    expect(cloud.deadLetters.messages()).toHaveLength(1);
-    expect(lines('refused')[0]?.['problem']).toContain('the policy of team/app is not a JSON document');
+    expect(cloud.deadLetters.messages()).toEqual([]);
+    expect(decisions().at(-1)?.problem).toContain('the policy of team/app is not a JSON document');
   });
 
   test('a repository that Lambda functions use is announced but not closed, unless closeLambdaRepositories is set', async () => {

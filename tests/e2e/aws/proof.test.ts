@@ -65,7 +65,7 @@ describe('closing and proof', () => {
     cloud.clock.advance(9 * DAY);
     await sweep();
     expect(isClosed()).toBe(true);
-    expect(notified()).toEqual(['closed', 'opened', 'closed']);
+    expect(notified()).toEqual(['closed', 'opened', 'restored']);
   });
 
   test('a scan that has just finished is observed again before the gate opens, because its findings may still be on the way', async () => {

@@ -39,6 +39,7 @@ export interface DecisionLine {
   readonly from: string;
   readonly to: string;
   readonly message: string;
+  readonly problem?: string;
   readonly images: readonly Readonly<Record<string, unknown>>[];
 }
 

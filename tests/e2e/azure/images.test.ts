@@ -34,7 +34,7 @@ describe('images that are deleted and pushed again', () => {
     expect(s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' })).toBe(digest);
     expect(await s.pull('v1')).toBe('pulled');
     await s.sweep();
-    expect(await s.world()).toEqual({ ...CLOSED, notified: [...GONE.notified, 'closed team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...GONE.notified, 'closed again team/app:v1'] });
     expect(await s.pull('v1')).toBe('refused');
   });
 
@@ -109,7 +109,8 @@ describe('indexes', () => {
     expect((await s.world()).locked).toEqual(['team/app:amd64 readEnabled']);
     s.registry.delete(REPOSITORY, index);
     await s.sweep();
-    expect((await s.world()).records).toEqual({ 'team/app:amd64': 'open (outOfScope)' });
+    // What runs may name the digest.
+    expect((await s.world()).records).toEqual({ 'team/app:amd64': 'closed' });
   });
 
   test('a child of an index inside an index: each found by the sweep', async () => {

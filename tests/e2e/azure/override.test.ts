@@ -58,10 +58,10 @@ test('override open: an event and a sweep leave the gate open, the tick after th
   expect((await s.world()).locked).toEqual([]);
   s.cloud.clock.advance(20 * MINUTE);
   await s.tick();
-  expect([steps(s).at(-1), await s.pull('v1')]).toEqual(['ends open: closed', 'refused']);
+  expect([steps(s).at(-1), await s.pull('v1')]).toEqual(['ends open: restored', 'refused']);
   expect(await s.world()).toMatchObject({
     records: { 'team/app:v1': 'closed' },
-    notified: ['closed team/app:v1', 'open by override team/app:v1', 'closed team/app:v1'],
+    notified: ['closed team/app:v1', 'open by override team/app:v1', 'closed again team/app:v1'],
     poison: [],
   });
   expect(s.cloud.mails.at(-1)?.plainText).toMatch(/^The override by ada that had kept .+ open since /m);
@@ -93,5 +93,5 @@ test('override closed: nothing opens the gate before the end, even with another 
   await s.tick();
   s.cloud.clock.advance(HOUR);
   await s.tick();
-  expect([steps(s).at(-1), await s.pull('v1')]).toEqual(['ends open: closed', 'refused']);
+  expect([steps(s).at(-1), await s.pull('v1')]).toEqual(['ends open: restored', 'refused']);
 });

@@ -29,7 +29,7 @@ describe('the policy', () => {
     expect(s.cloud.mails.at(-1)?.plainText).toContain('its findings no longer violate the policy');
     s.cloud.clock.advance(2 * DAY);
     await s.tick();
-    expect(await s.world()).toEqual({ ...CLOSED, notified: [...EXEMPTED.notified, 'closed team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...EXEMPTED.notified, 'closed again team/app:v1'] });
   });
 });
 

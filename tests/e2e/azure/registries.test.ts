@@ -122,7 +122,7 @@ describe('a missing role', () => {
     await expect(stage({}, { change: without(roleNamed('log')) })).rejects.toThrow('its log goes nowhere');
   });
 
-  test('permission to write attributes: refused with advice, moved to the poison queue, and not notified; once granted, the next sweep closes', async () => {
+  test('permission to write attributes: the gate waits, and people are notified with advice; once granted, the next sweep closes', async () => {
     const write = 'Microsoft.ContainerRegistry/registries/metadata/write';
     const s = await stage({}, { change: withoutAction('pullgate-gatekeeper', write) });
     const image = s.push('v1');
@@ -130,18 +130,15 @@ describe('a missing role', () => {
     await s.runUntilIdle();
     expect(await s.world()).toEqual({
       ...UNTOUCHED,
-      records: { 'team/app:v1': 'closing' },
-      poison: [{ pullgate: 'reconcile', ...image, trigger: 'finding' }],
+      records: { 'team/app:v1': 'waiting: refused' },
+      notified: ['NOT closed team/app:v1'],
     });
-    const [refused] = s.lines('refused');
-    expect(refused).toMatchObject({ kind: 'refused', ...image });
-    expect(refused?.['problem']).toContain("the function's identity needs its role");
-    expect(refused?.['problem']).toContain('Run pulumi up; pullgate retries with the next sweep');
+    const { problem } = s.lastDecision(image);
+    expect(problem).toContain("the function's identity needs its role");
+    expect(problem).toContain('Run pulumi up; pullgate retries with the next sweep');
     await s.cloud.deploy(await graphFor());
     await s.sweep();
-    expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
-    // A refused closing does not count toward the hourly limit.
-    expect(s.lines('tick').at(-1)).toMatchObject({ poison: 1 });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: ['NOT closed team/app:v1', 'closed team/app:v1'] });
   });
 
   const failing: readonly (readonly [string, string])[] = [

@@ -44,6 +44,7 @@ export interface DecisionLine {
   readonly mode: string;
   readonly triggers: readonly string[];
   readonly message: string;
+  readonly problem?: string;
   readonly images: readonly Readonly<Record<string, unknown>>[];
 }
 
