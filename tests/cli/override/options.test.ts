@@ -92,14 +92,7 @@ describe('an override is rejected if it would have no effect', () => {
       rules(),
       LOCKED,
     ],
-    [
-      'accepts one that closes in audit mode',
-      'closed',
-      OPEN,
-      reading(),
-      rules({ mode: 'audit' }),
-      undefined,
-    ],
+    ['accepts one that closes in audit mode', 'closed', OPEN, reading(), rules({ mode: 'audit' }), undefined],
     [
       'rejects one that closes during a pause',
       'closed',
