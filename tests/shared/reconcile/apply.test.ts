@@ -147,6 +147,19 @@ describe('another worker', () => {
     expect(world.calls.filter((call) => call === 'observe').length).toBe(2);
   });
 
+  it('that saves first while the registry refuses: the loop starts again, and the gate waits in the end', async () => {
+    const world = await aboutTo('close');
+    world.repository().refuses = 'the policy is too long';
+    let saves = 0;
+    world.around = (call, when) => {
+      if (call === 'save' && when === 'before' && ++saves === 2) world.save(world.record(GATE) ?? newRecord(GATE, NOW));
+    };
+    const { action, to } = await reconcileOnce(world, digest(1));
+    expect([action, to.kind, world.record(GATE)?.state]).toMatchObject(['refused', 'waiting', { for: 'refused' }]);
+    expect(world.calls.filter((call) => call === 'observe').length).toBe(2);
+    expect(world.notices.map(({ kind }) => kind)).toEqual(['waiting']);
+  });
+
   it('that saves first before a record is removed: the loop starts again', async () => {
     const world = newWorld();
     world.repository();

@@ -14,10 +14,12 @@ interface Given {
   /** The answer for a gate that cannot be read. */
   readonly errors?: Readonly<Record<string, string>>;
   readonly round?: LockRound;
+  /** The gates on each page. Default: a and b. */
+  readonly names?: readonly string[];
 }
 
 /** A table with two gates on each page, named after the page: `0a`, `0b`, `1a`, ... */
-function stage({ pages, unlocked = [], errors = {}, round }: Given) {
+function stage({ pages, unlocked = [], errors = {}, round, names = ['a', 'b'] }: Given) {
   let row: { value: LockRound | undefined; version: number } = { value: round, version: round === undefined ? 0 : 1 };
   const lines: LogLine[] = [];
   let now = NOW;
@@ -31,7 +33,7 @@ function stage({ pages, unlocked = [], errors = {}, round }: Given) {
     },
     async lockedGates(after = '0') {
       const page = Number(after);
-      const gates = ['a', 'b'].map((name): Gate => ({ ...GATE, repository: `${page}${name}` }));
+      const gates = names.map((name): Gate => ({ ...GATE, repository: `${page}${name}` }));
       return { gates, next: page + 1 < pages ? String(page + 1) : undefined };
     },
     async isUnlocked({ repository }) {
@@ -83,6 +85,15 @@ describe('the check of the locks', () => {
     const { check, row } = stage({ pages: 3, unlocked: ['0a', '2a'], errors: { '1a': 'throttled' } });
     expect(await check()).toMatchObject({ missing: ['0a'], read: 4 });
     expect(row()).toEqual({ after: '1', startedAt: NOW });
+  });
+
+  it('makes no further call once the registry throttles', async () => {
+    const names = Array.from({ length: 30 }, (_, number) => String(number));
+    const unlocked = names.map((name) => `0${name}`);
+    const { check, lines } = stage({ pages: 1, names, unlocked, errors: { '00': 'throttled' } });
+    const { missing } = await check();
+    expect(missing.length).toBeLessThan(10);
+    expect(lines).toHaveLength(1);
   });
 
   it('that throttles on the first page saves nothing', async () => {
