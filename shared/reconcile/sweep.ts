@@ -70,7 +70,8 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const brake = brakeRow === undefined ? undefined : lastHour(brakeRow.value ?? NO_CLOSINGS, now());
   const admitted = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
   await step(() => ports.sendRequests(admitted, 'tick'));
-  const locks = await step(() => checkLocks(ports));
+  // A sweep reconciles every gate that should have a lock.
+  const locks = current === last ? await step(() => checkLocks(ports)) : undefined;
   await step(() => ports.sendRequests(locks?.missing ?? [], 'lock'));
   const facts = await step(async () => ports.tickFacts?.());
   log({

@@ -95,6 +95,17 @@ export function inShort({ last, mails }: Outcome): string {
   ].join(', ');
 }
 
+/** The outcome without the first advice in its mails, which depends on what a gate is. */
+export function withoutFix({ mails, ...outcome }: Outcome): Outcome {
+  const isFix = (line: string) => line.startsWith('  1. ');
+  const without = (text: string) =>
+    text
+      .split('\n')
+      .filter((line) => !isFix(line))
+      .join('\n');
+  return { ...outcome, mails: mails.map((mail) => ({ ...mail, text: without(mail.text) })) };
+}
+
 /** Converts an outcome with image gates to one with a repository gate: removes the digest from the gate's name. */
 export function asOfRepository(outcome: Outcome, repository: string): Outcome {
   const rename = (text: string) => text.replaceAll(new RegExp(`${repository}@sha256:[0-9a-f]{12,64}`, 'g'), repository);

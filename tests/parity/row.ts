@@ -29,6 +29,8 @@ export interface Row {
    * as with a repository gate.
    */
   readonly images?: readonly Readonly<Record<string, 'pulled' | 'refused'>>[];
+  /** The stages in which image gates differ, as `wanted`: a closed image stays closed without its tag. */
+  readonly imageGates?: Readonly<Record<number, string>>;
 }
 
 /** Rows that share a stack, with its config at each stage. The last config also applies to later stages. */

@@ -90,6 +90,7 @@ const TAGGED: readonly Row[] = [
     {
       name: 'its tag moves to a clean image and back: opens, and closes again',
       wanted: [CLOSED, OPENED, AGAIN],
+      imageGates: { 1: STAYS, 2: STAYS },
       images: [{ latest: 'refused' }, { latest: 'pulled' }, { latest: 'refused' }],
     },
   ),
@@ -112,6 +113,7 @@ const TAGGED: readonly Row[] = [
     {
       name: 'a child of a tagged index: closes; the index loses its tag: opens',
       wanted: [CLOSED, OPENED],
+      imageGates: { 1: STAYS },
     },
   ),
   withImages(

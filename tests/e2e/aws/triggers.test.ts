@@ -91,6 +91,8 @@ const CASES: Readonly<Record<FunctionTrigger, Case>> = {
   lock: {
     name: 'a tick restores a lock that another tool has removed',
     async happens({ cloud, pushVulnerable, runUntilIdle, pull }) {
+      // The first tick sweeps.
+      await cloud.advance(5 * MINUTE);
       await pushVulnerable(NAME, 'v1', CRITICAL);
       await runUntilIdle();
       cloud.ecr.repository(NAME).policyText = undefined as never;

@@ -84,7 +84,8 @@ describe('a crash between record, lock and confirmation', () => {
       const image = s.push(tag);
       await s.report(image);
       s.cloud.clock.advance(6 * 60 * MINUTE);
-      const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
+      // A tick reads the lock of each image that is closed already, so these calls grow with every round.
+      const where = ({ principal, service }: Call) => principal.id === s.cloud.identity.id && service !== 'acr';
       const clear = s.cloud.faults.add({ kind: 'crash', when: 'after', where, nth: calls + 1 });
       isCrash = (await s.cloud.fireTimer('tick')).outcome.kind === 'crashed';
       clear();

@@ -129,7 +129,7 @@ describe('every blocking assessment is healthy or exempt', () => {
     const { ids } = await s.close('v1');
     await s.setStatus(ids, 'Healthy');
     await s.setStatus(ids, 'Unhealthy');
-    expect(await s.world()).toEqual({ ...CLOSED, notified: [...OPENED.notified, 'closed again team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...OPENED.notified, 'closed team/app:v1'] });
   });
 
   test('a weekly snapshot repeats a finding: stays closed', async () => {

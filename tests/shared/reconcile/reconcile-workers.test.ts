@@ -60,7 +60,7 @@ const AT_ONCE: Turn = async () => {};
 /** A gate that is closed for the first image, which is gone if no image is given. */
 function closed(bearsNoMarks: boolean, image?: WorldImage): World {
   const world = open(bearsNoMarks, image);
-  world.save(record({ claimed: true, blockers: [blocker({ violatedAt: NOW })] }));
+  world.save(record({ claimed: true, blockers: [blocker({ violatedAt: NOW, closedAt: NOW })] }));
   world.repository().ours = 'current';
   return world;
 }
