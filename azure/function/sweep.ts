@@ -10,7 +10,7 @@ import { describeCallError } from './errors.ts';
 import type { Log } from './log.ts';
 import { PartialAnswer } from './log-analytics.ts';
 import type { Table } from './records.ts';
-import type { Registries } from './registries.ts';
+import type { Registries, ResolvedRegistry } from './registries.ts';
 import type { AzureRegistry } from './registry.ts';
 
 /** The counts of a sweep that got no list of images: at least one image is unread. */
@@ -19,6 +19,8 @@ const NOT_ANSWERED: Attribution['counts'] = { attributed: 0, gone: 0, unattribut
 /** What the queries of a sweep share. */
 interface Sweep extends Adapters {
   readonly log: Log;
+  /** The registries that pullgate can work with. */
+  usable(): Promise<readonly ResolvedRegistry[]>;
 }
 
 /** The ports of a sweep of the stack's registries. */
@@ -30,7 +32,9 @@ export function createSweepPorts(
 ): SweepPorts {
   const { table, registries, queue } = adapters;
   const { hash: settingsHash, sweepHours, granularity } = settings;
-  const sweep: Sweep = { ...adapters, log };
+  let usable: ReturnType<Registries['usable']> | undefined;
+  // Resolved once for all ports, because a registry that cannot be resolved costs calls each time.
+  const sweep: Sweep = { ...adapters, log, usable: () => (usable ??= registries.usable()) };
   return {
     state: table.row('sweep'),
     brake: table.row('brake'),
@@ -42,11 +46,11 @@ export function createSweepPorts(
     gatesWithRecord: () => table.gates(),
     async waiting(limit) {
       // A gate that cannot be reconciled must not take the turn of another gate.
-      const ids = await usableIds(registries);
+      const ids = await usableIds(sweep);
       return (await table.waiting()).filter(({ registry }) => ids.has(registry)).slice(0, limit);
     },
     async overridesDue(at, limit) {
-      const ids = await usableIds(registries);
+      const ids = await usableIds(sweep);
       const due = (await table.due(at)).filter(({ registry }) => ids.has(registry)).slice(0, limit);
       // If the granularity has changed, reconciling the whole repository finds the override of an image.
       return due.map(({ registry, repository, digest }) =>
@@ -55,7 +59,7 @@ export function createSweepPorts(
     },
     round: table.row('locks'),
     lockedGates: table.locked,
-    isUnlocked: (gate) => isUnlocked(gate, adapters),
+    isUnlocked: (gate) => isUnlocked(gate, sweep),
     isThrottled: (error) => isRestError(error) && error.statusCode === 429,
     sendRequests: queue.sendRequests,
     tickFacts: async () => ({ poison: await queue.deadLetterCount() }),
@@ -65,15 +69,15 @@ export function createSweepPorts(
 }
 
 /** A gate in a registry that is not one of the stack's, or has a problem, is left as it is. */
-async function isUnlocked(gate: Gate, { registries, registryAt }: Adapters): Promise<boolean> {
-  const resolved = (await registries.usable()).find(({ id }) => id === gate.registry);
+async function isUnlocked(gate: Gate, { usable, registryAt }: Sweep): Promise<boolean> {
+  const resolved = (await usable()).find(({ id }) => id === gate.registry);
   if (resolved === undefined) return false;
   const reading = await registryAt(resolved).port().read(gate);
   return reading === undefined || reading.lock === 'absent';
 }
 
-async function usableIds(registries: Registries): Promise<ReadonlySet<string>> {
-  return new Set((await registries.usable()).map(({ id }) => id));
+async function usableIds({ usable }: Sweep): Promise<ReadonlySet<string>> {
+  return new Set((await usable()).map(({ id }) => id));
 }
 
 async function scannerHealth({ registries, scanner, table }: Sweep, now: Instant): Promise<string | undefined> {
@@ -88,7 +92,7 @@ async function hasFindings(table: Table): Promise<boolean> {
 }
 
 async function repositoriesWithFindings(sweep: Sweep): Promise<readonly Gate[]> {
-  const usable = await sweep.registries.usable();
+  const usable = await sweep.usable();
   const gates: Gate[] = [];
   for (const registry of usable) {
     const repositories = await sweep.scanner.repositoriesWithFindings(registry);
