@@ -37,6 +37,8 @@ export interface AlarmSpec {
 
 const TICK_SECONDS = 300;
 const HOUR_SECONDS = 3600;
+/** A message that fails is retried after up to 15 minutes, so its failures rarely are in consecutive periods. */
+const IN_TWO_OF_THREE_TICKS = { periodSeconds: TICK_SECONDS, periods: 3, breaching: 2 } as const;
 
 /**
  * The metrics that CloudWatch extracts from the log of a stack that sweeps every `sweepHours`. Their namespace is the
@@ -127,10 +129,7 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       metric: 'Failures',
       statistic: 'Sum',
       threshold: 0,
-      periodSeconds: TICK_SECONDS,
-      periods: 3,
-      // A message that fails is retried after up to 15 minutes, so its failures rarely are in consecutive periods.
-      breaching: 2,
+      ...IN_TWO_OF_THREE_TICKS,
       missing: 'notBreaching',
       description:
         'Gates could not be reconciled in two of three consecutive periods of five minutes. They are retried. Read the log lines of kind "failed". Throttling passes by itself. ' +
@@ -142,9 +141,7 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       metric: 'Throttles',
       statistic: 'Sum',
       threshold: 0,
-      periodSeconds: TICK_SECONDS,
-      periods: 3,
-      breaching: 2,
+      ...IN_TWO_OF_THREE_TICKS,
       missing: 'notBreaching',
       description:
         'Lambda throttled the function in two of three consecutive periods of five minutes: other functions use up the concurrency of the account, or reserved concurrency of 0 stops the function. ' +

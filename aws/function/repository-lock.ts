@@ -155,8 +155,12 @@ async function retryWhileUnchanged(write: () => Promise<unknown>, isAsRead: () =
 
 /** Throttling, a service error, or no response at all. */
 function isTransient(error: unknown): boolean {
-  if (!(error instanceof ECRServiceException)) return true;
-  return error.$fault === 'server' || /Throttl|TooManyRequests/.test(error.name);
+  return !(error instanceof ECRServiceException) || error.$fault === 'server' || isThrottled(error);
+}
+
+/** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html */
+export function isThrottled(error: unknown): boolean {
+  return error instanceof ECRServiceException && /Throttl|TooManyRequests/.test(error.name);
 }
 
 function refused(problem: string, cause: string): Written {

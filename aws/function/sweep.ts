@@ -1,13 +1,8 @@
 // The AWS ports that ticks and sweeps need.
-import { ECRServiceException } from '@aws-sdk/client-ecr';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
-
-/** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html */
-function isThrottled(error: unknown): boolean {
-  return error instanceof ECRServiceException && /Throttl|TooManyRequests/.test(error.name);
-}
+import { isThrottled } from './repository-lock.ts';
 
 /** Creates the ports for a sweep of one account's registry. */
 export function createSweepPorts(

@@ -32,10 +32,14 @@ export function createNotifier(
   log: Log,
 ): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const message = renderNotice(gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images: recipients.images });
+    const message = render(gate, notice, recipients);
     if (mailer === undefined) log({ kind: 'notice', change: notice.kind, ...gate, ...message });
     else await send(mailer, recipients, message);
   };
+}
+
+function render(gate: Gate, notice: Notice, { images }: Recipients): Message {
+  return renderNotice(gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images });
 }
 
 async function send({ client, sender }: Mailer, { addresses }: Recipients, message: Message): Promise<void> {
@@ -82,9 +86,7 @@ export async function deliverPending(
     }
   }
   const messages = late.flatMap(({ value: record }) =>
-    record.pending.map((notice) =>
-      renderNotice(record.gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images: recipients.images }),
-    ),
+    record.pending.map((notice) => render(record.gate, notice, recipients)),
   );
   const [first, ...others] = messages;
   if (mailer === undefined || first === undefined) return { gates: 0, failures };
