@@ -30,8 +30,6 @@ export interface NextBlockers {
   readonly omitted: number;
   /** How each image that was an active blocker before, and is not now, was cleared. */
   readonly clearances: readonly ClearedImage[];
-  /** Whether the record must be written. */
-  readonly changed: boolean;
 }
 
 /** The most blockers in a record. With one finding each they fit into a row; with more, images usually share them. */
@@ -51,17 +49,21 @@ export async function evaluateImages(
 ): Promise<readonly EvaluatedImage[]> {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const { repository, digest } = record.gate;
-  const inputOf = (image: ImageObservation) => ({
-    repository,
-    image,
-    blocker: blockers.get(image.digest),
+  const inputOf = (image: ImageObservation) => {
+    const blocker = blockers.get(image.digest);
     // An image whose own gate was closed stays in scope without a tag, because what runs may name its digest.
-    inScope: isInScope(image, repository, rules, digest !== undefined && wasClosed(blockers.get(image.digest))),
-    judge: rules.judge,
-    maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
-    observedAt,
-    now,
-  });
+    const needsNoTag = digest !== undefined && blocker?.closedAt !== undefined;
+    return {
+      repository,
+      image,
+      blocker,
+      inScope: isInScope(image, repository, rules, needsNoTag),
+      judge: rules.judge,
+      maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
+      observedAt,
+      now,
+    };
+  };
   const first = observations.map((image) => ({
     image,
     evaluation: evaluateImage({ ...inputOf(image), scan: undefined }),
@@ -91,11 +93,6 @@ export function isInScope(
   );
 }
 
-/** Was the image's gate closed while it held? */
-function wasClosed(blocker: Blocker | undefined): boolean {
-  return blocker?.closedAt !== undefined;
-}
-
 /**
  * Is an image without a record out of scope, or allowed without exemptions, so that there is nothing to do or report?
  */
@@ -110,15 +107,12 @@ const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', detail: 'the scanner does n
 export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedImage[]): NextBlockers {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const clearances: ClearedImage[] = [];
-  let changed = false;
   for (const { image, evaluation } of evaluated) {
     const before = blockers.get(image.digest);
     if (evaluation.kind === 'holds' || evaluation.kind === 'inactive') {
-      if (before === undefined || !sameBlocker(before, evaluation.blocker)) {
+      if (before === undefined || !sameBlocker(before, evaluation.blocker))
         blockers.set(image.digest, evaluation.blocker);
-        changed = true;
-      }
-    } else if (blockers.delete(image.digest)) changed = true;
+    } else blockers.delete(image.digest);
     const active = before !== undefined && before.inactive === undefined;
     if (active && (evaluation.kind === 'inactive' || evaluation.kind === 'released')) {
       clearances.push({ digest: image.digest, how: evaluation.how });
@@ -130,7 +124,7 @@ export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedIm
     record.omittedBlockers,
     activeBlockers({ blockers: [...blockers.values()] }).length - active.length,
   );
-  return { blockers: kept, active, omitted, clearances, changed: changed || omitted > record.omittedBlockers };
+  return { blockers: kept, active, omitted, clearances };
 }
 
 /** If there are too many blockers, active ones take precedence over inactive ones. */

@@ -6,7 +6,7 @@ import type { Verdict } from '../../../shared/policy/verdict.ts';
 import { createNotice } from '../../../shared/report/notice.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, present, record } from '../samples.ts';
 
-const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, clearances: [], changed: true };
+const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, clearances: [] };
 const CLOSED: StableState = { kind: 'closed' };
 const OPEN: StableState = { kind: 'open' };
 
