@@ -42,7 +42,7 @@ export interface LockCheck {
 const MAX_PAGES = 10;
 const READS_AT_ONCE = 8;
 
-/** Should the registry show a lock of the gate? Somebody else's lock counts: the gate closes once it is gone. */
+/** Should the registry show a lock of the gate? Someone else's lock counts: the gate closes once it is gone. */
 export function shouldBeLocked({ state }: GateRecord): boolean {
   if (state.kind === 'waiting') return state.for === 'foreignLock';
   return state.kind === 'closed' || state.kind === 'closing';

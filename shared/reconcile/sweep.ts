@@ -59,10 +59,10 @@ export async function tick(ports: SweepPorts): Promise<void> {
     const why = await ports.scannerHealth();
     log({ kind: 'scanner', healthy: why === undefined, why });
   });
-  const swept = await step(() => ports.state.load());
-  const last = swept?.value;
-  const isDue = swept !== undefined && isSweepDue(last, fingerprintOf(ports), ports.sweepHours, now());
-  const current = (isDue ? await step(() => sweep(ports)) : undefined) ?? last;
+  const row = await step(() => ports.state.load());
+  const isDue = row !== undefined && isSweepDue(row.value, fingerprintOf(ports), ports.sweepHours, now());
+  const swept = isDue ? await step(() => sweep(ports)) : undefined;
+  const current = swept ?? row?.value;
   const due = (await step(() => ports.overridesDue(now(), MAX_WAITING))) ?? [];
   await step(() => ports.sendRequests(due, 'tick'));
   const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
@@ -71,7 +71,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const admitted = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
   await step(() => ports.sendRequests(admitted, 'tick'));
   // A sweep reconciles every gate that should have a lock.
-  const locks = current === last ? await step(() => checkLocks(ports)) : undefined;
+  const locks = swept === undefined ? await step(() => checkLocks(ports)) : undefined;
   await step(() => ports.sendRequests(locks?.missing ?? [], 'lock'));
   const facts = await step(async () => ports.tickFacts?.());
   log({

@@ -199,7 +199,7 @@ describe('the locks of other pullgate deployments', () => {
     ['are statements in the form of ours with another id', [OURS, OTHER_STACK], [OTHER_STACK.Sid]],
     ['are not statements under an older id of ours', [deny('Pullgate00000000000a')], []],
     ['are not statements that allow', [{ ...OTHER_STACK, Effect: 'Allow' }], []],
-    ["are not somebody else's", [deny('PullgateNaive'), deny(`${OURS.Sid}0`), deny(7), deny(undefined)], []],
+    ["are not someone else's", [deny('PullgateNaive'), deny(`${OURS.Sid}0`), deny(7), deny(undefined)], []],
   ])('%s', (_name, statements, sids) => {
     const policy = policyOf(JSON.stringify({ Statement: statements }));
     expect(otherLocks(policy, [OURS.Sid, 'Pullgate00000000000a'])).toEqual(sids);
