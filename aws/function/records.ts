@@ -20,6 +20,7 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import { type LockedGates, shouldBeLocked } from '../../shared/reconcile/locks.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import type { WaitingGate } from '../../shared/reconcile/sweep.ts';
 import { decodeRow } from '../../shared/runtime/errors.ts';
 
 type Item = Record<string, AttributeValue>;
@@ -32,7 +33,7 @@ const CONTROL = 'control#';
  * aws/component/table.ts repeats the name because it must not import this folder.
  */
 const TICK_INDEX = 'waiting';
-/** The gates that wait for the brake, the most urgent first. */
+/** The gates that wait for the brake, the highest rank first. */
 const BRAKE_QUEUE = 'waiting';
 /** The gates that have an override and no lock, in the order in which their overrides begin or end. */
 const OVERRIDES = 'override';
@@ -53,8 +54,8 @@ export interface Table {
   row<Name extends keyof ControlRows>(name: Name): Row<ControlRows[Name]>;
   /** Every gate of a registry that has a record. */
   gates(registry: string): AsyncGenerator<Gate & { readonly state: string }>;
-  /** The gates that wait for the brake, the most urgent first. */
-  waiting(registry: string, limit: number): Promise<readonly Gate[]>;
+  /** The gates that wait for the brake, the highest rank first. */
+  waiting(registry: string, limit: number): Promise<readonly WaitingGate[]>;
   /** The gates whose override begins or ends at or before `now`. */
   due(registry: string, now: Instant, limit: number): Promise<readonly Gate[]>;
   /** The gates that should have a lock, some at a time. */
@@ -73,9 +74,12 @@ export function createTable(client: DynamoDBClient, tableName: string): Table {
     records: createRecords(source),
     row: (name) => createRow(source, name),
     gates: (registry) => listGates(source, registry),
-    waiting: async (registry, limit) => (await queryTickIndex(source, registry, { list: BRAKE_QUEUE, limit })).gates,
+    waiting: async (registry, limit) => (await queryTickIndex(source, registry, { list: BRAKE_QUEUE, limit })).ranked,
     due: (registry, now, limit) => findDue(source, registry, now, limit),
-    locked: (registry, after) => queryTickIndex(source, registry, { list: LOCKED, limit: LOCKED_PAGE, after }),
+    async locked(registry, after) {
+      const { ranked, next } = await queryTickIndex(source, registry, { list: LOCKED, limit: LOCKED_PAGE, after });
+      return { gates: ranked.map(({ gate }) => gate), next };
+    },
   };
 }
 
@@ -165,7 +169,7 @@ async function* listGates({ client, tableName }: Source, registry: string): Retu
 
 async function findDue(source: Source, registry: string, until: Instant, limit: number): Promise<readonly Gate[]> {
   const lists = [OVERRIDES, LOCKED].map((list) => queryTickIndex(source, registry, { list, limit, until }));
-  return (await Promise.all(lists)).flatMap(({ gates }) => gates).slice(0, limit);
+  return (await Promise.all(lists)).flatMap(({ ranked }) => ranked.map(({ gate }) => gate)).slice(0, limit);
 }
 
 interface TickQuery {
@@ -182,7 +186,7 @@ async function queryTickIndex(
   { client, tableName }: Source,
   registry: string,
   { list, limit, until, after }: TickQuery,
-): Promise<LockedGates> {
+): Promise<{ readonly ranked: readonly WaitingGate[]; readonly next: string | undefined }> {
   const { Items: items, LastEvaluatedKey: last } = await client.send(
     new QueryCommand({
       TableName: tableName,
@@ -195,8 +199,11 @@ async function queryTickIndex(
     }),
   );
   const prefix = prefixOf(registry);
-  const gates = (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
-  return { gates, next: last === undefined ? undefined : JSON.stringify(last) };
+  const ranked = (items ?? []).map(({ id, rank }) => ({
+    gate: { registry, repository: id?.S?.slice(prefix.length) ?? '' },
+    rank: rank?.S ?? '',
+  }));
+  return { ranked, next: last === undefined ? undefined : JSON.stringify(last) };
 }
 
 function prefixOf(registry: string): string {

@@ -11,6 +11,7 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import { type LockedGates, shouldBeLocked } from '../../shared/reconcile/locks.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import type { WaitingGate } from '../../shared/reconcile/sweep.ts';
 import { decodeRow } from '../../shared/runtime/errors.ts';
 import { undefinedIf } from './errors.ts';
 import { nameOf } from './registry-id.ts';
@@ -63,8 +64,8 @@ export interface Table {
   row<Name extends keyof ControlRows>(name: Name): Row<ControlRows[Name]>;
   /** Every gate that has a record: of the whole stack, or of one repository and its images. */
   gates(of?: Gate): AsyncIterable<ListedGate>;
-  /** The gates that wait for the brake, most urgent first. */
-  waiting(): Promise<readonly Gate[]>;
+  /** The gates that wait for the brake, the highest rank first. */
+  waiting(): Promise<readonly WaitingGate[]>;
   /** The gates whose override begins or ends at or before `now`. */
   due(now: Instant): Promise<readonly Gate[]>;
   /** Some of the gates that have pending notices. */
@@ -143,12 +144,12 @@ async function* listGates(client: TableClient, of?: Gate): AsyncGenerator<Listed
     yield { ...gateOf(listed), state: listed.state ?? '', hasOverride: typeof listed.due === 'string' };
 }
 
-async function findWaiting(client: TableClient): Promise<readonly Gate[]> {
-  const found: { readonly gate: Gate; readonly rank: string }[] = [];
+async function findWaiting(client: TableClient): Promise<readonly WaitingGate[]> {
+  const found: WaitingGate[] = [];
   for await (const listed of list(client, `${ALL_GATES} and ${odata`rank ge ${'0'}`}`)) {
     found.push({ gate: gateOf(listed), rank: listed.rank ?? '' });
   }
-  return found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ gate }) => gate);
+  return found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1));
 }
 
 async function findGates(client: TableClient, filter: string, limit?: number): Promise<readonly Gate[]> {

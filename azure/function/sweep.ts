@@ -47,7 +47,7 @@ export function createSweepPorts(
     async waiting(limit) {
       // A gate that cannot be reconciled must not take the turn of another gate.
       const ids = await usableIds(sweep);
-      return (await table.waiting()).filter(({ registry }) => ids.has(registry)).slice(0, limit);
+      return (await table.waiting()).filter(({ gate }) => ids.has(gate.registry)).slice(0, limit);
     },
     async overridesDue(at, limit) {
       const ids = await usableIds(sweep);

@@ -2,7 +2,7 @@
 
 import type { Cloud } from '../../config/config.ts';
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
-import { lastHour, NO_CLOSINGS, roomLeft } from '../../shared/gate/brake.ts';
+import { IDLE_BRAKE, lastHour, roomLeft } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState } from '../../shared/gate/record.ts';
@@ -139,7 +139,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
   const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
   const live = isLive ? await observeAll(client, loaded, createRules(settings, mode), now) : undefined;
   const at = now();
-  const closings = brake.value ?? NO_CLOSINGS;
+  const closings = brake.value ?? IDLE_BRAKE;
   return {
     cloud,
     mode,

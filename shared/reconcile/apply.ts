@@ -2,7 +2,7 @@
 // two steps, the next reconciliation completes them.
 
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
-import { gateKey } from '../gate/gate.ts';
+import { brakeKey } from '../gate/brake.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import {
   activeBlockers,
@@ -190,7 +190,7 @@ async function recordRefusal(
     if (override !== undefined) await ports.records.save({ ...intent, override }, version);
     return { kind: 'applied', to: intent.state, action: 'refused', problem };
   }
-  await giveBack(ports.brake, gateKey(plan.record.gate), plan.now);
+  await giveBack(ports.brake, brakeKey(plan.record.gate), plan.now);
   const refused: Plan<unknown> = { ...plan, desired: { kind: 'waiting', for: 'refused', problem, cause } };
   const confirmed = confirm(refused, 'refused');
   const record = { ...confirmed, override: refusedOverride(confirmed.override) };

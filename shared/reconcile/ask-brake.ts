@@ -1,6 +1,6 @@
-// Asks the brake whether a gate may close. All workers of a stack share the brake's row.
+// Changes the brake's row, which all workers of a stack share.
 
-import { admit, type BrakeState, NO_CLOSINGS } from '../gate/brake.ts';
+import { admit, type BrakeState, type Candidate, callWaiting, IDLE_BRAKE } from '../gate/brake.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Row } from './ports.ts';
 
@@ -8,24 +8,39 @@ import type { Row } from './ports.ts';
 const MAX_TRIES = 100;
 
 /**
- * Asks the brake whether a gate may close now, and counts the closing if so. If another worker saves the row first,
- * asks again.
+ * Asks the brake whether a gate may close now, and counts the closing if so. If not, the gate keeps its turn.
  *
  * @throws Error if other workers saved first in every attempt
  */
-export async function askBrake(
+export function askBrake(
   row: Row<BrakeState>,
-  gate: string,
+  candidate: Candidate,
   now: Instant,
   maxClosesPerHour: number,
 ): Promise<boolean> {
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const { value = NO_CLOSINGS, version } = await row.load();
-    const answer = admit(value, gate, now, maxClosesPerHour);
-    if (answer.kind === 'wait') return false;
-    if (answer.kind === 'counted' || (await row.save(answer.next, version)) !== undefined) return true;
-  }
-  throw new Error(`${gate}: other workers saved the brake first in all ${MAX_TRIES} attempts; the message is retried`);
+  return change(row, (state) => {
+    const answer = admit(state, candidate, now, maxClosesPerHour);
+    return { answer: answer.kind !== 'wait', next: answer.kind === 'counted' ? undefined : answer.next };
+  });
+}
+
+/**
+ * Gives the turns to the waiting gates of the highest rank.
+ *
+ * @returns the gates to call, and how many closings of the last hour count
+ * @throws Error if other workers saved first in every attempt
+ */
+export function assignTurns<Waiting extends Candidate>(
+  row: Row<BrakeState>,
+  waiting: readonly Waiting[],
+  now: Instant,
+  maxClosesPerHour: number,
+): Promise<{ readonly called: readonly Waiting[]; readonly closed: number }> {
+  return change(row, (state) => {
+    const { next, called } = callWaiting(state, waiting, now, maxClosesPerHour);
+    const isChanged = JSON.stringify([next.turns, next.missed]) !== JSON.stringify([state.turns, state.missed]);
+    return { answer: { called, closed: next.closings.length }, next: isChanged ? next : undefined };
+  });
 }
 
 /**
@@ -34,7 +49,20 @@ export async function askBrake(
  * hour.
  */
 export async function giveBack(row: Row<BrakeState>, gate: string, at: Instant): Promise<void> {
-  const { value = NO_CLOSINGS, version } = await row.load();
+  const { value = IDLE_BRAKE, version } = await row.load();
   const closings = value.closings.filter((closing) => closing.gate !== gate || closing.at !== at);
-  if (closings.length < value.closings.length) await row.save({ closings }, version);
+  if (closings.length < value.closings.length) await row.save({ ...value, closings }, version);
+}
+
+/** Saves what `work` makes of the brake. If another worker saves the row first, works on the new one. */
+async function change<Answer>(
+  row: Row<BrakeState>,
+  work: (state: BrakeState) => { readonly answer: Answer; readonly next: BrakeState | undefined },
+): Promise<Answer> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const { value = IDLE_BRAKE, version } = await row.load();
+    const { answer, next } = work(value);
+    if (next === undefined || (await row.save(next, version)) !== undefined) return answer;
+  }
+  throw new Error(`other workers saved the brake first in all ${MAX_TRIES} attempts; the message is retried`);
 }

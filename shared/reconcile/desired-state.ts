@@ -1,6 +1,6 @@
 // Finds the desired state of a gate: the first row that applies in the table of docs/adr/0029-the-state-of-a-gate.md.
 import type { NextBlockers } from '../gate/blockers.ts';
-import { gateKey } from '../gate/gate.ts';
+import { brakeKey } from '../gate/brake.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import type { Blocker, GateRecord, StableState, Waiting } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
@@ -8,6 +8,7 @@ import { askBrake } from './ask-brake.ts';
 import type { OwnedReading } from './owner.ts';
 import type { Ports } from './ports.ts';
 import type { Rules } from './rules.ts';
+import { brakeRank } from './schedule.ts';
 
 /** The inputs of the decision, in addition to the rules and the brake. */
 export interface DesiredStateInput {
@@ -46,7 +47,8 @@ export async function findDesiredState(
   if (reading.lock !== 'absent' || next.active.some(({ closedAt }) => closedAt !== undefined)) return CLOSED;
   if (reading.inUse !== undefined && !rules.closesInUse) return waiting({ for: 'inUse', ...reading.inUse });
   if (isExempt(record, next.active, rules, now)) return CLOSED;
-  const mayClose = await inTurn(() => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour));
+  const candidate = { gate: brakeKey(gate), rank: brakeRank(next.active, record.waitingSince ?? now) };
+  const mayClose = await inTurn(() => askBrake(brake, candidate, now, rules.maxClosesPerHour));
   return mayClose ? CLOSED : waiting({ for: 'brake' });
 }
 

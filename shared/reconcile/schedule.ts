@@ -1,7 +1,6 @@
 // When a sweep is due, and in which order the brake admits waiting gates.
 
-import { gateKey } from '../gate/gate.ts';
-import { activeBlockers, type GateRecord } from '../gate/record.ts';
+import { activeBlockers, type Blocker, type GateRecord } from '../gate/record.ts';
 import { type Instant, rankOf } from '../policy/finding.ts';
 import { SEVERITIES } from '../policy/severity.ts';
 import { HOUR_MILLISECONDS } from '../runtime/time.ts';
@@ -63,14 +62,16 @@ export function lostEventAges(sweepHours: number): { readonly above: number; rea
   return { above: EVENT_SECONDS, below: (sweepHours * HOUR_MILLISECONDS) / 1000 };
 }
 
-/**
- * The sort key of a gate that waits for the brake: the worst severity first, then the longest wait, then the name, so
- * that keys are unique. Undefined if the gate does not wait for the brake.
- */
+/** The rank of a gate that waits for the brake. Undefined if it does not. */
 export function waitingRank(record: GateRecord): string | undefined {
   if (record.state.kind !== 'waiting' || record.state.for !== 'brake') return undefined;
-  const worst = activeBlockers(record)
+  return brakeRank(activeBlockers(record), record.waitingSince ?? record.since);
+}
+
+/** The rank of a gate at the brake, as a sort key: the worst severity first, then the longest wait. */
+export function brakeRank(active: readonly Blocker[], waitingSince: Instant): string {
+  const worst = active
     .flatMap((blocker) => blocker.findings)
     .reduce((most, finding) => Math.max(most, rankOf(finding)), 0);
-  return `${SEVERITIES.length - 1 - worst} ${record.waitingSince ?? record.since} ${gateKey(record.gate)}`;
+  return `${SEVERITIES.length - 1 - worst} ${waitingSince}`;
 }

@@ -1,10 +1,11 @@
 // The sweep and the tick. A sweep lists all repositories and sends one message for each; a tick decides whether a sweep
 // is due.
-import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
+import { type BrakeState, brakeKey } from '../gate/brake.ts';
 import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
 import { describeError } from '../runtime/errors.ts';
 import { HOUR_MILLISECONDS } from '../runtime/time.ts';
+import { assignTurns } from './ask-brake.ts';
 import { checkLocks, type LockPorts } from './locks.ts';
 import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
@@ -28,8 +29,8 @@ export interface SweepPorts extends LockPorts {
   unscannedImages?(): Promise<readonly UnscannedImage[]>;
   /** Every gate that has a record, with the name of its state. */
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
-  /** The gates that wait for the brake, most urgent first. */
-  waiting(limit: number): Promise<readonly Gate[]>;
+  /** The gates that wait for the brake, the highest rank first. */
+  waiting(limit: number): Promise<readonly WaitingGate[]>;
   /** The gates whose override has begun or ended. */
   overridesDue(now: Instant, limit: number): Promise<readonly Gate[]>;
   /** Sends a reconcile request for each of these gates, one message per gate. */
@@ -38,7 +39,13 @@ export interface SweepPorts extends LockPorts {
   tickFacts?(): Promise<Readonly<Record<string, number>>>;
 }
 
-/** The most waiting gates that a tick counts and admits. */
+/** A gate that waits for the brake, with its `waitingRank`. */
+export interface WaitingGate {
+  readonly gate: Gate;
+  readonly rank: string;
+}
+
+/** The most waiting gates that a tick counts and calls. */
 const MAX_WAITING = 1_000;
 
 /**
@@ -65,11 +72,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const current = swept ?? row?.value;
   const due = (await step(() => ports.overridesDue(now(), MAX_WAITING))) ?? [];
   await step(() => ports.sendRequests(due, 'tick'));
-  const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
-  const brakeRow = await step(() => ports.brake.load());
-  const brake = brakeRow === undefined ? undefined : lastHour(brakeRow.value ?? NO_CLOSINGS, now());
-  const admitted = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
-  await step(() => ports.sendRequests(admitted, 'tick'));
+  const waiting = await step(() => callWaitingGates(ports));
   // A sweep reconciles every gate that should have a lock.
   const locks = swept === undefined ? await step(() => checkLocks(ports)) : undefined;
   await step(() => ports.sendRequests(locks?.missing ?? [], 'lock'));
@@ -77,9 +80,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
   log({
     kind: 'tick',
     ...(current === undefined ? {} : { sweepAgeHours: hoursSince(current.sweptAt, now()) }),
-    waiting: waiting.length,
-    admitted: admitted.length,
-    ...(brake === undefined ? {} : { closedThisHour: brake.closings.length }),
+    ...waiting,
     ...(due.length === 0 ? {} : { overrides: due.length }),
     ...(locks === undefined
       ? {}
@@ -89,6 +90,18 @@ export async function tick(ports: SweepPorts): Promise<void> {
   });
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, failures.map(describeError).join('; '));
+}
+
+/** Requests a reconciliation of the waiting gates that the brake has room for, and counts them. */
+async function callWaitingGates({ waiting, brake, rules, sendRequests, now }: SweepPorts) {
+  const gates = await waiting(MAX_WAITING);
+  const candidates = gates.map(({ gate, rank }) => ({ gate: brakeKey(gate), rank, of: gate }));
+  const { called, closed } = await assignTurns(brake, candidates, now(), rules.maxClosesPerHour);
+  await sendRequests(
+    called.map(({ of }) => of),
+    'tick',
+  );
+  return { waiting: gates.length, admitted: called.length, closedThisHour: closed };
 }
 
 /**

@@ -43,11 +43,11 @@ type KnownFields =
   | { readonly kind: 'scanReduced'; readonly repository: string; readonly why: string }
   /** `closed`: the number of gates that were closed when the sweep began. */
   | { readonly kind: 'sweep'; readonly gates: number; readonly closed: number }
-  /** `waiting`: how many gates wait for the brake. `admitted`: how many of them the tick admitted. */
+  /** `waiting`: how many gates wait for the brake. `admitted`: how many of them the tick asked to close. */
   | {
       readonly kind: 'tick';
-      readonly waiting: number;
-      readonly admitted: number;
+      readonly waiting?: number;
+      readonly admitted?: number;
       readonly sweepAgeHours?: number;
       readonly closedThisHour?: number;
       readonly overrides?: number;

@@ -189,15 +189,15 @@ describe('the gates', () => {
     const { gate } = recordOf('team/worst', 1, 1);
     // No read of an index is consistent.
     cloud.clock.advance(1_000);
-    expect((await table.waiting(ACCOUNT_ID, 10)).map(({ repository }) => repository)).toEqual([
+    expect((await table.waiting(ACCOUNT_ID, 10)).map(({ gate: { repository } }) => repository)).toEqual([
       'team/worst',
       'team/old',
       'team/new',
     ]);
-    expect((await table.waiting(ACCOUNT_ID, 1)).map(({ repository }) => repository)).toEqual(['team/worst']);
+    expect((await table.waiting(ACCOUNT_ID, 1)).map(({ gate: { repository } }) => repository)).toEqual(['team/worst']);
     await table.records.save(recordOf('team/worst', 1, 1), 1);
     cloud.clock.advance(1_000);
-    expect(await table.waiting(ACCOUNT_ID, 10)).not.toContainEqual(gate);
+    expect((await table.waiting(ACCOUNT_ID, 10)).map((waits) => waits.gate)).not.toContainEqual(gate);
   });
 
   it('that should have a lock are listed in parts, and with an override once that is due', async () => {
@@ -254,7 +254,9 @@ describe('the gates', () => {
     expect(await due('2026-03-02T11:00:00.000Z')).toEqual(['team/unseen', 'team/over']);
     expect(await due('2026-03-02T12:00:00.000Z')).toEqual(['team/unseen', 'team/over', 'team/late']);
     expect(await due('2026-03-02T12:00:00.000Z', 1)).toEqual(['team/unseen']);
-    expect((await table.waiting(ACCOUNT_ID, 10)).map(({ repository }) => repository)).not.toContain('team/over');
+    expect((await table.waiting(ACCOUNT_ID, 10)).map(({ gate: { repository } }) => repository)).not.toContain(
+      'team/over',
+    );
     await table.records.save(recordOf('team/over', 1, 1), 1);
     cloud.clock.advance(1_000);
     expect(await due('2026-03-02T11:00:00.000Z')).toEqual(['team/unseen']);

@@ -25,7 +25,7 @@ function stage(repositories: ReadonlySet<string> = new Set(), readings: Readonly
         asked.push(['gates', registry]);
         yield { ...gate('team/closed'), state: 'closed' };
       },
-      waiting: answering('waiting', [gate('team/waiting')]),
+      waiting: answering('waiting', [{ gate: gate('team/waiting'), rank: '0' }]),
       due: answering('due', [gate('team/due')]),
       locked: answering('locked', { gates: [gate('team/locked')], next: 'more' }),
     },
@@ -75,7 +75,7 @@ describe('a sweep', () => {
   it('queries the table only for the gates of the account', async () => {
     const { ports, asked } = stage();
     expect(await Array.fromAsync(ports.gatesWithRecord())).toEqual([{ ...gate('team/closed'), state: 'closed' }]);
-    expect(await ports.waiting(10)).toEqual([gate('team/waiting')]);
+    expect(await ports.waiting(10)).toEqual([{ gate: gate('team/waiting'), rank: '0' }]);
     expect(await ports.overridesDue(NOW, 20)).toEqual([gate('team/due')]);
     expect(asked).toEqual([
       ['gates', ACCOUNT_ID],

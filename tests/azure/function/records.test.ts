@@ -186,11 +186,15 @@ describe('the gates', () => {
       { gate: image(4), state: { kind: 'waiting', for: 'audit' } },
       { gate: image(5) },
     ]);
-    expect(await table.waiting()).toEqual([image(3), image(2), image(1)]);
+    expect(await table.waiting()).toEqual([
+      { gate: image(3), rank: `0 ${NOW}` },
+      { gate: image(2), rank: `1 ${hoursLater(-2)}` },
+      { gate: image(1), rank: `1 ${hoursLater(-1)}` },
+    ]);
     const { value, version } = await table.records.load(image(3));
     if (value === undefined) throw new Error('expected the record to be saved');
     await table.records.save({ ...value, state: { kind: 'closed' } }, version);
-    expect(await table.waiting()).toEqual([image(2), image(1)]);
+    expect((await table.waiting()).map(({ gate }) => gate)).toEqual([image(2), image(1)]);
   });
 
   it('with an override are found once the override is due', async () => {

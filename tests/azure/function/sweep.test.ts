@@ -65,7 +65,7 @@ function stage({ registries = [usable('myacr')], granularity = 'image', ...world
       async *gates() {
         yield* world.gates ?? [];
       },
-      waiting: async () => world.waiting ?? [],
+      waiting: async () => (world.waiting ?? []).map((one) => ({ gate: one, rank: '0' })),
       due: async () => world.due ?? [],
       locked: async (after: string | undefined) => ({ gates: world.due ?? [], next: after }),
     },
@@ -123,8 +123,8 @@ describe('a tick', () => {
     );
     const registries = [usable('myacr'), usable('otheracr'), misconfigured('brokenacr'), silent('silentacr')];
     const { ports } = stage({ registries, waiting: gates, due: gates });
-    expect(await ports.waiting(10)).toEqual(gates.slice(3));
-    expect(await ports.waiting(2)).toEqual(gates.slice(3, 5));
+    expect((await ports.waiting(10)).map((waits) => waits.gate)).toEqual(gates.slice(3));
+    expect((await ports.waiting(2)).map((waits) => waits.gate)).toEqual(gates.slice(3, 5));
     expect(await ports.overridesDue(NOW, 2)).toEqual(gates.slice(3, 5));
   });
 

@@ -1,7 +1,7 @@
 // Requests to the brake with concurrent workers, and the return of unused closings.
 import { describe, expect, it } from 'vitest';
-import type { BrakeState } from '../../../shared/gate/brake.ts';
-import { askBrake, giveBack } from '../../../shared/reconcile/ask-brake.ts';
+import { type BrakeState, type Candidate, IDLE_BRAKE } from '../../../shared/gate/brake.ts';
+import { askBrake, assignTurns, giveBack } from '../../../shared/reconcile/ask-brake.ts';
 import type { Row } from '../../../shared/reconcile/ports.ts';
 import { hoursLater, NOW } from '../samples.ts';
 
@@ -17,7 +17,8 @@ function brakeRow(rivals: readonly string[] = [], value?: BrakeState) {
     async save(next, version) {
       const rival = left.shift();
       if (rival !== undefined) {
-        stored.value = { closings: [...(stored.value?.closings ?? []), { gate: rival, at: NOW }] };
+        const { closings, ...others } = stored.value ?? IDLE_BRAKE;
+        stored.value = { ...others, closings: [...closings, { gate: rival, at: NOW }] };
         stored.version++;
       }
       if (version !== stored.version) return undefined;
@@ -28,38 +29,62 @@ function brakeRow(rivals: readonly string[] = [], value?: BrakeState) {
   return { row, stored, gates: () => stored.value?.closings.map(({ gate }) => gate) ?? [] };
 }
 
+const A: Candidate = { gate: 'a', rank: '1' };
+const B: Candidate = { gate: 'b', rank: '2' };
+
 describe('a request to the brake', () => {
   it('counts the gate if the limit is not reached', async () => {
     const { row, gates } = brakeRow();
-    expect([await askBrake(row, 'a', NOW, 1), gates()]).toEqual([true, ['a']]);
+    expect([await askBrake(row, A, NOW, 1), gates()]).toEqual([true, ['a']]);
   });
 
   it('writes nothing for a gate that was admitted within the last hour', async () => {
-    const { row, stored } = brakeRow([], { closings: [{ gate: 'a', at: hoursLater(-0.5) }] });
-    expect([await askBrake(row, 'a', NOW, 1), stored.version]).toEqual([true, 0]);
+    const { row, stored } = brakeRow([], { ...IDLE_BRAKE, closings: [{ gate: 'a', at: hoursLater(-0.5) }] });
+    expect([await askBrake(row, A, NOW, 1), stored.version]).toEqual([true, 0]);
   });
 
   it('is repeated if another worker saved first, and both gates count', async () => {
     const { row, gates } = brakeRow(['b']);
-    expect([await askBrake(row, 'a', NOW, 2), gates()]).toEqual([true, ['b', 'a']]);
+    expect([await askBrake(row, A, NOW, 2), gates()]).toEqual([true, ['b', 'a']]);
   });
 
   it('makes the gate wait if another worker got the last closing', async () => {
     const { row, gates } = brakeRow(['b']);
-    expect([await askBrake(row, 'a', NOW, 1), gates()]).toEqual([false, ['b']]);
+    expect([await askBrake(row, A, NOW, 1), gates()]).toEqual([false, ['b']]);
   });
 
   it('fails after a hundred attempts, so that the message is retried', async () => {
     const { row, stored } = brakeRow(Array.from({ length: 100 }, () => 'b'));
-    await expect(askBrake(row, 'a', NOW, 1_000)).rejects.toThrow(
-      'a: other workers saved the brake first in all 100 attempts; the message is retried',
+    await expect(askBrake(row, A, NOW, 1_000)).rejects.toThrow(
+      'other workers saved the brake first in all 100 attempts; the message is retried',
     );
     expect(stored.loads).toBe(100);
   });
 });
 
+describe('the turns', () => {
+  it('are saved once, and the gates to call are returned with the number of closings', async () => {
+    const { row, stored } = brakeRow([], { ...IDLE_BRAKE, closings: [{ gate: 'c', at: hoursLater(-0.5) }] });
+    const expected = { called: [A], closed: 1 };
+    expect(await assignTurns(row, [A, B], NOW, 2)).toEqual(expected);
+    expect(stored.value?.turns).toEqual([{ ...A, calledAt: NOW }, B]);
+    expect([await assignTurns(row, [A, B], NOW, 2), stored.version]).toEqual([expected, 1]);
+  });
+
+  it('are not saved if nobody waits', async () => {
+    const { row, stored } = brakeRow([], { ...IDLE_BRAKE, closings: [{ gate: 'c', at: hoursLater(-2) }] });
+    expect([await assignTurns(row, [], NOW, 2), stored.version]).toEqual([{ called: [], closed: 0 }, 0]);
+  });
+
+  it('are kept by the request of a gate that has to wait', async () => {
+    const { row, stored } = brakeRow(['c']);
+    expect([await askBrake(row, A, NOW, 1), stored.value?.turns]).toEqual([false, [A]]);
+  });
+});
+
 describe('the return of a closing', () => {
   const TWO: BrakeState = {
+    ...IDLE_BRAKE,
     closings: [
       { gate: 'a', at: NOW },
       { gate: 'b', at: NOW },

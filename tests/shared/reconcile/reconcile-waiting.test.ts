@@ -1,6 +1,7 @@
 // Gates that are open although they have a blocker: audit mode, a pause, the brake, and repositories that serve Lambda
 // functions.
 import { describe, expect, it } from 'vitest';
+import { brakeKey } from '../../../shared/gate/brake.ts';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
@@ -190,7 +191,7 @@ describe('the brake', () => {
     const refused = await reconcileOnce(world, two);
     expect([refused.action, world.brake.value?.closings]).toEqual([
       'refused',
-      [{ gate: '123456789012/team/first', at: NOW }],
+      [{ gate: brakeKey({ ...GATE, repository: 'team/first' }), at: NOW }],
     ]);
     expect((await reconcileOnce(violating('team/second', world), two, 'team/second')).to.kind).toBe('closed');
   });
@@ -210,7 +211,7 @@ describe('the brake', () => {
   ])('still counts a closing %s', async (_name, happens) => {
     const world = violating();
     await reconcileOnce(world);
-    const closings = [{ gate: '123456789012/team/app', at: NOW }];
+    const closings = [{ gate: brakeKey(GATE), at: NOW }];
     world.now = hoursLater(0.5);
     await happens(world);
     world.repository().refuses = 'too long';

@@ -1,6 +1,6 @@
 // The tick and the sweep with plain ports: when they run, what they request, and what they log.
 import { describe, expect, it } from 'vitest';
-import type { BrakeState } from '../../../shared/gate/brake.ts';
+import { type BrakeState, IDLE_BRAKE } from '../../../shared/gate/brake.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Row, Version } from '../../../shared/reconcile/ports.ts';
 import type { LockRound, SweepState } from '../../../shared/reconcile/schedule.ts';
@@ -21,6 +21,11 @@ function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): 
       return stored.version;
     },
   };
+}
+
+/** Lists these gates as waiting for the brake, in this order. */
+function waiters(...gates: readonly Gate[]): SweepPorts['waiting'] {
+  return async (limit) => gates.map((one, place) => ({ gate: one, rank: `${place}` })).slice(0, limit);
 }
 
 /** The locks in the line of a tick that reads none. */
@@ -186,13 +191,13 @@ describe('a tick', () => {
       last: SWEPT,
       rules: rules({ maxClosesPerHour: 3 }),
       brake: {
+        ...IDLE_BRAKE,
         closings: [
           { gate: 'a', at: hoursLater(-0.5) },
           { gate: 'b', at: hoursLater(-2) },
         ],
       },
-      waiting: async (limit) =>
-        [gate('worst'), { ...gate('second'), digest: digest(2) }, gate('third')].slice(0, limit),
+      waiting: waiters(gate('worst'), { ...gate('second'), digest: digest(2) }, gate('third')),
     });
     await tick(ports);
     expect(asked).toEqual(['tick worst', `tick second@${digest(2)}`]);
@@ -270,7 +275,7 @@ describe('a tick', () => {
 
   describe('with a step that fails', () => {
     const failing = (words: string) => () => Promise.reject(new Error(words));
-    const waiting = async () => [gate('worst')];
+    const waiting = waiters(gate('worst'));
     const overridesDue = async () => [gate('by-hand')];
     const broken = { load: failing('no answer'), save: failing('no answer') };
     const swept = { ...SWEPT, sweptAt: hoursLater(-7) };
