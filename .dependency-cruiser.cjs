@@ -16,11 +16,11 @@ module.exports = {
       to: { pathNot: ['^shared/', '^node_modules/valibot/'] },
     },
     {
-      name: 'runtime-imports-only-valibot-and-timers',
-      comment: 'What both functions share and is no policy has the same limits, but for the deadline of an invocation.',
+      name: 'runtime-imports-only-valibot-timers-and-crypto',
+      comment: 'What both functions share and is no policy has the same limits, but for the deadline of an invocation and hashes.',
       severity: 'error',
       from: { path: '^shared/runtime/' },
-      to: { pathNot: ['^shared/', '^node_modules/valibot/', '^timers/promises$'] },
+      to: { pathNot: ['^shared/', '^node_modules/valibot/', '^timers/promises$', '^crypto$'] },
     },
     {
       name: 'function-imports-its-own-folder-and-shared',

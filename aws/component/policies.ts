@@ -55,6 +55,7 @@ function codeStatements(scope: RoleScope): readonly Statement[] {
     allow(
       'Repositories',
       [
+        'ecr:DescribeRepositories',
         'ecr:DescribeImages',
         'ecr:BatchGetImage',
         'ecr:GetRepositoryPolicy',

@@ -36,8 +36,9 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
   const table = { ...created, records: withLockIds(created.records, settings.statementId) };
   const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
   const lock = createRepositoryLock(clients, settings.accountId, denyStatement(settings));
+  const images = createImages(clients.ecr, settings.accountId);
   const registry = createRegistry({
-    images: createImages(clients.ecr, settings.accountId),
+    images,
     scanner,
     lock,
     policy: settings.policy,
@@ -57,6 +58,7 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
   });
   return {
     table,
+    images,
     scanner,
     lock,
     portsFrom,

@@ -6,6 +6,7 @@ import {
   type ImageDetail,
   ImageNotFoundException,
   paginateDescribeImages,
+  paginateDescribeRepositories,
   RepositoryNotFoundException,
 } from '@aws-sdk/client-ecr';
 import * as v from 'valibot';
@@ -82,6 +83,7 @@ export function createIndexCache(maxChildren = MAX_CACHED_CHILDREN) {
 export function createImages(client: ECRClient, registryId: string): Images {
   const registry: PrivateRegistry = { client, registryId, known: createIndexCache() };
   return {
+    repositories: () => repositories(registry),
     describe: (...asked) => describe(registry, ...asked),
     describeAll: (...asked) => describeAll(registry, ...asked),
     descendants: (...asked) => descendants(registry, ...asked),
@@ -89,6 +91,8 @@ export function createImages(client: ECRClient, registryId: string): Images {
 }
 
 export interface Images {
+  /** The names of all repositories. */
+  repositories(): Promise<readonly string[]>;
   /**
    * Those of these images, at most `MAX_NAMED`, that exist and are not archived. The result may also contain others.
    */
@@ -97,6 +101,15 @@ export interface Images {
   describeAll(repositoryName: string): Promise<ReadonlyMap<string, Image>>;
   /** The digests that these indexes reference, directly or through another index. */
   descendants(repositoryName: string, indexes: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
+/** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html */
+async function repositories({ client, registryId }: PrivateRegistry): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const page of paginateDescribeRepositories({ client, pageSize: 1000 }, { registryId }))
+    for (const { repositoryName } of page.repositories ?? [])
+      if (repositoryName !== undefined) names.push(repositoryName);
+  return names;
 }
 
 async function describe(

@@ -16,6 +16,13 @@ interface Parts {
 export function createRegistry({ images, scanner, lock, policy }: Parts): Registry<Snapshot> {
   return {
     ...lock,
+    async images({ repository }) {
+      const found = await images.describeAll(repository);
+      const children = await childrenOfTagged(images, repository, found);
+      return [...found.values()].flatMap(({ digest, tags, isIndex, isArtifact }) =>
+        isIndex || isArtifact ? [] : [{ digest, tagged: tags.length > 0 || children.has(digest) }],
+      );
+    },
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
     unknownReports: scanner.unknownReports,
 

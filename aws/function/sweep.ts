@@ -7,7 +7,7 @@ import { isThrottled } from './repository-lock.ts';
 /** Creates the ports for a sweep of one account's registry. */
 export function createSweepPorts(
   { settings, log, now }: Dependencies,
-  { table, scanner, queue, lock }: Adapters,
+  { table, images, scanner, queue, lock }: Adapters,
   rules: Rules,
 ): SweepPorts {
   const { accountId: registry, hash: settingsHash, sweepHours } = settings;
@@ -25,6 +25,15 @@ export function createSweepPorts(
     waiting: (limit) => table.waiting(registry, limit),
     overridesDue: (at, limit) => table.due(registry, at, limit),
     round: table.row('locks'),
+    search: {
+      place: table.row('search'),
+      repositories: async () => (await images.repositories()).map((repository) => ({ registry, repository })),
+      async read(gate) {
+        const reading = await lock.read(gate);
+        const isOurs = reading?.lock === 'current' || reading?.lock === 'otherForm';
+        return { isOurs, others: reading?.otherLocks ?? [] };
+      },
+    },
     lockedGates: (after) => table.locked(registry, after),
     // A statement in another form may let pulls through. A new config does not matter here: it starts a sweep.
     isUnlocked: async (gate) => (await lock.read(gate))?.lock !== 'current',

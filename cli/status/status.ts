@@ -286,6 +286,12 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
       ({ gate, state, since }) =>
         `${where}: ${shortName(gate)} has been ${state.kind} since ${minute(since)} and is stuck`,
     ),
+    ...gates
+      .filter(({ state }) => state.kind === 'unexplained')
+      .map(
+        ({ gate }) =>
+          `${where}: ${shortName(gate)} is closed, and its record does not say why: it may have been lost. It opens on proof for all images, or by \`pullgate override open\``,
+      ),
     ...unreadable.map(
       ({ gate, problem }) =>
         `${where}: the record of ${shortName(gate)} cannot be read, so the function cannot reconcile it: ${problem}`,

@@ -42,7 +42,7 @@ function modeLine({ mode, pause }: CloudStatus, now: Instant): string {
 function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
   const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, brake, gates, live } = status;
   const groups: readonly (readonly [title: string, style: Style, gates: readonly GateStatus[]])[] = [
-    ['Closed by pullgate', 'red', gates.filter(({ state }) => state.kind === 'closed')],
+    ['Closed by pullgate', 'red', gates.filter(({ state }) => state.kind === 'closed' || state.kind === 'unexplained')],
     ['Closing or opening', 'yellow', gates.filter(({ state }) => state.kind === 'closing' || state.kind === 'opening')],
     ['Closed by someone else', 'yellow', gates.filter(isOthers)],
     [
@@ -107,7 +107,7 @@ function isOthers({ state }: GateStatus): boolean {
 function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instant): readonly string[] {
   const { gate, state, since, closedSince, blockers, worst, override, pendingNotices } = status;
   const notes = [
-    state.kind === 'waiting' ? describeState(state) : undefined,
+    state.kind === 'waiting' || state.kind === 'unexplained' ? describeState(state) : undefined,
     worst === undefined
       ? undefined
       : `${counted(blockers, 'blocker')}, worst: ${worst.vulnerability} in ${worst.package.name}`,
@@ -116,7 +116,7 @@ function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instan
       : `override: ${override.kind} until ${endOf(override.until, now)}, ${override.reason} (approved by ${override.approvedBy})`,
     pendingNotices === 0 ? undefined : 'notice pending',
   ].filter((note) => note !== undefined);
-  const word = state.kind === 'waiting' ? '' : `${state.kind} `;
+  const word = state.kind === 'waiting' || state.kind === 'unexplained' ? '' : `${state.kind} `;
   return [nameOf(gate), `${word}since ${minute(closedSince ?? since)}`, notes.join('; ')].map(plain);
 }
 

@@ -3,7 +3,7 @@
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { adviseFix, adviseOverride } from '../../shared/report/advice.ts';
-import { counted, describeCounted, describeState } from '../../shared/report/sentences.ts';
+import { capitalized, counted, describeCounted, describeState } from '../../shared/report/sentences.ts';
 import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { columns, paint } from '../terminal/terminal.ts';
@@ -79,6 +79,10 @@ function gateLines(
     );
   if (override?.kind === 'open' || (override?.kind === 'closed' && blockers === 0)) return lines;
   if (state.kind === 'waiting') lines.push(`  pullgate would close ${name}, but it is ${describeState(state)}.`);
+  else if (state.kind === 'unexplained')
+    lines.push(
+      `  ${capitalized(name)} is closed, and its record does not say why. It opens once each of its images has a newer scan without a violation, or by \`pullgate override open\`.`,
+    );
   else if (state.kind === 'closing' || state.kind === 'opening')
     lines.push(`  pullgate is ${state.kind} ${name}. If it was interrupted, the next event or sweep finishes this.`);
   else if (blockers > 0 && !isClosedByUs)

@@ -1,7 +1,7 @@
 // The brake limits how many gates close in an hour, so that one newly disclosed vulnerability cannot take everything
 // down. Gates that wait for it have turns, so that a newcomer never overtakes a gate of higher rank.
-import { createHash } from 'node:crypto';
 import type { Instant } from '../policy/finding.ts';
+import { shortHash } from '../runtime/hash.ts';
 import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../runtime/time.ts';
 import { type Gate, gateKey } from './gate.ts';
 
@@ -41,7 +41,7 @@ const TURN_MILLISECONDS = 15 * MINUTE_MILLISECONDS;
 
 /** The name of a gate in the brake's row, which has a limit: names of repositories can have 256 characters. */
 export function brakeKey(gate: Gate): string {
-  return createHash('sha256').update(gateKey(gate)).digest('hex').slice(0, 16);
+  return shortHash(gateKey(gate));
 }
 
 /** Drops what is an hour old or older. */

@@ -113,7 +113,7 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
 }
 
 /** The findings of a scan may be listed a few minutes after the scan. */
-const SCAN_SETTLES_MILLISECONDS = 5 * MINUTE_MILLISECONDS;
+export const SCAN_SETTLES_MILLISECONDS = 5 * MINUTE_MILLISECONDS;
 
 /**
  * What is missing for a proof. Proof is a scan that finished after the image was last seen violating or absent, and

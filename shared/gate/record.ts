@@ -61,13 +61,15 @@ export interface InUse {
 
 /**
  * The state of a gate. `closing` and `opening` are intents: after a crash, the next reconciliation completes them.
- * `waiting`: the gate should be closed, but something prevents that.
+ * `waiting`: the gate should be closed, but something prevents that. `unexplained`: our lock is in place, and the
+ * record does not say why.
  */
 export type GateState =
   | { readonly kind: 'open' }
   | { readonly kind: 'closing' }
   | { readonly kind: 'closed' }
   | { readonly kind: 'opening' }
+  | { readonly kind: 'unexplained' }
   | ({ readonly kind: 'waiting' } & Waiting);
 
 /** A state without a pending intent. */
@@ -81,6 +83,8 @@ export type NoticedChange =
   | { readonly kind: 'closed' }
   /** The gate is closed again. `was`: its state before; `closed` if its lock was missing or had another form. */
   | { readonly kind: 'restored'; readonly was: 'closed' | 'open' | Waiting }
+  /** The gate stays closed, although the record does not say why it was closed. */
+  | { readonly kind: 'unexplained' }
   /** A closed gate is in use, and its users fail. It stays closed. */
   | { readonly kind: 'closedInUse'; readonly inUse: InUse }
   | { readonly kind: 'waiting'; readonly waiting: Waiting }
@@ -149,6 +153,11 @@ export interface GateRecord {
   readonly since: Instant;
   /** Since when the gate is closed. It is kept until the opening is confirmed. */
   readonly closedSince?: Instant | undefined;
+  /**
+   * When a lock of ours was found although the record had the gate open: the record was lost, or is an older copy.
+   * There may have been other blockers, so the gate opens only on proof for all images. Kept until the gate is open.
+   */
+  readonly unexplainedSince?: Instant | undefined;
   /** Since when the gate waits, for whatever reason. It is kept until the gate is closed, or no longer has to be. */
   readonly waitingSince?: Instant | undefined;
   /** What people were last notified of although the gate did not change, and when. They are reminded each week. */

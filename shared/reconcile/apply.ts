@@ -35,6 +35,8 @@ export interface ApplyInput<Snapshot> {
   readonly next: NextBlockers;
   /** The lock as read from the registry. Undefined if the repository does not exist or there is nothing to do. */
   readonly reading: OwnedReading<Snapshot> | undefined;
+  /** Since when a lock of ours has been in place that the record does not explain. Undefined: there is none. */
+  readonly unexplainedSince: Instant | undefined;
   /** The gate's override and its step, if any. */
   readonly override: OverrideStep | undefined;
   /** This worker closed the gate in an earlier attempt, but was too late to confirm it. */
@@ -71,7 +73,8 @@ export async function apply<Snapshot>(
   rules: Rules,
   ports: Ports<Snapshot>,
 ): Promise<Applied | Conflict> {
-  const desired = await findDesiredState({ record: input.stored.value, ...input }, rules, ports);
+  const record = { ...input.stored.value, unexplainedSince: input.unexplainedSince };
+  const desired = await findDesiredState({ ...input, record, scope: input.request.scope }, rules, ports);
   const plan = makePlan(input, desired, rules);
   const conflict: Conflict = { kind: 'conflict', hasClosed: input.hasClosed };
   const version = await recordIntent(plan, ports);
@@ -105,22 +108,23 @@ async function saveAndNotify(
 }
 
 function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, rules: Rules): Plan<Snapshot> {
-  const { stored, next, reading } = input;
+  const { stored, next, reading, unexplainedSince } = input;
   // A release, a pause, or the removal of the repository also clears blockers that did not fit into the record.
   const isReleased = rules.mode === 'pause' || rules.mode === 'release';
   const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
   const isLockAsDesired = reading === undefined || isAsDesired(reading, desired);
   const before = isLockAsDesired ? stored.value : withReverted(stored.value, desired);
-  const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
+  const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers, unexplainedSince };
   return { ...input, rules, desired, isLockAsDesired, before, record };
 }
 
 function isClosed(state: StableState): boolean {
-  return state.kind === 'closed';
+  return state.kind === 'closed' || state.kind === 'unexplained';
 }
 
-/** A lock that is not ours counts as absent, because pullgate leaves it alone. */
+/** A lock that is not ours counts as absent, and an unexplained one as right: pullgate leaves both alone. */
 function isAsDesired({ lock }: OwnedReading<unknown>, desired: StableState): boolean {
+  if (desired.kind === 'unexplained') return true;
   return isClosed(desired) ? lock === 'current' : lock === 'absent' || lock === 'foreign';
 }
 
@@ -213,7 +217,10 @@ function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean):
   const wasClosed = closedSince !== undefined;
   const hasWaited = before.waitingSince !== undefined;
   switch (to.kind) {
+    case 'unexplained':
+      return from.kind === 'unexplained' ? 'nothing' : 'unexplained';
     case 'closed':
+      if (from.kind === 'unexplained') return 'closed';
       if (!wasClosed) return next.active.some(({ closedAt }) => closedAt !== undefined) ? 'restored' : 'closed';
       // An intent to restore may have been carried out and never confirmed.
       return wrote || from.kind === 'closing' ? 'restored' : 'nothing';
@@ -259,6 +266,7 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     // After an override ends, `since` is reset so that the row is not removed at once.
     since: stays && record.state.kind === desired.kind && override?.step !== 'ends' ? record.since : now,
     closedSince: isClosed(desired) ? (record.closedSince ?? now) : undefined,
+    unexplainedSince: isClosed(desired) ? record.unexplainedSince : undefined,
     waitingSince: desired.kind === 'waiting' ? (record.waitingSince ?? now) : undefined,
     concern:
       concern && (isCovered(concern, kind, desired) ? { cause: concern.cause, notifiedAt: now } : record.concern),

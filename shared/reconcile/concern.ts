@@ -21,7 +21,7 @@ export function findConcern(
 ): Concern | undefined {
   if (desired.kind === 'closed')
     return reading?.inUse === undefined || closesInUse ? undefined : { cause: 'closedInUse', notice: 'closedInUse' };
-  if (desired.kind === 'open') return undefined;
+  if (desired.kind !== 'waiting') return undefined;
   if (desired.for === 'refused') return { cause: `refused: ${desired.cause}`, notice: 'waiting' };
   return desired.for === 'inUse' ? { cause: 'inUse', notice: 'waiting' } : undefined;
 }

@@ -9,10 +9,10 @@ import type { OwnedReading } from './owner.ts';
 import type { Ports } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { brakeRank } from './schedule.ts';
+import { isUnexplained, type UnexplainedInput } from './unexplained.ts';
 
 /** The inputs of the decision, in addition to the rules and the brake. */
-export interface DesiredStateInput {
-  readonly record: GateRecord;
+export interface DesiredStateInput extends Pick<UnexplainedInput, 'record' | 'scope' | 'evaluated'> {
   readonly next: NextBlockers;
   /** The lock as read from the registry. Undefined if the repository does not exist or there is nothing to do. */
   readonly reading: OwnedReading<unknown> | undefined;
@@ -23,6 +23,7 @@ export interface DesiredStateInput {
 
 const OPEN: StableState = { kind: 'open' };
 const CLOSED: StableState = { kind: 'closed' };
+const UNEXPLAINED: StableState = { kind: 'unexplained' };
 const waiting = (reason: Waiting): StableState => ({ kind: 'waiting', ...reason });
 
 /**
@@ -30,15 +31,24 @@ const waiting = (reason: Waiting): StableState => ({ kind: 'waiting', ...reason 
  * only for closings that the policy alone requires.
  */
 export async function findDesiredState(
-  { record, next, reading, override, now }: DesiredStateInput,
+  input: DesiredStateInput,
   rules: Rules,
-  { brake, inTurn }: Pick<Ports<unknown>, 'brake' | 'inTurn'>,
+  {
+    brake,
+    inTurn,
+    registry,
+  }: Pick<Ports<unknown>, 'brake' | 'inTurn'> & {
+    readonly registry: Pick<Ports<unknown>['registry'], 'images' | 'scans'>;
+  },
 ): Promise<StableState> {
+  const { record, next, reading, override, now } = input;
   const { gate } = record;
   const ordered = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
   const isOrderedClosed = ordered === 'closed' && rules.includes(gate.repository);
   const isBlocked = next.active.length > 0 || next.omitted > 0;
-  if (reading === undefined || !(isBlocked || isOrderedClosed)) return OPEN;
+  if (reading === undefined) return OPEN;
+  if (!(isBlocked || isOrderedClosed))
+    return ordered === undefined && (await isUnexplained({ ...input, reading }, rules, registry)) ? UNEXPLAINED : OPEN;
   if (rules.mode === 'pause') return waiting({ for: 'pause' });
   if (isOrderedClosed && reading.lock !== 'foreign') return CLOSED;
   if (rules.mode !== 'enforce') return waiting({ for: rules.mode });

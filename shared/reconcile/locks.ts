@@ -17,15 +17,18 @@ export interface LockedGates {
   readonly next: string | undefined;
 }
 
-export interface LockPorts {
+export interface LockReads {
+  /** Does the registry refuse the call because there were too many? */
+  isThrottled(error: unknown): boolean;
+  log(line: LogLine): void;
+}
+
+export interface LockPorts extends LockReads {
   readonly round: Row<LockRound>;
   /** The gates that should have a lock in the registry, some at a time, in an order of the table's own. */
   lockedGates(after: string | undefined): Promise<LockedGates>;
   /** Is the gate without a lock in today's form, or gone? */
   isUnlocked(gate: Gate): Promise<boolean>;
-  /** Does the registry refuse the call because there were too many? */
-  isThrottled(error: unknown): boolean;
-  log(line: LogLine): void;
   now(): Instant;
 }
 
@@ -58,10 +61,11 @@ export async function checkLocks(ports: LockPorts): Promise<LockCheck> {
   const missing: Gate[] = [];
   for (let pages = 0; pages < MAX_PAGES; pages++) {
     const { gates, next } = await ports.lockedGates(after);
-    const page = await readPage(gates, ports);
-    missing.push(...page.missing);
+    const { answers, isThrottled } = await readLocks(gates, ports.isUnlocked, ports);
+    missing.push(...gates.filter((gate) => answers.get(gate)));
     read += gates.length;
-    if (page.isThrottled) break;
+    // The next tick reads all of them again.
+    if (isThrottled) break;
     after = next;
     if (next === undefined) {
       readSince = startedAt;
@@ -74,16 +78,22 @@ export async function checkLocks(ports: LockPorts): Promise<LockCheck> {
   return { missing, read, oldestReadMinutes: (Date.parse(now) - Date.parse(since)) / MINUTE_MILLISECONDS };
 }
 
-/** Reads the locks of some gates. If the registry throttles the calls, the next tick reads all of them again. */
-async function readPage(gates: readonly Gate[], { isUnlocked, isThrottled, log }: LockPorts) {
+/** Reads the lock of each gate, and logs the gates that cannot be read. Stops if the registry throttles the calls. */
+export async function readLocks<Answer>(
+  gates: readonly Gate[],
+  read: (gate: Gate) => Promise<Answer>,
+  { isThrottled, log }: LockReads,
+): Promise<{ readonly answers: ReadonlyMap<Gate, Answer>; readonly isThrottled: boolean }> {
   let wasThrottled = false;
-  const unlocked = await mapConcurrently(gates, READS_AT_ONCE, async (gate) => {
-    if (wasThrottled) return false;
-    return isUnlocked(gate).catch((error: unknown) => {
+  const answers = new Map<Gate, Answer>();
+  await mapConcurrently(gates, READS_AT_ONCE, async (gate) => {
+    if (wasThrottled) return;
+    try {
+      answers.set(gate, await read(gate));
+    } catch (error) {
       wasThrottled ||= isThrottled(error);
       log({ kind: 'failed', ...gate, error: `its lock could not be read: ${describeError(error)}` });
-      return false;
-    });
+    }
   });
-  return { missing: gates.filter((_gate, place) => unlocked[place]), isThrottled: wasThrottled };
+  return { answers, isThrottled: wasThrottled };
 }

@@ -47,6 +47,9 @@ export function findingsIn({ reports = [] }: Pick<ImageObservation, 'reports'>):
 /** The images of a gate to observe: the digests that an event named, or all. */
 export type Scope = 'all' | readonly string[];
 
+/** An image of a gate that the scanner can judge. */
+export type ListedImage = Pick<Extract<ImageObservation, { presence: 'present' }>, 'digest' | 'tagged'>;
+
 /** The last scan of an image. */
 export type Scan =
   /** The image is scanned continuously, and the last scan finished at this time. */

@@ -7,6 +7,11 @@ export interface OwnedReading<Snapshot> extends Omit<Reading<Snapshot>, 'lock'> 
   readonly lock: Exclude<Reading<Snapshot>['lock'], 'unmarked'> | 'foreign';
 }
 
+/** Is there a lock of ours? */
+export function hasOurs(reading: OwnedReading<unknown>): boolean {
+  return reading.lock === 'current' || reading.lock === 'otherForm';
+}
+
 /** Adds the owner from the record: a lock that the record does not claim is not ours. */
 export function withOwner<Snapshot>(
   reading: Reading<Snapshot>,

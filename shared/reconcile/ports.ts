@@ -4,8 +4,8 @@ import type { Gate } from '../gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
-import type { ImageObservation, Scan, Scope } from './observation.ts';
-import type { LockRound, PauseState, SweepState } from './schedule.ts';
+import type { ImageObservation, ListedImage, Scan, Scope } from './observation.ts';
+import type { LockRound, PauseState, SearchState, SweepState } from './schedule.ts';
 
 /** The lock of a gate in the registry. `snapshot` belongs to the adapter and is passed back to `write`. */
 export interface Reading<Snapshot> {
@@ -47,6 +47,11 @@ export interface Registry<Snapshot> {
    * includes every digest of the scope; for `all`, every image that has findings and every digest of `known`.
    */
   observe(gate: Gate, scope: Scope, known: readonly string[]): Promise<readonly ImageObservation[]>;
+  /**
+   * Every image of the gate that the scanner can judge. Not given if a lock does not name its owner, so that none is
+   * known to be ours without a record.
+   */
+  images?(gate: Gate): Promise<readonly ListedImage[]>;
   /** The last scans. Called only if a scan decides whether a blocker is cleared. */
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
   /** Which of these reports the provider does not have in any state: the event arrived before the data. */
@@ -82,6 +87,7 @@ export interface ControlRows {
   readonly sweep: SweepState;
   readonly pause: PauseState;
   readonly locks: LockRound;
+  readonly search: SearchState;
 }
 
 export interface Records {

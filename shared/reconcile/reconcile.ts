@@ -16,6 +16,7 @@ import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
 import type { Result, UnconfirmedReport } from './result.ts';
 import type { Rules } from './rules.ts';
 import { isByCommand } from './trigger.ts';
+import { unexplainedSince } from './unexplained.ts';
 
 const MAX_TRIES = 12;
 
@@ -77,8 +78,10 @@ async function attempt<Snapshot>(
   const byFunction = !isByCommand(triggers);
   const seen = await observeOrRemember({ request, record, isWide: before.isWide }, rules, ports);
   const { evaluated, next, now } = seen;
-  const reading =
-    value === undefined && next.active.length === 0 ? undefined : await ports.registry.read(gate, record.lockIds);
+  // A search asks for the lock of a gate without a record. Events and sweeps do without the call.
+  const needsNoLock = value === undefined && next.active.length === 0 && !triggers.includes('lock');
+  const read = needsNoLock ? undefined : await ports.registry.read(gate, record.lockIds);
+  const reading = read && withOwner(read, { claimed: before.hasClosed || record.claimed });
   const givesUp = triggers.includes('pause') || triggers.includes('release');
   const override = stepOverride(record.override, now, { byFunction, givesUp });
   const awaited = await findAwaited(request, seen.observations, ports);
@@ -88,7 +91,8 @@ async function attempt<Snapshot>(
       stored: { value: record, version },
       evaluated,
       next,
-      reading: reading && withOwner(reading, { claimed: before.hasClosed || record.claimed }),
+      reading,
+      unexplainedSince: unexplainedSince(record, reading, { hasClosed: before.hasClosed, now }),
       override,
       hasClosed: before.hasClosed,
       now,

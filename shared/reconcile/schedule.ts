@@ -24,6 +24,12 @@ export interface LockRound {
   readonly readSince?: Instant | undefined;
 }
 
+/** How far the search for locks without a record has come. */
+export interface SearchState {
+  /** The key of the last repository that was read. */
+  readonly after: string;
+}
+
 /** A pause: while it is in force, no gate closes, and every gate that pullgate closed opens. */
 export interface PauseState {
   readonly paused: boolean;

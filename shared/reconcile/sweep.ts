@@ -10,6 +10,7 @@ import { checkLocks, type LockPorts } from './locks.ts';
 import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
+import { type SearchPorts, searchLocks } from './search.ts';
 import type { FunctionTrigger } from './trigger.ts';
 import { countUnscanned, describeUnscanned, type UnscannedImage } from './unscanned.ts';
 
@@ -27,6 +28,8 @@ export interface SweepPorts extends LockPorts {
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
   /** The images that no scan judges. Not given if the scanner does not tell. */
   unscannedImages?(): Promise<readonly UnscannedImage[]>;
+  /** The search for locks without a record. Not given if a lock does not name its owner. */
+  readonly search?: SearchPorts;
   /** Every gate that has a record, with the name of its state. */
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, the highest rank first. */
@@ -118,9 +121,11 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
     repositories.set(gateKey({ registry, repository }), { registry, repository });
   for (const gate of await ports.repositoriesWithFindings()) if (rules.includes(gate.repository)) add(gate);
   let closed = 0;
+  const recorded = new Set<string>();
   for await (const gate of ports.gatesWithRecord()) {
     add(gate);
-    if (gate.state === 'closed') closed++;
+    recorded.add(gateKey(gate));
+    if (gate.state === 'closed' || gate.state === 'unexplained') closed++;
   }
   const trigger = last?.fingerprint === fingerprint ? 'sweep' : 'settings';
   await ports.sendRequests([...repositories.values()], trigger);
@@ -130,7 +135,24 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   // Counted before the sweep. The next sweep counts the changes that this one causes.
   log({ kind: 'sweep', gates: state.gates, closed });
   await logUnscanned(ports);
+  await requestUnrecorded(recorded, ports);
   return state;
+}
+
+/** Requests a reconciliation of repositories with a lock of ours and no record. The sweep is complete without it. */
+async function requestUnrecorded(recorded: ReadonlySet<string>, ports: SweepPorts): Promise<void> {
+  const { search, sendRequests, log } = ports;
+  if (search === undefined) return;
+  try {
+    const { ours, others } = await searchLocks(search, (gate) => recorded.has(gateKey(gate)), ports);
+    await sendRequests(ours, 'lock');
+    for (const [id, gates] of others) {
+      const why = `pulls are refused by ${id}, a lock of another pullgate deployment; if it no longer exists, run \`pullgate release --orphans ${id}\``;
+      log({ kind: 'otherLocks', id, repositories: gates.length, example: gates[0]?.repository ?? '', why });
+    }
+  } catch (error) {
+    log({ kind: 'failed', error: `locks without a record could not be searched for: ${describeError(error)}` });
+  }
 }
 
 /** Counts the images that no scan judges. The sweep is complete without it. */

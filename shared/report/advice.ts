@@ -18,7 +18,12 @@ export function adviseFix({ isImage, images }: AdviceSubject): string {
     : 'push the fixed images under the same tags, or delete the images above';
 }
 
+/** The command that opens a gate by an override. */
+export function overrideCommand(image: string): string {
+  return `pullgate override open ${image} --for 4h --reason TEXT --approved-by NAME`;
+}
+
 /** How to open the gate for a while, whatever its findings, as a clause. */
 export function adviseOverride(image: string): string {
-  return `run \`pullgate override open ${image} --for 4h --reason TEXT --approved-by NAME\`, which keeps it open for at most ${MAX_OVERRIDE_HOURS} hours`;
+  return `run \`${overrideCommand(image)}\`, which keeps it open for at most ${MAX_OVERRIDE_HOURS} hours`;
 }

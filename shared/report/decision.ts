@@ -21,6 +21,8 @@ export type Action =
   | 'cleared'
   /** Our lock was missing, or came from an older config, and was written again. */
   | 'restored'
+  /** Our lock is in place for a reason that the record does not have. The gate stays closed. */
+  | 'unexplained'
   /** The registry refused the change. A retry cannot help until a person changes something. */
   | 'refused';
 

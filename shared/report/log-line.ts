@@ -39,6 +39,14 @@ type KnownFields =
   | { readonly kind: 'scanner'; readonly healthy: boolean; readonly why: string | undefined }
   /** The images that no scan judges, by reason. `why`: the same as text. */
   | ({ readonly kind: 'unscanned'; readonly why: string } & Unscanned)
+  /** Locks of another deployment, by its id. `example`: the first of its repositories. */
+  | {
+      readonly kind: 'otherLocks';
+      readonly id: string;
+      readonly repositories: number;
+      readonly example: string;
+      readonly why: string;
+    }
   /** A repository that is no longer scanned continuously. */
   | { readonly kind: 'scanReduced'; readonly repository: string; readonly why: string }
   /** `closed`: the number of gates that were closed when the sweep began. */

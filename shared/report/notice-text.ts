@@ -4,7 +4,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting, WaitingFor } from '../gate/record.ts';
 import type { Policy } from '../policy/policy.ts';
 import { plain } from '../runtime/unseen.ts';
-import { type AdviceSubject, adviseFix, adviseOverride } from './advice.ts';
+import { type AdviceSubject, adviseFix, adviseOverride, overrideCommand } from './advice.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
 import {
   CLEARANCES,
@@ -102,6 +102,12 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
         ...describeRestoration(notice, where),
         ...becauseOf(notice),
         ...waysOut(notice, subject, false),
+      ]);
+    case 'unexplained':
+      return changeOf(`closed, reason unknown: ${name}`, [
+        `${where} has a lock of pullgate, and the record does not say why it was closed. The records may be lost, or an older copy of them may have been restored.`,
+        `It stays closed, and opens automatically once each of its images has a scan that finished after ${notice.at} and shows nothing that violates the policy.`,
+        `If you know that its images are fine, run \`${overrideCommand('IMAGE')}\`. pullgate then removes the lock, and closes the gate again only for a finding.`,
       ]);
     case 'closedInUse':
       return changeOf(`closed, but in use: ${name}`, [

@@ -58,6 +58,7 @@ function changeOf(kind: Notice['kind'], state: StableState, input: NoticeInput):
     return { kind, waiting, closedSince: record.closedSince, clearances, stillPullable: pullable };
   }
   if (waiting !== undefined) return { kind: 'waiting', waiting };
+  if (state.kind === 'unexplained') return { kind: 'unexplained' };
   if (state.kind === 'open') return { kind: 'cleared', clearances };
   if (kind === 'closedInUse' && inUse !== undefined) return { kind, inUse };
   return kind === 'restored' ? { kind, was: stateBefore(record) } : { kind: 'closed' };

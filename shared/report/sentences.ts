@@ -138,6 +138,8 @@ function outcome({ action, to, problem }: Decision): string {
       return 'no longer needs to be closed';
     case 'restored':
       return 'is closed again';
+    case 'unexplained':
+      return `stays ${describeState(to)}`;
     case 'refused':
       return `could not be changed: ${problem}`;
   }
@@ -145,6 +147,7 @@ function outcome({ action, to, problem }: Decision): string {
 
 /** Describes a gate's state. */
 export function describeState(state: GateState): string {
+  if (state.kind === 'unexplained') return 'closed, although its record does not say why';
   if (state.kind !== 'waiting') return state.kind;
   return `${state.for === 'foreignLock' ? 'locked' : 'open'}, waiting: ${describeWaiting(state)}`;
 }

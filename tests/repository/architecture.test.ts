@@ -30,7 +30,7 @@ const IMPORTS: readonly (readonly [file: string, imports: string, rules: readonl
   ['shared/bad-type.ts', 'type:../bundle.ts', ['shared-imports-nothing-but-valibot']],
   ['shared/bad-timer.ts', 'node:timers/promises', ['shared-imports-nothing-but-valibot']],
   ['shared/runtime/clean-timer.ts', 'node:timers/promises', []],
-  ['shared/runtime/bad-builtin.ts', 'node:fs', ['runtime-imports-only-valibot-and-timers']],
+  ['shared/runtime/bad-builtin.ts', 'node:fs', ['runtime-imports-only-valibot-timers-and-crypto']],
   ['aws/function/clean.ts', '../../shared/clean.ts', []],
   ['aws/function/clean-sibling.ts', './clean.ts', []],
   ['aws/function/clean-sdk.ts', '@aws-sdk/client-ecr', []],

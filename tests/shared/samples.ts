@@ -169,6 +169,7 @@ export function notice(changes: Partial<Notice> = {}): Notice {
   const ofKind: Readonly<Record<Notice['kind'], Partial<Notice>>> = {
     closed: {},
     restored: { was: 'closed' },
+    unexplained: {},
     closedInUse: { inUse: { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' } },
     waiting: { waiting: { for: 'audit' } },
     cleared: { clearances: [] },

@@ -374,6 +374,7 @@ describe('the function', () => {
       expect.stringMatching(new RegExp(`^arn:aws:${service}:eu-west-1:123456789012:${rest}$`));
     const repository = 'arn:aws:ecr:eu-west-1:123456789012:repository/*';
     expect(allowed).toEqual([
+      ['Allow', 'ecr:DescribeRepositories', repository],
       ['Allow', 'ecr:DescribeImages', repository],
       ['Allow', 'ecr:BatchGetImage', repository],
       ['Allow', 'ecr:GetRepositoryPolicy', repository],

@@ -49,19 +49,22 @@ const { push, pushAll, pushIndex } = pushesTo(() => ({ cloud, repository }));
 const report = (digest: string, vulnerability: string) =>
   cloud.inspector.report({ repository, digest }, { vulnerability, severity: 'CRITICAL' }, { event: false });
 
-const observe = (
-  scope: 'all' | readonly string[],
-  known: readonly string[] = [],
-  images: Policy['images'] = 'tagged',
-) => {
+const registryOf = (images: Policy['images'] = 'tagged') => {
   const by = policy({ images });
-  const registry = createRegistry({
+  return createRegistry({
     images: createImages(ecr, ACCOUNT_ID),
     scanner: createScanner(inspector, ACCOUNT_ID, by),
     lock: createRepositoryLock({ ecr, ecrOnce: ecr }, ACCOUNT_ID, OURS),
     policy: by,
   });
-  return registry.observe({ registry: ACCOUNT_ID, repository }, scope, known);
+};
+
+const observe = (
+  scope: 'all' | readonly string[],
+  known: readonly string[] = [],
+  images: Policy['images'] = 'tagged',
+) => {
+  return registryOf(images).observe({ registry: ACCOUNT_ID, repository }, scope, known);
 };
 /** The images in an observation, and whether they count as tagged. */
 const countsIn = async (...asked: Parameters<typeof observe>) =>
@@ -71,6 +74,19 @@ const countsIn = async (...asked: Parameters<typeof observe>) =>
       one.presence === 'gone' ? 'gone' : one.tagged ? 'counts' : 'does not count',
     ]),
   );
+
+describe('the images that a scanner can judge', () => {
+  it('are all but indexes and artifacts, archived ones excluded, and a child of a tagged index counts as tagged', async () => {
+    const [tagged, untagged, child] = [await push('v1'), await push(), await push()];
+    await pushIndex([child], 'v2');
+    const listed = await registryOf().images?.({ registry: ACCOUNT_ID, repository });
+    expect(Object.fromEntries((listed ?? []).map((one) => [one.digest, one.tagged]))).toEqual({
+      [tagged]: true,
+      [untagged]: false,
+      [child]: true,
+    });
+  });
+});
 
 describe('an observation', () => {
   it('of an image shows that image, with one call each to ECR and Inspector', async () => {

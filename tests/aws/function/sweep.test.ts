@@ -34,6 +34,7 @@ function stage(repositories: ReadonlySet<string> = new Set(), readings: Readonly
       unscannedImages: answering('unscannedImages', [{ repository: 'team/old', reason: 'UNSUPPORTED_OS' }]),
       repositoriesWithFindings: answering('repositoriesWithFindings', repositories),
     },
+    images: { repositories: async () => ['team/a', 'team/b'] },
     queue: { sendRequests: answering('sendRequests', undefined) },
     lock: { read: async ({ repository }: Gate) => readings[repository] },
   };
@@ -95,6 +96,23 @@ describe('a sweep', () => {
     const names = ['team/closed', 'team/older', 'team/open', 'team/gone'];
     const unlocked = await Promise.all(names.map((name) => ports.isUnlocked(gate(name))));
     expect(unlocked).toEqual([false, true, true, true]);
+  });
+
+  it('searches all repositories for locks: ours in any form, and those of other deployments', async () => {
+    const { ports } = stage(new Set(), {
+      'team/closed': { lock: 'current' },
+      'team/older': { lock: 'otherForm', otherLocks: ['X'] },
+      'team/open': { lock: 'absent' },
+    });
+    expect(await ports.search?.repositories()).toEqual([gate('team/a'), gate('team/b')]);
+    expect(ports.search?.place).toBe('the row search');
+    const names = ['team/closed', 'team/older', 'team/open', 'team/gone'];
+    expect(await Promise.all(names.map((name) => ports.search?.read(gate(name))))).toEqual([
+      { isOurs: true, others: [] },
+      { isOurs: true, others: ['X'] },
+      { isOurs: false, others: [] },
+      { isOurs: false, others: [] },
+    ]);
   });
 
   it.each([

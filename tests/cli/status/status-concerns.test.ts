@@ -112,6 +112,13 @@ describe('required actions', () => {
       ['AWS: team/app has been closing since 2026-06-15 10:00 UTC and is stuck'],
     ],
     [
+      'one for a gate whose record does not say why it is closed',
+      { sweep: SWEPT, records: [record({ state: { kind: 'unexplained' }, blockers: [] })] },
+      [
+        'AWS: team/app is closed, and its record does not say why: it may have been lost. It opens on proof for all images, or by `pullgate override open`',
+      ],
+    ],
+    [
       'one for a notice that could not be sent',
       { sweep: SWEPT, records: [record({ since: hoursLater(-2), pending: [NOTICE] })] },
       ["AWS: the notice for team/app could not be sent: see the function's log"],

@@ -7,7 +7,7 @@ import { whyLines } from '../../../cli/why/text.ts';
 import { explainImage } from '../../../cli/why/why.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { RecordedOverride } from '../../../shared/gate/override.ts';
-import { newRecord } from '../../../shared/gate/record.ts';
+import { type GateState, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
 import { anOverride, digest, finding, GATE, hoursLater, NOW, policy, present } from '../../shared/samples.ts';
@@ -20,10 +20,11 @@ interface World {
   readonly findings?: readonly Finding[];
   readonly order?: RecordedOverride;
   readonly gate?: Gate;
+  readonly state?: GateState;
 }
 
 /** The advice for a closed gate, as data and as lines. */
-async function next({ images = 'tagged', findings = [], order, gate = GATE }: World) {
+async function next({ images = 'tagged', findings = [], order, gate = GATE, state = { kind: 'closed' } }: World) {
   const client = {
     cloud: 'aws',
     settings: {
@@ -36,7 +37,7 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
     pause: { load: async () => ({ value: undefined, version: 0 }) },
     records: {
       load: async () => ({
-        value: { ...newRecord(gate, NOW), state: { kind: 'closed' }, override: order },
+        value: { ...newRecord(gate, NOW), state, override: order },
         version: 1,
       }),
     },
@@ -64,7 +65,7 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
   });
   const lines = whyLines(answer, NOW);
   const begin = lines.indexOf('What to do next:');
-  return { advice: answer.advice, lines: begin === -1 ? [] : lines.slice(begin + 1) };
+  return { advice: answer.advice, all: lines, lines: begin === -1 ? [] : lines.slice(begin + 1) };
 }
 
 describe('if findings keep a repository closed', () => {
@@ -96,6 +97,14 @@ describe('if findings keep a repository closed', () => {
       '       - {"id":"CVE-2024-6119","repository":"team/app","package":"a\\u009b2J","expires":"2026-07-15","reason":"TO DO: say why it does not affect this image","approvedBy":"TO DO: say who approved it"}',
       `  If it cannot wait, run \`pullgate override open ${HOST}/team/app:1 --for 4h --reason TEXT --approved-by NAME\`, which keeps it open for at most 24 hours.`,
     ]);
+  });
+});
+
+describe('if the record does not say why it is closed', () => {
+  it('the answer says so, and what opens it', async () => {
+    expect((await next({ state: { kind: 'unexplained' } })).all).toContain(
+      '  The repository team/app is closed, and its record does not say why. It opens once each of its images has a newer scan without a violation, or by `pullgate override open`.',
+    );
   });
 });
 

@@ -206,7 +206,17 @@ describe('a gate without a row', () => {
     const request = { gate: GATE, scope: [], triggers: ['sweep'], namedReports: [] } as const;
     const stored = { value: old, version: 0 };
     const applied = await apply(
-      { request, stored, evaluated: [], next, reading: undefined, override: undefined, hasClosed: false, now: NOW },
+      {
+        request,
+        stored,
+        evaluated: [],
+        next,
+        reading: undefined,
+        unexplainedSince: undefined,
+        override: undefined,
+        hasClosed: false,
+        now: NOW,
+      },
       rules(),
       world.ports,
     );

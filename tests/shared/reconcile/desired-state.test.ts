@@ -10,6 +10,7 @@ import type { Rules } from '../../../shared/reconcile/rules.ts';
 import { anOverride, blocker, digest, exception, finding, GATE, NOW, policy, rules } from '../samples.ts';
 
 const OPEN_GATE = newRecord(GATE, NOW);
+const UNEXPLAINED = { ...OPEN_GATE, unexplainedSince: NOW };
 const LAMBDA = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
 const step = (kind: 'open' | 'closed', name: 'runs' | 'ends' = 'runs') => {
   const { order } = anOverride({ kind });
@@ -23,6 +24,8 @@ const reading = (changes: Partial<OwnedReading<unknown>> = {}): OwnedReading<unk
 /** One blocker, no lock and no override. */
 const held = (changes: Partial<DesiredStateInput> = {}): DesiredStateInput => ({
   record: OPEN_GATE,
+  scope: 'all',
+  evaluated: [],
   next: nextBlockers({ ...OPEN_GATE, blockers: [blocker()] }, []),
   reading: reading(),
   override: undefined,
@@ -46,7 +49,11 @@ async function desired(input: DesiredStateInput, byRules: Rules) {
     },
     save: async () => 1,
   };
-  const state = await findDesiredState(input, byRules, { brake, inTurn: (work) => work() });
+  const state = await findDesiredState(input, byRules, {
+    brake,
+    inTurn: (work) => work(),
+    registry: { scans: async () => new Map() },
+  });
   return [state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind, asked];
 }
 
@@ -54,6 +61,27 @@ describe('a gate should be', () => {
   it.each<[string, DesiredStateInput, Rules, string, number]>([
     ['open if it is gone', held({ reading: undefined, override: step('closed') }), rules(), 'open', 0],
     ['open if it has no blocker', held({ next: CLEAR }), rules(), 'open', 0],
+    [
+      'unexplained without a blocker if the record does not explain our lock',
+      held({ next: CLEAR, record: UNEXPLAINED, reading: reading({ lock: 'current' }) }),
+      rules(),
+      'unexplained',
+      0,
+    ],
+    [
+      'closed with a blocker, although the record does not explain our lock',
+      held({ record: UNEXPLAINED, reading: reading({ lock: 'current' }) }),
+      rules(),
+      'closed',
+      0,
+    ],
+    [
+      'open if an override opens it, although the record does not explain our lock',
+      held({ next: CLEAR, record: UNEXPLAINED, reading: reading({ lock: 'current' }), override: step('open') }),
+      rules(),
+      'open',
+      0,
+    ],
     ['open in a pause if it has no blocker', held({ next: CLEAR }), rules({ mode: 'pause' }), 'open', 0],
     [
       'waiting in a pause, regardless of an override',

@@ -225,6 +225,7 @@ describe('the brake', () => {
     const exempt = rules({ brakeExempt: 'exploited', policy: policy({ exploited: 'high' }) });
     const closing = await reconcileOnce(world, exempt);
     world.repository().ours = 'current';
+    world.save(record());
     world.repository().images.clear();
     const opening = await reconcileOnce(world);
     expect([closing, opening].map(({ action, to }) => [action, to.kind])).toEqual([

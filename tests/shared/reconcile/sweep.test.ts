@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type BrakeState, IDLE_BRAKE } from '../../../shared/gate/brake.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Row, Version } from '../../../shared/reconcile/ports.ts';
-import type { LockRound, SweepState } from '../../../shared/reconcile/schedule.ts';
+import type { LockRound, SearchState, SweepState } from '../../../shared/reconcile/schedule.ts';
+import type { SearchPorts } from '../../../shared/reconcile/search.ts';
 import { type SweepPorts, sweep, tick } from '../../../shared/reconcile/sweep.ts';
 import { digest, GATE, hoursLater, NOW, rules } from '../samples.ts';
 
@@ -119,6 +120,43 @@ describe('a sweep', () => {
     await sweep(ports);
     expect(saved).toHaveLength(1);
     expect(lines).toEqual([{ kind: 'sweep', gates: 0, closed: 0 }, line]);
+  });
+
+  describe('that searches for locks without a record', () => {
+    const searching = (changes: Partial<SearchPorts>): Given => ({
+      last: SWEPT,
+      recorded: [gate('recorded')],
+      search: {
+        place: rowOf<SearchState>(undefined),
+        repositories: async () => ['recorded', 'a', 'b', 'c'].map(gate),
+        read: async ({ repository }) => ({ isOurs: repository !== 'c', others: repository === 'a' ? [] : ['X'] }),
+        ...changes,
+      },
+    });
+
+    it('requests a reconciliation of each repository with a lock of ours, and logs the locks of other deployments', async () => {
+      const { ports, asked, lines } = stage(searching({}));
+      await sweep(ports);
+      expect(asked).toEqual(['sweep recorded', 'lock a', 'lock b']);
+      expect(lines.slice(1)).toEqual([
+        {
+          kind: 'otherLocks',
+          id: 'X',
+          repositories: 2,
+          example: 'b',
+          why: 'pulls are refused by X, a lock of another pullgate deployment; if it no longer exists, run `pullgate release --orphans X`',
+        },
+      ]);
+    });
+
+    it('is done although the repositories cannot be listed', async () => {
+      const { ports, saved, lines } = stage(searching({ repositories: () => Promise.reject(new Error('throttled')) }));
+      await sweep(ports);
+      expect([saved.length, lines.at(-1)]).toEqual([
+        1,
+        { kind: 'failed', error: 'locks without a record could not be searched for: Error: throttled' },
+      ]);
+    });
   });
 
   it.each<[string, Given, string]>([

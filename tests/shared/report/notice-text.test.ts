@@ -95,6 +95,17 @@ describe('a notice', () => {
     );
   });
 
+  it('of a lock that the record does not explain says what opens it', () => {
+    expect(renderNotice(GATE, withImage({ kind: 'unexplained' }), CONTEXT).subject).toBe(
+      '[pullgate] closed, reason unknown: team/app',
+    );
+    expect(linesOf({ kind: 'unexplained' })).toEqual([
+      'team/app (registry 123456789012) has a lock of pullgate, and the record does not say why it was closed. The records may be lost, or an older copy of them may have been restored.',
+      'It stays closed, and opens automatically once each of its images has a scan that finished after 2026-06-15T12:00:00.000Z and shows nothing that violates the policy.',
+      'If you know that its images are fine, run `pullgate override open IMAGE --for 4h --reason TEXT --approved-by NAME`. pullgate then removes the lock, and closes the gate again only for a finding.',
+    ]);
+  });
+
   it('of a closed gate that is in use says that its users fail', () => {
     expect(renderNotice(GATE, withImage({ kind: 'closedInUse' }), CONTEXT).subject).toBe(
       '[pullgate] closed, but in use: team/app',
