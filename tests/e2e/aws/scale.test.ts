@@ -52,6 +52,25 @@ describe('the brake', () => {
     expect(closedOf(s, names)).toHaveLength(2);
   });
 
+  test('a newcomer does not overtake a gate of higher rank, although its event comes first after the hour', async () => {
+    const s = await stage({ maxClosesPerHour: 1 });
+    const [first, critical, newcomer] = ['team/first', 'team/critical', 'team/newcomer'];
+    for (const repository of [first, critical]) {
+      await s.pushVulnerable(repository, 'v1', CRITICAL);
+      await s.runUntilIdle();
+    }
+    // The hour is over, and no tick has run yet.
+    s.cloud.clock.advance(HOUR);
+    await s.pushVulnerable(newcomer, 'v1', { ...CRITICAL, severity: 'HIGH' });
+    await s.cloud.runUntilIdle();
+    expect([s.lastDecision(newcomer).to, closedOf(s, [first, critical, newcomer])]).toEqual([
+      'waiting: brake',
+      [first],
+    ]);
+    await s.cloud.advance(FIVE_MINUTES);
+    expect(closedOf(s, [first, critical, newcomer])).toEqual([first, critical]);
+  });
+
   test('the brake limits the first sweep over old images', async () => {
     const s = await stage({ maxClosesPerHour: 3 });
     s.cloud.faults.addToBus({ kind: 'lose' });

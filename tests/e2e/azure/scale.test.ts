@@ -77,6 +77,22 @@ describe('the brake', () => {
     expect(closedOf(s, images)).toHaveLength(3);
   });
 
+  test('a newcomer does not overtake an image of higher rank, although its event comes first after the hour', async () => {
+    const s = await stage({ maxClosesPerHour: 1 });
+    const [first, critical] = [await s.close('v1'), await s.close('v2')];
+    // The hour is over, and no tick has run yet.
+    s.cloud.clock.advance(HOUR);
+    const newcomer = s.push('v3');
+    await s.report(newcomer, { cves: [HIGH], details: 'rich' });
+    await s.cloud.runUntilIdle();
+    expect([s.decisions(newcomer).at(-1)?.to, closedOf(s, [first, critical, newcomer])]).toEqual([
+      'waiting: brake',
+      [first],
+    ]);
+    await s.cloud.advance(5 * MINUTE);
+    expect(closedOf(s, [first, critical, newcomer])).toEqual([first, critical]);
+  });
+
   test('a waiting gate that no longer violates: cleared, and never closed', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     await s.close('v1');
