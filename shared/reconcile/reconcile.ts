@@ -9,13 +9,14 @@ import { earlier, findingKey, type Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
 import type { Decision, ImageDecision } from '../report/decision.ts';
 import { type Applied, apply, type Conflict } from './apply.ts';
+import { shouldBeLocked } from './locks.ts';
 import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
 import { withOwner } from './owner.ts';
 import type { Ports } from './ports.ts';
 import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
 import type { Result, UnconfirmedReport } from './result.ts';
 import type { Rules } from './rules.ts';
-import { isByCommand } from './trigger.ts';
+import { isAboutLock, isByCommand } from './trigger.ts';
 
 const MAX_TRIES = 12;
 
@@ -74,6 +75,7 @@ async function attempt<Snapshot>(
   const { gate, triggers } = request;
   const { value, version } = await ports.records.load(gate);
   const record = value ?? newRecord(gate, ports.now());
+  if (isAboutLock(triggers) && !shouldBeLocked(record)) return untouched(request, record, rules);
   const byFunction = !isByCommand(triggers);
   const seen = await observeOrRemember({ request, record, isWide: before.isWide }, rules, ports);
   const { evaluated, next, now } = seen;
@@ -100,6 +102,16 @@ async function attempt<Snapshot>(
   const decision = decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt: ports.now() });
   const result = resultOf(decision, evaluated, findStale(request, seen.observations), ports);
   return { kind: 'applied', result, observeError: seen.observeError };
+}
+
+/**
+ * A change of a lock does not matter to a gate that needs none. Above all it does not undo a release, which is such a
+ * change itself.
+ */
+function untouched({ gate, triggers }: ReconcileRequest, { state }: GateRecord, { mode }: Rules): Attempted {
+  const nothing = { images: [], allowed: 0, awaited: [], expiredExceptions: [], action: 'nothing' } as const;
+  const decision: Decision = { gate, triggers, mode, from: state, to: state, ...nothing };
+  return { kind: 'applied', result: { kind: 'done', decision }, observeError: undefined };
 }
 
 /** The inputs and results of the steps of an attempt. */
