@@ -120,8 +120,8 @@ const BASE = {
   'aws:cloudwatch/eventRule:EventRule': 6,
   'aws:cloudwatch/eventTarget:EventTarget': 6,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 15,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 11,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 17,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 13,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,
@@ -542,6 +542,14 @@ describe('the alarms', () => {
     ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
     ['brake', { namespace: STATEMENT_ID, metricName: 'BrakeWaiting', threshold: 0 }],
+    [
+      'refused',
+      { namespace: STATEMENT_ID, metricName: 'Refused', period: 3600, evaluationPeriods: 13, datapointsToAlarm: 1 },
+    ],
+    [
+      'locks-unread',
+      { namespace: STATEMENT_ID, metricName: 'OldestLockReadMinutes', threshold: 60, treatMissingData: 'ignore' },
+    ],
     ['paused', { namespace: STATEMENT_ID, metricName: 'PausedHours', threshold: 24, treatMissingData: 'notBreaching' }],
   ])('notify when %s starts and when it ends', async (name, wanted) => {
     const outputs = await deploy({ sweepHours: 12 });
@@ -570,7 +578,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(15);
+    expect(metrics).toHaveLength(17);
     expect(metrics).toEqual(
       expect.arrayContaining([
         [STATEMENT_ID, 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
@@ -594,6 +602,8 @@ describe('the alarms', () => {
         ],
         [STATEMENT_ID, 'ClosedGates', '{ $.kind = "sweep" }', '$.closed'],
         [STATEMENT_ID, 'ClosedThisHour', '{ $.kind = "tick" }', '$.closedThisHour'],
+        [STATEMENT_ID, 'OldestLockReadMinutes', '{ $.oldestLockReadMinutes >= 0 }', '$.oldestLockReadMinutes'],
+        [STATEMENT_ID, 'Refused', '{ $.kind = "decision" && $.to = "waiting: refused" }', '1'],
         [STATEMENT_ID, 'Calls', '{ $.kind = "usage" }', '$.allCalls'],
       ]),
     );
