@@ -17,7 +17,8 @@ module.exports = {
     },
     {
       name: 'runtime-imports-only-valibot-timers-and-crypto',
-      comment: 'What both functions share and is no policy has the same limits, but for the deadline of an invocation and hashes.',
+      comment:
+        'What both functions share and is no policy has the same limits, but for the deadline of an invocation and hashes.',
       severity: 'error',
       from: { path: '^shared/runtime/' },
       to: { pathNot: ['^shared/', '^node_modules/valibot/', '^timers/promises$', '^crypto$'] },

@@ -1,7 +1,7 @@
 // The metric filters and alarms of a stack, as plain data. An alarm's description says what it means and what to do.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { lostEventAges } from '../../shared/reconcile/schedule.ts';
+import { LOCK_READ_MINUTES, lostEventAges } from '../../shared/reconcile/schedule.ts';
 
 /** A metric that CloudWatch extracts from the function's log lines. */
 export interface MetricSpec {
@@ -91,6 +91,14 @@ const METRICS: readonly MetricSpec[] = [
   { name: 'unscanned', metric: 'UnscannedImages', pattern: '{ $.kind = "unscanned" }', value: '$.images' },
   // Without a pause there is no value, so the metric costs nothing then.
   { name: 'paused', metric: 'PausedHours', pattern: '{ $.pausedHours >= 0 }', value: '$.pausedHours' },
+  // A tick that sweeps reads no locks, and has no value.
+  {
+    name: 'lock-read-age',
+    metric: 'OldestLockReadMinutes',
+    pattern: '{ $.oldestLockReadMinutes >= 0 }',
+    value: '$.oldestLockReadMinutes',
+  },
+  { name: 'refused', metric: 'Refused', pattern: '{ $.kind = "decision" && $.to = "waiting: refused" }', value: '1' },
   { name: 'calls', metric: 'Calls', pattern: '{ $.kind = "usage" }', value: '$.allCalls' },
 ];
 
@@ -224,6 +232,38 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       description:
         'Gates that should close are waiting for the brake (maxClosesPerHour), and their images can still be pulled. ' +
         'The notices of the topic "changes" name the waiting gates. If that many closings are right, raise maxClosesPerHour.',
+    },
+    {
+      name: 'refused',
+      source: 'log',
+      metric: 'Refused',
+      statistic: 'Sum',
+      threshold: 0,
+      // Each sweep tries again, and fails again as long as the cause lasts. One refusal keeps the alarm on until the
+      // next sweep. Periods of an hour can add up to seven days:
+      // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+      periodSeconds: HOUR_SECONDS,
+      periods: sweepHours + 1,
+      breaching: 1,
+      missing: 'notBreaching',
+      description:
+        'ECR refuses to close repositories that should be closed, and their images can still be pulled. ' +
+        `Each sweep tries again (sweepHours is ${sweepHours}), so this alarm ends ${sweepHours + 1} hours after the last refusal. ` +
+        'The notices, and the log lines with to = "waiting: refused", name the repositories and the cause.',
+    },
+    {
+      name: 'locks-unread',
+      source: 'log',
+      metric: 'OldestLockReadMinutes',
+      statistic: 'Maximum',
+      threshold: LOCK_READ_MINUTES,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      // A tick that sweeps reads no locks.
+      missing: 'ignore',
+      description:
+        `Ticks have not read the locks of all closed repositories for more than ${LOCK_READ_MINUTES} minutes, so a removed lock may be missing for that long. ` +
+        'More repositories are closed than ticks can read in that time, or ECR throttles the reads. Read the log lines of kind "tick" and "failed".',
     },
     {
       name: 'paused',

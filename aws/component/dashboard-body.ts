@@ -184,6 +184,7 @@ function nowPanel({ own, deadLetters, numbers }: Parts): Widget {
       [own, 'UnscannedImages', { stat: 'Maximum', label: 'images that no scan judges' }],
       [...deadLetters, { stat: 'Maximum', label: 'dead letters' }],
       [own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours since the last sweep' }],
+      [own, 'OldestLockReadMinutes', { stat: 'Maximum', label: 'minutes since the oldest read of a lock' }],
     ],
     { view: 'singleValue', sparkline: true },
   );
@@ -198,6 +199,7 @@ function closingPanels({ own, numbers }: Parts): readonly Widget[] {
         [own, 'Closes', { stat: 'Sum' }],
         [own, 'Opens', { stat: 'Sum' }],
         [own, 'FoundBySweep', { stat: 'Sum', label: 'Closes that only a sweep found' }],
+        [own, 'Refused', { stat: 'Sum', label: 'Refused attempts to close' }],
       ],
       { view: 'bar' },
     ),

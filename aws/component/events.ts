@@ -3,6 +3,7 @@ import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { type EventPattern, findingPattern } from './finding-pattern.ts';
+import { lockPattern } from './lock-pattern.ts';
 import { queuePolicy } from './policies.ts';
 
 /** A rule that sends its events to the queue. */
@@ -11,7 +12,9 @@ export interface RuleSpec {
   readonly name: string;
   readonly description: string;
   /** The events to match, or the schedule and the message to send. */
-  readonly when: { readonly pattern: EventPattern } | { readonly schedule: string; readonly message: string };
+  readonly when:
+    | { readonly pattern: pulumi.Input<EventPattern> }
+    | { readonly schedule: string; readonly message: string };
 }
 
 /**
@@ -21,8 +24,14 @@ export interface RuleSpec {
  */
 const DELIVERY_RETRY = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 } as const;
 
-/** The rules of a stack with this policy. */
-export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
+/** What the rules depend on. */
+export interface RulesArgs {
+  readonly policy: Policy;
+  /** The ARN of the function's role. */
+  readonly roleArn: pulumi.Output<string>;
+}
+
+function ruleSpecs({ policy, roleArn }: RulesArgs): readonly RuleSpec[] {
   return [
     {
       name: 'findings',
@@ -67,6 +76,11 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
           detail: { 'scan-status': ['INITIAL_SCAN_COMPLETE'] },
         },
       },
+    },
+    {
+      name: 'locks',
+      description: 'Repository policies that someone else changed, if the account has a CloudTrail trail',
+      when: { pattern: roleArn.apply(lockPattern) },
     },
     {
       name: 'tick',
@@ -116,15 +130,15 @@ export function createQueues(name: string, visibilityTimeoutSeconds: number, par
  */
 export function createEventRules(
   name: string,
-  policy: Policy,
+  args: RulesArgs,
   { queue, deadLetterQueue }: Queues,
   parent: pulumi.Resource,
 ): void {
-  const rules = ruleSpecs(policy).map((spec) => {
+  const rules = ruleSpecs(args).map((spec) => {
     const rule = new aws.cloudwatch.EventRule(
       `${name}-${spec.name}`,
       'pattern' in spec.when
-        ? { description: spec.description, eventPattern: JSON.stringify(spec.when.pattern) }
+        ? { description: spec.description, eventPattern: pulumi.jsonStringify(spec.when.pattern) }
         : { description: spec.description, scheduleExpression: spec.when.schedule },
       { parent },
     );

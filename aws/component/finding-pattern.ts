@@ -4,7 +4,7 @@ import type { Policy } from '../../shared/policy/policy.ts';
 
 /** The part of EventBridge's pattern language that pullgate uses. */
 export type EventPattern = { readonly [key: string]: EventPattern | readonly PatternValue[] };
-type PatternValue = string | { readonly 'anything-but': readonly string[] } | { readonly exists: boolean };
+type PatternValue = string | { readonly 'anything-but': string | readonly string[] } | { readonly exists: boolean };
 
 /**
  * The resource type of ECR images. Inspector also reports EC2 instances, functions and Azure images on the same bus.

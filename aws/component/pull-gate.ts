@@ -91,8 +91,8 @@ export class EcrPullGate extends pulumi.ComponentResource {
     const table = createTable(name, checked.deletionProtection, this);
     const statementId = table.arn.apply(toStatementId);
     const queues = createQueues(name, visibilityTimeoutSeconds(checked.batchWindowSeconds), this);
-    createEventRules(name, checked.policy, queues, this);
     const role = createRole(name, this);
+    createEventRules(name, { policy: checked.policy, roleArn: role.arn }, queues, this);
     const topics = createTopics(name, { partition, accountId, notifyEmails: checked.notifyEmails }, this);
     const { lambda, logGroup } = createFunction(
       name,

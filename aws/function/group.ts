@@ -1,5 +1,6 @@
 // Groups a batch by repository, so that ten thousand events of one image cause one reconciliation.
 import type { SQSRecord } from 'aws-lambda';
+import type { OutsideChange } from '../../shared/gate/record.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Message, Named } from './parse.ts';
 
@@ -33,6 +34,7 @@ export function groupByRepository(received: readonly Received[], registry: strin
         namedReports: named.flatMap(({ namedReport, digest }) =>
           namedReport === undefined ? [] : [{ ...namedReport, status: 'active', digest }],
         ),
+        changedBy: lastChange(parts),
       },
       deliveries: [...new Set(parts.map(({ delivery }) => delivery))],
       deliveriesByFinding: deliveriesByFinding(parts),
@@ -47,12 +49,19 @@ interface Part {
   readonly delivery: SQSRecord;
   /** Undefined: the whole repository. */
   readonly named: Named | undefined;
+  readonly changedBy?: OutsideChange | undefined;
 }
 
 function partsOf({ delivery, message }: Received): readonly Part[] {
   if (message.kind === 'reconcile') return [{ ...message, delivery, named: undefined }];
   if (message.kind !== 'images') return [];
   return message.images.map((named) => ({ repository: named.repository, trigger: named.trigger, delivery, named }));
+}
+
+/** The last change of the lock by someone else, because the earlier ones no longer matter. */
+function lastChange(parts: readonly Part[]): OutsideChange | undefined {
+  const changes = parts.flatMap(({ changedBy }) => changedBy ?? []);
+  return changes.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at)).at(-1);
 }
 
 function deliveriesByFinding(parts: readonly Part[]): Group['deliveriesByFinding'] {

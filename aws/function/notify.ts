@@ -5,8 +5,13 @@ import type { Notice } from '../../shared/gate/record.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { renderNotice } from '../../shared/report/notice-text.ts';
 
-/** The statement in the repository policy names the exempt principals. */
-const EFFECT_OF_CLOSING = 'Pulls are blocked for everyone except exempt principals.';
+/** What notices say on this cloud. The statement in the repository policy names the exempt principals. */
+const WORDING = {
+  effectOfClosing: 'Pulls are blocked for everyone except exempt principals.',
+  // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html
+  whereToLook:
+    "If someone changed it, CloudTrail's event history says who: look for SetRepositoryPolicy and DeleteRepositoryPolicy.",
+} as const;
 
 /**
  * Publishes notices. The message attributes let subscribers filter them.
@@ -19,7 +24,7 @@ export function createNotifier(
   images: Policy['images'],
 ): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const { subject, text } = renderNotice(gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images });
+    const { subject, text } = renderNotice(gate, notice, { ...WORDING, images });
     const attribute = (value: string) => ({ DataType: 'String', StringValue: value });
     await client.send(
       new PublishCommand({

@@ -1,10 +1,12 @@
 // Input validation: parses one queue message into what it requests. After this, types are trusted.
 import * as v from 'valibot';
+import type { OutsideChange } from '../../shared/gate/record.ts';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
 import { FUNCTION_TRIGGERS, type FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { check, type Parsed, required } from '../../shared/runtime/problem.ts';
+import { parsePolicyCall } from './policy-call.ts';
 
 /** One image that a message names. */
 export interface Named {
@@ -26,7 +28,12 @@ export type Message =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sweep' }
   /** Reconcile a whole repository. */
-  | { readonly kind: 'reconcile'; readonly repository: string; readonly trigger: FunctionTrigger }
+  | {
+      readonly kind: 'reconcile';
+      readonly repository: string;
+      readonly trigger: FunctionTrigger;
+      readonly changedBy?: OutsideChange | undefined;
+    }
   | { readonly kind: 'images'; readonly images: readonly [Named, ...Named[]] }
   /** These repositories left continuous scanning. */
   | { readonly kind: 'scanReduced'; readonly repositories: readonly [ScanReduced, ...ScanReduced[]] }
@@ -174,6 +181,8 @@ export function parseMessage(body: string, accountId: string): Parsed<Message> {
       return parseAction(event.value.detail);
     case 'aws.ecr ECR Scan Resource Change':
       return parseFrequencies(event.value.detail);
+    case 'aws.ecr AWS API Call via CloudTrail':
+      return parseCall(event.value.detail, accountId);
     default:
       return ignored(`an event type that pullgate does not use: ${kind}`);
   }
@@ -256,6 +265,16 @@ function parseFrequencies(detail: unknown): Parsed<Message> {
   });
   if (first === undefined) return ignored('a scan frequency that was not reduced');
   return { ok: true, value: { kind: 'scanReduced', repositories: [first, ...others] } };
+}
+
+/** A change of a repository policy by someone else. It may have removed the lock, or may not concern it at all. */
+function parseCall(detail: unknown, accountId: string): Parsed<Message> {
+  const call = parsePolicyCall(detail);
+  if (!call.ok) return call;
+  if (typeof call.value === 'string') return ignored(call.value);
+  const { repository: name, registryId = accountId, changedBy } = call.value;
+  if (registryId !== accountId) return ignored(`a repository in registry ${registryId}`);
+  return { ok: true, value: { kind: 'reconcile', repository: name, trigger: 'lock', changedBy } };
 }
 
 function oneImage(name: string, image: string, trigger: FunctionTrigger): Parsed<Message> {

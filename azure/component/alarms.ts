@@ -1,7 +1,7 @@
 // The alert rules as plain data. Each description says what the alert means and what to do.
 import * as monitor from '@pulumi/azure-native/monitor/index.js';
 import * as pulumi from '@pulumi/pulumi';
-import { lostEventAges } from '../../shared/reconcile/schedule.ts';
+import { LOCK_READ_MINUTES, lostEventAges } from '../../shared/reconcile/schedule.ts';
 import type { Placement, Workspace } from './placement.ts';
 
 /** One alert. It is raised when its query finds a row. */
@@ -126,6 +126,32 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       description:
         'Gates that should close are waiting for the brake (maxClosesPerHour). Their images can still be pulled. ' +
         'Find these gates in the mails, or in the log lines of kind "decision". Raise maxClosesPerHour if that many closings are right.',
+    },
+    {
+      name: 'refused',
+      source: 'log',
+      // The newest line of each gate decides, and each sweep writes one. So the alert ends when no gate is left.
+      query:
+        "where tostring(line.kind) == 'decision'\n| summarize arg_max(TimeGenerated, line) by gate = tostring(line.gate)\n| where tostring(line['to']) == 'waiting: refused'",
+      windowMinutes: 15,
+      frequencyMinutes: 15,
+      lookbackDays: 2,
+      severity: 1,
+      description:
+        'A registry refuses to close gates that should be closed, and their images can still be pulled. ' +
+        `Each sweep tries again (it runs every ${sweepHours} hours), so this alert ends once every closing has succeeded or is no longer needed. ` +
+        'The mails, and the log lines whose field "to" is "waiting: refused", name the gates and the cause.',
+    },
+    {
+      name: 'locks-unread',
+      source: 'log',
+      query: `where line.kind == 'tick' and todouble(line.oldestLockReadMinutes) > ${LOCK_READ_MINUTES}`,
+      windowMinutes: 15,
+      frequencyMinutes: 15,
+      severity: 2,
+      description:
+        `Ticks have not read the locks of all closed gates for more than ${LOCK_READ_MINUTES} minutes, so a removed lock may be missing for that long. ` +
+        'More gates are closed than ticks can read in that time, or a registry throttles the reads. Read the log lines of kind "tick" and "failed".',
     },
     {
       name: 'paused',

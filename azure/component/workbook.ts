@@ -29,11 +29,12 @@ const TICKS = "where line.kind == 'tick'\n| project TimeGenerated";
 export const PANELS: readonly Panel[] = [
   {
     name: 'now',
-    title: 'Now: hours since the last sweep, gates waiting for the brake, messages in the poison queue',
+    title:
+      'Now: hours since the last sweep, minutes since the oldest read of a lock, gates waiting for the brake, messages in the poison queue',
     source: 'log',
     query:
       "where line.kind == 'tick'\n| top 1 by TimeGenerated desc\n" +
-      "| project facts = bag_pack('hours since the last sweep', todouble(line.sweepAgeHours), 'waiting for the brake', todouble(line.waiting), 'poison queue', todouble(line.poison))\n" +
+      "| project facts = bag_pack('hours since the last sweep', todouble(line.sweepAgeHours), 'minutes since the oldest read of a lock', todouble(line.oldestLockReadMinutes), 'waiting for the brake', todouble(line.waiting), 'poison queue', todouble(line.poison))\n" +
       '| mv-expand fact = bag_keys(facts)\n' +
       '| project fact = tostring(fact), value = todouble(facts[tostring(fact)])',
     view: 'tiles',

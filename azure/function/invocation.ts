@@ -196,7 +196,8 @@ async function reconcileAt(
   const job = { registry, rules: await currentRules(settings, adapters.pause, now()), log };
   const isOfGranularity = (digest !== undefined) === (settings.granularity === 'image');
   if (trigger === 'lock' ? !isOfGranularity : digest === undefined) {
-    await reconcileRepository({ ...job, repository, trigger });
+    // The lock of one gate says nothing about the other gates of its repository.
+    await reconcileRepository({ ...job, repository, trigger: trigger === 'lock' ? 'tick' : trigger });
     return 'done';
   }
   const repositoryGate: Gate = { registry: id, repository };

@@ -11,8 +11,12 @@ import type { Log } from './log.ts';
 import type { Table } from './records.ts';
 import type { Settings } from './settings.ts';
 
-/** The attribute `readEnabled: false` applies to every principal. */
-const EFFECT_OF_CLOSING = 'Pulls are blocked for everyone.';
+/** What notices say on this cloud. The attribute `readEnabled: false` applies to every principal. */
+const WORDING = {
+  effectOfClosing: 'Pulls are blocked for everyone.',
+  whereToLook:
+    "If someone changed it, the registry's diagnostic logs show who used the registry at that time, if you collect them: https://learn.microsoft.com/azure/azure-monitor/reference/supported-logs/microsoft-containerregistry-registries-logs",
+} as const;
 
 /** Who gets the mails, and what their text depends on. */
 export interface Recipients {
@@ -39,7 +43,7 @@ export function createNotifier(
 }
 
 function render(gate: Gate, notice: Notice, { images }: Recipients): Message {
-  return renderNotice(gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images });
+  return renderNotice(gate, notice, { ...WORDING, images });
 }
 
 async function send({ client, sender }: Mailer, { addresses }: Recipients, message: Message): Promise<void> {

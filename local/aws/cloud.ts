@@ -27,6 +27,7 @@ import { type Server, startServer } from './server.ts';
 import { createTopics, type NoticeSent } from './sns.ts';
 import { createQueues } from './sqs.ts';
 import { createStacks, type Stack, type Stacks } from './stacks.ts';
+import { createTrail, type Trail } from './trail.ts';
 
 export interface LocalAws extends Stack {
   /** `http://127.0.0.1:PORT`: the SDKs' AWS_ENDPOINT_URL, and the registry's host. */
@@ -39,6 +40,7 @@ export interface LocalAws extends Stack {
   readonly calls: Calls;
   readonly faults: Faults;
   readonly principals: Principals;
+  readonly trail: Trail;
   /** The secrets issued so far: secret access keys and session tokens. */
   readonly secrets: readonly Secret[];
   /** The messages published to any topic, in order. */
@@ -99,6 +101,7 @@ export async function startAws(graph: Graph, options: AwsOptions = {}): Promise<
     calls: services.calls,
     faults: services.faults,
     principals,
+    trail: services.trail,
     secrets: principals.secrets,
     notices: topics.notices,
     stack: stacks.find,
@@ -134,18 +137,20 @@ function createServices(place: Place, clock: Clock, endpoint: () => string) {
   const inspectorApi = createServiceApi(createInspectorApi(place, inspector));
   const ecrApi = createEcrApi({ place, clock, world: ecr, endpoint });
   const registry = createRegistry({ place, clock, world: ecr, api: ecrApi, iam });
-  const control = { calls, faults, principals, iam };
+  const trail = createTrail({ place, clock, bus });
+  const control = { calls, faults, principals, iam, trail };
   return { ...control, queues, topics, dynamodb, bus, ecr, ecrApi, inspector, inspectorApi, registry };
 }
 
 function serve(services: Services, clock: Clock, stacks: Stacks): Promise<Server> {
-  const { calls, faults, principals, iam, registry, dynamodb } = services;
+  const { calls, faults, principals, iam, trail, registry, dynamodb } = services;
   return startServer({
     clock,
     principals,
     iam,
     calls,
     faults,
+    trail,
     services: {
       ecr: createServiceApi(services.ecrApi.operations),
       inspector2: services.inspectorApi,

@@ -23,6 +23,7 @@ import {
   writeFailure,
 } from './protocol.ts';
 import type { RegistryStep } from './registry.ts';
+import type { RunningTrail } from './trail.ts';
 
 interface Parts {
   readonly clock: Clock;
@@ -30,6 +31,7 @@ interface Parts {
   readonly iam: Iam;
   readonly calls: CallLog;
   readonly faults: FaultBox;
+  readonly trail: RunningTrail;
   readonly services: Readonly<Record<Service, ServiceApi>>;
   readonly registry: { read(request: WireRequest): RegistryStep | OciAnswer };
   /** Kills the function's process that holds this access key. */
@@ -46,7 +48,7 @@ type Answer = OciAnswer;
 type NoAnswer = 'hold' | 'break';
 
 export async function startServer(parts: Parts): Promise<Server> {
-  const { clock, principals, iam, calls, faults, services, registry, crash } = parts;
+  const { clock, principals, iam, calls, faults, trail, services, registry, crash } = parts;
   const staleAnswers = createStaleAnswers<Call, Answer>(clock, faults);
 
   async function answerTo(request: WireRequest): Promise<Answer | NoAnswer> {
@@ -70,16 +72,25 @@ export async function startServer(parts: Parts): Promise<Server> {
     if (principal === undefined) throw unknownKey(service);
     const call: Call = { service, operation, input, principal, accessKeyId };
     const work = async (): Promise<Answer> => {
-      for (const need of services[service].needs(operation, input)) {
-        const refused = await iam.refusal(principal, need);
-        if (refused !== undefined) throw denied(service, refused);
-      }
-      const output = await services[service].run(operation, input, call);
+      const output = await perform(call, service).catch(async (error: unknown) => {
+        await trail.record(call, failureFrom(error).code);
+        throw error;
+      });
+      await trail.record(call, undefined);
       await calls.runAfter(call);
       return writeAnswer(asked, output);
     };
     const refuse = (error: Failure): Answer => writeFailure(service, error);
     return disturbed(call, () => work().catch((error: unknown) => refuse(failureFrom(error))), refuse);
+  }
+
+  async function perform(call: Call, service: Service): Promise<object> {
+    const { operation, input, principal } = call;
+    for (const need of services[service].needs(operation, input)) {
+      const refused = await iam.refusal(principal, need);
+      if (refused !== undefined) throw denied(service, refused);
+    }
+    return services[service].run(operation, input, call);
   }
 
   async function disturbed(

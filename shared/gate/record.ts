@@ -75,6 +75,15 @@ export type GateState =
 /** A state without a pending intent. */
 export type StableState = Exclude<GateState, { kind: 'closing' | 'opening' }>;
 
+/** A change of a gate's lock by someone else, as the cloud's audit log reports it. */
+export interface OutsideChange {
+  /** The name of the principal. */
+  readonly who: string;
+  /** The name of the call. */
+  readonly call: string;
+  readonly at: Instant;
+}
+
 /** A state change that people are notified of. */
 export type Notice = NoticeContent & NoticedChange;
 
@@ -82,7 +91,12 @@ export type Notice = NoticeContent & NoticedChange;
 export type NoticedChange =
   | { readonly kind: 'closed' }
   /** The gate is closed again. `was`: its state before; `closed` if its lock was missing or had another form. */
-  | { readonly kind: 'restored'; readonly was: 'closed' | 'open' | Waiting }
+  | {
+      readonly kind: 'restored';
+      readonly was: 'closed' | 'open' | Waiting;
+      /** The change of the lock, if the gate was closed and the cloud's audit log reported one. */
+      readonly removedBy?: OutsideChange | undefined;
+    }
   /** The gate stays closed, although the record does not say why it was closed. */
   | { readonly kind: 'unexplained' }
   /** A closed gate is in use, and its users fail. It stays closed. */

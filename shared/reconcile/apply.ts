@@ -242,7 +242,7 @@ function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
 
 /** The record with the desired state confirmed and the notice of the action added. */
 function confirm(plan: Plan<unknown>, action: Action): GateRecord {
-  const { record, before, next, evaluated, reading, desired, override, rules, now } = plan;
+  const { request, record, before, next, evaluated, reading, desired, override, rules, now } = plan;
   const stays = action === 'nothing' || action === 'restored';
   const concern = findConcern(desired, reading, rules);
   const kind = noticeKindOf(
@@ -256,6 +256,7 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     evaluated,
     inUse: reading?.inUse,
     otherLocks: reading?.otherLocks,
+    changedBy: request.changedBy,
     override,
     now,
   };

@@ -6,7 +6,7 @@ import type { ImageObservation, Scope } from './observation.ts';
 import type { Ports } from './ports.ts';
 import type { ReconcileRequest } from './request.ts';
 import type { Rules } from './rules.ts';
-import { isByCommand } from './trigger.ts';
+import { isAboutLock, isByCommand } from './trigger.ts';
 
 /** The observations and their evaluation. */
 export interface Evaluated {
@@ -44,7 +44,7 @@ export async function observeAndEvaluate<Snapshot>(
 export function scopeOf({ scope, triggers }: ReconcileRequest, record: GateRecord, isWide: boolean): Scope {
   const { blockers, closedSince } = record;
   // A missing lock is restored from the record, at once.
-  if (triggers.every((trigger) => trigger === 'lock')) return isWide || closedSince === undefined ? 'all' : [];
+  if (isAboutLock(triggers)) return isWide || closedSince === undefined ? 'all' : [];
   const moved = triggers.includes('push') || triggers.includes('delete');
   // A command uses only the record, so the person who runs it needs no permission to observe images.
   if (scope === 'all' || isByCommand(triggers) || !(moved || isWide)) return scope;

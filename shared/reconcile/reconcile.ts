@@ -9,13 +9,14 @@ import { earlier, findingKey, type Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
 import type { Decision, ImageDecision } from '../report/decision.ts';
 import { type Applied, apply, type Conflict } from './apply.ts';
+import { shouldBeLocked } from './locks.ts';
 import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
-import { withOwner } from './owner.ts';
+import { hasOurs, withOwner } from './owner.ts';
 import type { Ports } from './ports.ts';
 import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
 import type { Result, UnconfirmedReport } from './result.ts';
 import type { Rules } from './rules.ts';
-import { isByCommand } from './trigger.ts';
+import { isAboutLock, isByCommand } from './trigger.ts';
 import { unexplainedSince } from './unexplained.ts';
 
 const MAX_TRIES = 12;
@@ -75,10 +76,11 @@ async function attempt<Snapshot>(
   const { gate, triggers } = request;
   const { value, version } = await ports.records.load(gate);
   const record = value ?? newRecord(gate, ports.now());
+  if (isAboutLock(triggers) && !(await hasLock(record, ports))) return untouched(request, record, rules);
   const byFunction = !isByCommand(triggers);
   const seen = await observeOrRemember({ request, record, isWide: before.isWide }, rules, ports);
   const { evaluated, next, now } = seen;
-  // A search asks for the lock of a gate without a record. Events and sweeps do without the call.
+  // Only a search finds the lock of a gate without a record. Events and sweeps do without the call.
   const needsNoLock = value === undefined && next.active.length === 0 && !triggers.includes('lock');
   const read = needsNoLock ? undefined : await ports.registry.read(gate, record.lockIds);
   const reading = read && withOwner(read, { claimed: before.hasClosed || record.claimed });
@@ -104,6 +106,23 @@ async function attempt<Snapshot>(
   const decision = decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt: ports.now() });
   const result = resultOf(decision, evaluated, findStale(request, seen.observations), ports);
   return { kind: 'applied', result, observeError: seen.observeError };
+}
+
+/** Should the gate have a lock, or does it have one? */
+async function hasLock<Snapshot>(record: GateRecord, { registry }: Ports<Snapshot>): Promise<boolean> {
+  if (shouldBeLocked(record)) return true;
+  const reading = await registry.read(record.gate, record.lockIds);
+  return reading !== undefined && hasOurs(withOwner(reading, record));
+}
+
+/**
+ * A change of a lock does not matter to a gate that needs none. Above all it does not undo a release, which is such a
+ * change itself.
+ */
+function untouched({ gate, triggers }: ReconcileRequest, { state }: GateRecord, { mode }: Rules): Attempted {
+  const nothing = { images: [], allowed: 0, awaited: [], expiredExceptions: [], action: 'nothing' } as const;
+  const decision: Decision = { gate, triggers, mode, from: state, to: state, ...nothing };
+  return { kind: 'applied', result: { kind: 'done', decision }, observeError: undefined };
 }
 
 /** The inputs and results of the steps of an attempt. */

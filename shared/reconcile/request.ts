@@ -1,5 +1,6 @@
 // Requests for a reconciliation, and the reports in events that the scanner has not confirmed yet.
 import type { Gate } from '../gate/gate.ts';
+import type { OutsideChange } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
 import type { ImageObservation, Scope } from './observation.ts';
@@ -13,6 +14,8 @@ export interface ReconcileRequest {
   readonly triggers: readonly Trigger[];
   /** Reports that events named. If the provider does not list one, the event arrived before the data. */
   readonly namedReports: readonly NamedReport[];
+  /** The change that triggered it, if it was a change of the lock by someone else. */
+  readonly changedBy?: OutsideChange | undefined;
 }
 
 /** A report as an event named it. */

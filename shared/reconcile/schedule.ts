@@ -56,6 +56,9 @@ export function isSweepDue(
   return Date.parse(now) - Date.parse(last.sweptAt) >= sweepHours * HOUR_MILLISECONDS;
 }
 
+/** In this time, ticks should have read the lock of every closed gate. */
+export const LOCK_READ_MINUTES = 60;
+
 /** Events that took longer than this are late; a sweep may be faster than an event that took less. */
 const EVENT_SECONDS = 1_800;
 

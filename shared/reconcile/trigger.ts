@@ -2,7 +2,7 @@
 
 /**
  * The triggers of the function. `settings` is a sweep because the settings changed, or because a pause began or ended;
- * `sweep` is any other one. `lock`: a lock is missing, or has another form.
+ * `sweep` is any other one. `lock`: a lock is missing or has another form, or someone else may have changed it.
  */
 export const FUNCTION_TRIGGERS = ['finding', 'scan', 'push', 'delete', 'settings', 'sweep', 'tick', 'lock'] as const;
 export type FunctionTrigger = (typeof FUNCTION_TRIGGERS)[number];
@@ -11,6 +11,11 @@ const COMMANDS = ['pause', 'release', 'override'] as const;
 export type CommandTrigger = (typeof COMMANDS)[number];
 export const TRIGGERS = [...FUNCTION_TRIGGERS, ...COMMANDS] as const;
 export type Trigger = (typeof TRIGGERS)[number];
+
+/** Is a lock the only reason to reconcile? */
+export function isAboutLock(triggers: readonly Trigger[]): boolean {
+  return triggers.every((trigger) => trigger === 'lock');
+}
 
 /** Does a command reconcile, not the function? Messages never have these triggers. */
 export function isByCommand(triggers: readonly Trigger[]): boolean {

@@ -1,7 +1,15 @@
 // Renders a notice as a mail or message: what happened, when, why, and what to do.
 
 import type { Gate } from '../gate/gate.ts';
-import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting, WaitingFor } from '../gate/record.ts';
+import type {
+  ClearedImage,
+  Notice,
+  NoticeImage,
+  OutsideChange,
+  StillPullable,
+  Waiting,
+  WaitingFor,
+} from '../gate/record.ts';
 import type { Policy } from '../policy/policy.ts';
 import { plain } from '../runtime/unseen.ts';
 import { type AdviceSubject, adviseFix, adviseOverride, overrideCommand } from './advice.ts';
@@ -56,6 +64,8 @@ function waysOut(notice: Notice, subject: AdviceSubject, isOpen: boolean): reado
 export interface NoticeContext {
   /** What a closed gate means for pulls on this cloud, as a sentence. */
   readonly effectOfClosing: string;
+  /** Where to find out who changed a lock, as a sentence. */
+  readonly whereToLook: string;
   /** The policy's `images`. */
   readonly images: Policy['images'];
 }
@@ -99,7 +109,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       ]);
     case 'restored':
       return changeOf(`closed again: ${name}`, [
-        ...describeRestoration(notice, where),
+        ...describeRestoration(notice, where, context),
         ...becauseOf(notice),
         ...waysOut(notice, subject, false),
       ]);
@@ -142,15 +152,26 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
   }
 }
 
-function describeRestoration({ at, was }: Extract<Notice, { kind: 'restored' }>, where: string): readonly string[] {
+function describeRestoration(
+  notice: Extract<Notice, { kind: 'restored' }>,
+  where: string,
+  { whereToLook }: NoticeContext,
+): readonly string[] {
+  const { at, was } = notice;
   if (was === 'closed') {
     return [
       `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it at ${at}.`,
+      notice.removedBy === undefined ? whereToLook : describeChange(notice.removedBy),
       'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
     ];
   }
   const because = was === 'open' ? 'an image that had kept it closed violates the policy again' : OVER[was.for];
   return [`pullgate closed ${where} again at ${at}: ${because}.`];
+}
+
+/** It is the last change that was reported, not proof: an earlier one may have removed the lock unreported. */
+function describeChange({ who, call, at }: OutsideChange): string {
+  return `The last change by someone else: ${who} called ${call} at ${at}.`;
 }
 
 /** Why a gate that waited is closed again. */

@@ -12,6 +12,7 @@ import {
   type Notice,
   type NoticedChange,
   type NoticeImage,
+  type OutsideChange,
   type StableState,
   type StillPullable,
   type Waiting,
@@ -27,6 +28,8 @@ interface NoticeInput {
   /** What uses the gate, if anything is known to. */
   readonly inUse: InUse | undefined;
   readonly otherLocks: readonly string[] | undefined;
+  /** The change of the lock that triggered the reconciliation, if any. */
+  readonly changedBy?: OutsideChange | undefined;
   readonly now: Instant;
 }
 
@@ -49,7 +52,7 @@ export function createNotice(kind: Notice['kind'], state: StableState, input: No
 }
 
 function changeOf(kind: Notice['kind'], state: StableState, input: NoticeInput): NoticedChange {
-  const { record, next, evaluated, inUse } = input;
+  const { record, next, evaluated, inUse, changedBy } = input;
   const waiting = state.kind === 'waiting' ? waitingOf(state) : undefined;
   const clearances = next.clearances.slice(0, NOTICE_IMAGES);
   if (kind === 'override') return { kind, waiting };
@@ -61,7 +64,9 @@ function changeOf(kind: Notice['kind'], state: StableState, input: NoticeInput):
   if (state.kind === 'unexplained') return { kind: 'unexplained' };
   if (state.kind === 'open') return { kind: 'cleared', clearances };
   if (kind === 'closedInUse' && inUse !== undefined) return { kind, inUse };
-  return kind === 'restored' ? { kind, was: stateBefore(record) } : { kind: 'closed' };
+  if (kind !== 'restored') return { kind: 'closed' };
+  const was = stateBefore(record);
+  return was === 'closed' ? { kind, was, removedBy: changedBy } : { kind, was };
 }
 
 /** The state before a gate was closed again. */

@@ -277,6 +277,14 @@ export const RULES: readonly Rule[] = [
     rest: options('--name-prefix'),
   },
   {
+    words: 'aws cloudtrail lookup-events',
+    shown: {
+      reason: AWS_WITHOUT_SDK,
+      source: 'https://docs.aws.amazon.com/cli/latest/reference/cloudtrail/lookup-events.html',
+    },
+    rest: options('--lookup-attributes', '--max-items'),
+  },
+  {
     words: 'aws logs tail',
     shown: { reason: AWS, source: 'https://docs.aws.amazon.com/cli/latest/reference/logs/tail.html' },
     rest: options('--since'),

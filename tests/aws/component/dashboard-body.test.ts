@@ -76,6 +76,11 @@ async function story(s: Stage): Promise<void> {
   s.cloud.faults.clear();
   await s.cloud.advance(1.25 * HOUR);
   await s.sweep();
+  await s.cloud.advance(1.25 * HOUR);
+  const tooLong = { Effect: 'Allow', Principal: '*', Action: Array(470).fill('ecr:DescribeImages') };
+  s.cloud.ecr.createRepository('team/full', { policyText: JSON.stringify({ Statement: [tooLong] }) });
+  await s.pushVulnerable('team/full', 'v1', CRITICAL);
+  await s.runUntilIdle();
   await s.pause();
   await s.cloud.advance(HOUR / 12);
 }
@@ -109,6 +114,9 @@ describe('with the log lines of a real run', () => {
     expect(of.get('seconds-to-close')).toEqual([7]);
     expect(of.get('closed-gates')?.at(-1)).toBe(2);
     expect(of.get('brake-waiting')).toContain(1);
+    expect(of.get('refused')).toEqual([1]);
+    // Each tick read all locks.
+    expect(new Set(of.get('lock-read-age'))).toEqual(new Set([0]));
     // Every call that reached the cloud, including rejected calls and retries, and no other. The pause is not the
     // function's call.
     const met = Object.values(s.cloud.calls.count()).reduce((sum, count) => sum + count, 0) - 1;

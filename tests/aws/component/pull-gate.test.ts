@@ -117,11 +117,11 @@ const outputOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((answe
 
 const BASE = {
   'aws:cloudwatch/dashboard:Dashboard': 1,
-  'aws:cloudwatch/eventRule:EventRule': 5,
-  'aws:cloudwatch/eventTarget:EventTarget': 5,
+  'aws:cloudwatch/eventRule:EventRule': 6,
+  'aws:cloudwatch/eventTarget:EventTarget': 6,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 15,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 11,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 17,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 13,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,
@@ -228,6 +228,21 @@ describe('the events', () => {
     });
   });
 
+  it('include changes of repository policies by others than the function', async () => {
+    const roleArn = await outputOf((await deploy()).roleArn);
+    expect(roleArn).toMatch(/^arn:aws:iam::123456789012:role\/pullgate-role/);
+    expect(patternOf('pullgate-locks')).toEqual({
+      source: ['aws.ecr'],
+      'detail-type': ['AWS API Call via CloudTrail'],
+      detail: {
+        eventSource: ['ecr.amazonaws.com'],
+        eventName: ['SetRepositoryPolicy', 'DeleteRepositoryPolicy'],
+        errorCode: [{ exists: false }],
+        userIdentity: { sessionContext: { sessionIssuer: { arn: [{ 'anything-but': roleArn }, { exists: false }] } } },
+      },
+    });
+  });
+
   it('include a tick every five minutes', async () => {
     await deploy();
     expect(inputsOf('aws:cloudwatch/eventRule:EventRule', 'pullgate-tick')['scheduleExpression']).toBe(
@@ -269,11 +284,11 @@ describe('the queues', () => {
   });
 
   it.each(['pullgate-queue-policy', 'pullgate-dead-letters-policy'])(
-    'let only the five rules send, and only over TLS: %s',
+    'let only the six rules send, and only over TLS: %s',
     async (name) => {
       await deploy();
       const rule = expect.stringMatching(
-        /^arn:aws:events:eu-west-1:123456789012:rule\/pullgate-(findings|images|frequencies|scans|tick)-/,
+        /^arn:aws:events:eu-west-1:123456789012:rule\/pullgate-(findings|images|frequencies|scans|locks|tick)-/,
       );
       expect(policyOf('aws:sqs/queuePolicy:QueuePolicy', name)).toMatchObject({
         Statement: [
@@ -281,7 +296,7 @@ describe('the queues', () => {
             Effect: 'Allow',
             Principal: { Service: 'events.amazonaws.com' },
             Action: 'sqs:SendMessage',
-            Condition: { ArnEquals: { 'aws:SourceArn': [rule, rule, rule, rule, rule] } },
+            Condition: { ArnEquals: { 'aws:SourceArn': [rule, rule, rule, rule, rule, rule] } },
           },
           { Effect: 'Deny', Principal: '*', Action: 'sqs:*', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
         ],
@@ -528,6 +543,14 @@ describe('the alarms', () => {
     ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
     ['brake', { namespace: STATEMENT_ID, metricName: 'BrakeWaiting', threshold: 0 }],
+    [
+      'refused',
+      { namespace: STATEMENT_ID, metricName: 'Refused', period: 3600, evaluationPeriods: 13, datapointsToAlarm: 1 },
+    ],
+    [
+      'locks-unread',
+      { namespace: STATEMENT_ID, metricName: 'OldestLockReadMinutes', threshold: 60, treatMissingData: 'ignore' },
+    ],
     ['paused', { namespace: STATEMENT_ID, metricName: 'PausedHours', threshold: 24, treatMissingData: 'notBreaching' }],
   ])('notify when %s starts and when it ends', async (name, wanted) => {
     const outputs = await deploy({ sweepHours: 12 });
@@ -556,7 +579,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(15);
+    expect(metrics).toHaveLength(17);
     expect(metrics).toEqual(
       expect.arrayContaining([
         [STATEMENT_ID, 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
@@ -580,6 +603,8 @@ describe('the alarms', () => {
         ],
         [STATEMENT_ID, 'ClosedGates', '{ $.kind = "sweep" }', '$.closed'],
         [STATEMENT_ID, 'ClosedThisHour', '{ $.kind = "tick" }', '$.closedThisHour'],
+        [STATEMENT_ID, 'OldestLockReadMinutes', '{ $.oldestLockReadMinutes >= 0 }', '$.oldestLockReadMinutes'],
+        [STATEMENT_ID, 'Refused', '{ $.kind = "decision" && $.to = "waiting: refused" }', '1'],
         [STATEMENT_ID, 'Calls', '{ $.kind = "usage" }', '$.allCalls'],
       ]),
     );

@@ -106,6 +106,24 @@ describe('a batch', () => {
     ]);
   });
 
+  it('with changes of the lock names the last one, whatever else is in the batch', () => {
+    const change = (who: string, second: number): Received['message'] => ({
+      kind: 'reconcile',
+      repository: 'team/app',
+      trigger: 'lock',
+      changedBy: { who, call: 'DeleteRepositoryPolicy', at: `2026-03-02T09:00:0${second}Z` },
+    });
+    const tick: Received['message'] = { kind: 'reconcile', repository: 'team/app', trigger: 'lock' };
+    const [group, ...others] = grouped(change('ada', 1), images(push), change('grace', 3), change('alan', 2), tick);
+    expect(others).toEqual([]);
+    expect(group).toMatchObject({
+      triggers: ['lock', 'push'],
+      scope: 'all',
+      changedBy: { who: 'grace', call: 'DeleteRepositoryPolicy', at: '2026-03-02T09:00:03Z' },
+    });
+    expect(grouped(tick)[0]?.changedBy).toBeUndefined();
+  });
+
   it('with one request for all images requests all images, and keeps the reported findings', () => {
     expect(grouped(images(found), { kind: 'reconcile', repository: 'team/app', trigger: 'sweep' })).toEqual([
       {

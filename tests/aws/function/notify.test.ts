@@ -45,6 +45,17 @@ describe('a state change', () => {
     expect(input?.Message).toContain('Pulls are blocked for everyone except exempt principals.\n');
   });
 
+  it('that restores a lock names the calls to look for, or who made one', async () => {
+    const [unknown] = await published(GATE, notice({ kind: 'restored' }));
+    expect(unknown?.Message).toContain(
+      "\nIf someone changed it, CloudTrail's event history says who: look for SetRepositoryPolicy and DeleteRepositoryPolicy.\n",
+    );
+    const removedBy = { who: 'arn:aws:iam::123456789012:user/ada', call: 'DeleteRepositoryPolicy', at: NOTICE.at };
+    const [known] = await published(GATE, notice({ kind: 'restored', removedBy }));
+    expect(known?.Message).toContain(`${removedBy.who} called DeleteRepositoryPolicy at 2026-06-15T12:00:00.000Z.\n`);
+    expect(known?.Message).not.toContain('CloudTrail');
+  });
+
   it('throws if it cannot be published, so that it is retried', async () => {
     const client: Pick<SNSClient, 'send'> = {
       send: async () => {

@@ -65,6 +65,18 @@ describe('the problem names a missing field', () => {
     ['ecr-image-push', ['detail', 'result'], 'detail.result is missing: expected the result of the action'],
     ['ecr-image-push', ['detail', 'repository-name'], `detail.repository-name is missing: ${REPOSITORY}`],
     ['ecr-image-delete', ['detail', 'image-digest'], `detail.image-digest is missing: ${DIGEST}`],
+    ['ecr-policy-call', ['detail'], 'detail is missing: expected a call of Amazon ECR'],
+    ['ecr-policy-call', ['detail', 'eventName'], 'detail.eventName is missing: expected the name of the call'],
+    [
+      'ecr-policy-call',
+      ['detail', 'requestParameters'],
+      'detail.requestParameters is missing: expected the parameters of a call that changes a repository policy',
+    ],
+    [
+      'ecr-policy-call',
+      ['detail', 'requestParameters', 'repositoryName'],
+      `detail.requestParameters.repositoryName is missing: ${REPOSITORY}`,
+    ],
     ['ecr-replication', ['detail', 'image-digest'], `detail.image-digest is missing: ${DIGEST}`],
     ['ecr-scan-frequency', ['detail'], 'detail is missing: expected a change of how often repositories are scanned'],
     [

@@ -54,6 +54,16 @@ const AS_IT_IS: Readonly<Record<Sample, Message>> = {
     kind: 'images',
     images: [{ repository: 'my-repository-name', digest: ACTION_DIGEST, trigger: 'push' }],
   },
+  'ecr-policy-call': {
+    kind: 'reconcile',
+    repository: 'team/app',
+    trigger: 'lock',
+    changedBy: {
+      who: 'arn:aws:sts::123456789012:assumed-role/terraform/run-17',
+      call: 'SetRepositoryPolicy',
+      at: '2026-03-02T09:15:20Z',
+    },
+  },
   'ecr-replication': {
     kind: 'images',
     images: [{ repository: 'docker-hub/alpine', digest: ACTION_DIGEST, trigger: 'push' }],
@@ -132,6 +142,46 @@ describe('a sample from the documentation', () => {
   });
 });
 
+describe('a change of a repository policy', () => {
+  const changedBy = (path: readonly string[], value: unknown) => {
+    const message = requestFrom(changed('ecr-policy-call', ['detail', ...path], value));
+    expect(message).toMatchObject({ kind: 'reconcile', repository: 'team/app', trigger: 'lock' });
+    return message.kind === 'reconcile' ? message.changedBy : undefined;
+  };
+
+  it('names an IAM user by ARN', () => {
+    const user = { type: 'IAMUser', arn: `arn:aws:iam::${ACCOUNT_ID}:user/alice`, userName: 'alice' };
+    expect(changedBy(['userIdentity'], user)?.who).toBe(`arn:aws:iam::${ACCOUNT_ID}:user/alice`);
+  });
+
+  it('names a caller without an ARN by its type', () => {
+    const other = { type: 'AWSAccount', principalId: 'AIDAQRSTUVWXYZEXAMPLE', accountId: '210987654321' };
+    expect(changedBy(['userIdentity'], other)?.who).toBe('AWSAccount');
+  });
+
+  it('names a deletion', () => {
+    expect(changedBy(['eventName'], 'DeleteRepositoryPolicy')?.call).toBe('DeleteRepositoryPolicy');
+  });
+
+  it('names no caller of more than 300 characters', () => {
+    expect(changedBy(['userIdentity', 'arn'], 'a'.repeat(100_000))?.who).toBe('a'.repeat(300));
+  });
+
+  it.each<[string, readonly string[], unknown]>([
+    ['no caller', ['userIdentity'], undefined],
+    ['a caller without ARN and type', ['userIdentity'], { accountId: ACCOUNT_ID, invokedBy: 'AWS Internal' }],
+    ['a caller of another form', ['userIdentity', 'arn'], { arn: 7 }],
+    ['no time', ['eventTime'], undefined],
+    ['a time of another form', ['eventTime'], 'yesterday'],
+  ])('with %s requests the reconciliation all the same', (_name, path, value) => {
+    expect(changedBy(path, value)).toBeUndefined();
+  });
+
+  it('may name the registry', () => {
+    expect(changedBy(['requestParameters', 'registryId'], ACCOUNT_ID)).toBeDefined();
+  });
+});
+
 describe('an ignored message has a reason', () => {
   const registryOfImage = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'registry'];
   const foreignArn = 'arn:aws:ecr:us-east-2:210987654321:repository/amazon/amazon-ecs-sample';
@@ -183,6 +233,21 @@ describe('an ignored message has a reason', () => {
         '"CONTINUOUS_SCAN"',
       ),
       'a scan frequency that was not reduced',
+    ],
+    [
+      'a change of a policy in the registry of another account',
+      changed('ecr-policy-call', ['detail', 'requestParameters', 'registryId'], '210987654321'),
+      'a repository in registry 210987654321',
+    ],
+    [
+      'a change of a policy that was refused',
+      changed('ecr-policy-call', ['detail', 'errorCode'], 'AccessDenied'),
+      'a call of SetRepositoryPolicy that failed: AccessDenied',
+    ],
+    [
+      'a call of ECR that changes no policy',
+      changed('ecr-policy-call', ['detail', 'eventName'], 'PutImage'),
+      'a call of PutImage',
     ],
     [
       'a finding without resources',

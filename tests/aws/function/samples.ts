@@ -13,6 +13,7 @@ export const SAMPLES = [
   'ecr-image-delete',
   'ecr-image-push',
   'ecr-image-reactivate',
+  'ecr-policy-call',
   'ecr-replication',
   'ecr-scan-frequency',
   'inspector-finding-2021',

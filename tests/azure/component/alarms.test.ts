@@ -64,6 +64,18 @@ describe('the alerts', () => {
       { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 2 },
     ],
     [
+      'refused',
+      'AppTraces',
+      "| where tostring(line.kind) == 'decision'\n| summarize arg_max(TimeGenerated, line) by gate = tostring(line.gate)\n| where tostring(line['to']) == 'waiting: refused'",
+      { windowSize: 'PT15M', evaluationFrequency: 'PT15M', overrideQueryTimeRange: 'P2D', severity: 1 },
+    ],
+    [
+      'locks-unread',
+      'AppTraces',
+      "| where line.kind == 'tick' and todouble(line.oldestLockReadMinutes) > 60",
+      { windowSize: 'PT15M', evaluationFrequency: 'PT15M', severity: 2 },
+    ],
+    [
       'paused',
       'AppTraces',
       "| where line.kind == 'tick' and todouble(line.pausedHours) > 24",
@@ -117,6 +129,55 @@ describe('the alerts', () => {
     });
     const { query = '', lookbackDays } = alarmSpecs(6).find(({ name }) => name === 'unattributed') ?? {};
     const lines = `SecurityRecommendation | where TimeGenerated > ago(${lookbackDays}d) | extend line = Properties`;
+    expect(workspace.query(`${lines} | ${query}`).rows).toHaveLength(isRaised ? 1 : 0);
+  });
+
+  const REFUSED = 'waiting: refused';
+  it.each<[string, readonly (readonly [hoursAgo: number, gate: string, to: string])[], boolean]>([
+    ['was refused', [[1, 'a', REFUSED]], true],
+    ['was refused at the sweep before a daily one', [[25, 'a', REFUSED]], true],
+    [
+      'was refused, and another one was closed later',
+      [
+        [2, 'a', REFUSED],
+        [1, 'b', 'closed'],
+      ],
+      true,
+    ],
+    [
+      'was refused at each sweep',
+      [
+        [7, 'a', REFUSED],
+        [1, 'a', REFUSED],
+      ],
+      true,
+    ],
+    [
+      'was refused, and closed at the next sweep',
+      [
+        [7, 'a', REFUSED],
+        [1, 'a', 'closed'],
+      ],
+      false,
+    ],
+    [
+      'was refused, and needs no closing any longer',
+      [
+        [7, 'a', REFUSED],
+        [1, 'a', 'open'],
+      ],
+      false,
+    ],
+    ['waits for the brake', [[1, 'a', 'waiting: brake']], false],
+    ['was refused before two days, and left no line since', [[49, 'a', REFUSED]], false],
+  ])('report closings that are refused: a gate %s', (_name, decisions, isRaised) => {
+    const rows = decisions.map(([hoursAgo, gate, to]) => ({
+      TimeGenerated: START.getTime() - hoursAgo * hour,
+      Properties: { kind: 'decision', gate, to },
+    }));
+    const { query = '', lookbackDays } = alarmSpecs(24).find(({ name }) => name === 'refused') ?? {};
+    const lines = `SecurityRecommendation | where TimeGenerated > ago(${lookbackDays}d) | extend line = Properties`;
+    const workspace = workspaceOf({ SecurityRecommendation: rows });
     expect(workspace.query(`${lines} | ${query}`).rows).toHaveLength(isRaised ? 1 : 0);
   });
 

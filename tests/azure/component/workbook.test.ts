@@ -141,7 +141,7 @@ describe('the workbook', () => {
 
   it('has every documented panel, and each queries the workspace for this component', () => {
     expect(panels.map(({ content }) => content['title'])).toEqual([
-      'Now: hours since the last sweep, gates waiting for the brake, messages in the poison queue',
+      'Now: hours since the last sweep, minutes since the oldest read of a lock, gates waiting for the brake, messages in the poison queue',
       'Gates now, by state',
       'Gates now that are not open',
       'Closes and opens per day',

@@ -71,6 +71,13 @@ describe('a notice', () => {
     ]);
   });
 
+  it('of a restored lock says that the diagnostic logs show who used the registry', async () => {
+    await createNotifier(mailer, TO, () => {})(GATE, notice({ kind: 'restored' }));
+    expect(stage.mails.sent).toMatchObject([
+      { plainText: expect.stringContaining("\nIf someone changed it, the registry's diagnostic logs show who used") },
+    ]);
+  });
+
   it('is logged if there are no recipients', async () => {
     expect(await notifying(undefined)).toEqual([
       {

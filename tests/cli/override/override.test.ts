@@ -22,8 +22,8 @@ const ORDER = ['--for', '4h', '--reason', 'the shop is down', '--approved-by', '
 const WHY = { reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
 const now = () => new Date().toISOString();
 
-function wish(kind: NewOverride['kind']): NewOverride {
-  return { kind, at: now(), until: new Date(Date.now() + 3_600_000).toISOString(), ...WHY };
+function wish(kind: NewOverride['kind'], at: string): NewOverride {
+  return { kind, at, until: new Date(Date.parse(at) + 3_600_000).toISOString(), ...WHY };
 }
 
 /** What `override` needs: the permissions of a release without the list of records, and permission to resolve a tag. */
@@ -38,16 +38,16 @@ function leastToOverride(s: Stage): PolicyDocument {
   return { ...release, Statement: [...(release.Statement as readonly object[]), find] } as PolicyDocument;
 }
 
-/** The commands in this process, run as the operator with this policy. */
-async function commandsOf(s: Stage, policy: PolicyDocument) {
+/** The commands in this process, run as the operator with this policy. Default: on the machine's own clock. */
+async function commandsOf(s: Stage, policy: PolicyDocument, clock = now) {
   for (const [name, value] of Object.entries(asOperator(s.cloud, policy))) vi.stubEnv(name, value);
   const stack = await findStack({ outputs: outputsOf(s.graph) });
-  const clients = await connect(stack, now);
+  const clients = await connect(stack, clock);
   const printed: string[] = [];
   const common = {
     stack: stack.name,
     clients,
-    now,
+    now: clock,
     dryRun: false,
     json: true,
     print: (text: string) => void printed.push(text),
@@ -59,7 +59,7 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
   const shared = { ...common, label: stack.label, isWhole: true, terminal, by: 'ada' };
   return {
     order: async (kind: NewOverride['kind'], image: string, changes: Partial<typeof common> = {}) => ({
-      code: await setOverride({ ...common, ...changes, name: parseImageName(image), order: wish(kind) }),
+      code: await setOverride({ ...common, ...changes, name: parseImageName(image), order: wish(kind, clock()) }),
       answer: printed.at(-1) ?? '',
     }),
     clear: async (image: string, changes: Partial<typeof common> = {}) => ({
@@ -78,6 +78,34 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
     },
   };
 }
+
+test('what a command opens stays open in an account with a trail, which reports the change of the policy', async () => {
+  const s = await stage();
+  s.cloud.trail.start();
+  await s.pushVulnerable('team/app', 'v1', CRITICAL);
+  await s.runUntilIdle();
+  const statements = [leastToOpen(s.graph), leastToOverride(s)].flatMap(({ Statement }) => Statement as object[]);
+  const policy = { Version: '2012-10-17', Statement: statements };
+  const { order, clear, release, pause } = await commandsOf(s, policy, () => s.cloud.clock.now().toISOString());
+  /** Delivers the event about the command's own call, and returns the function's decision about it. */
+  const afterEvent = async () => {
+    expect(s.cloud.queue.messages()).toHaveLength(1);
+    await s.runUntilIdle();
+    const { action, from, to } = s.lastDecision();
+    expect(s.lastDecision()).toMatchObject({ triggers: ['lock'], from: to });
+    return [action, from, s.isClosed()];
+  };
+  await order('open', IMAGE);
+  expect(await afterEvent()).toEqual(['nothing', 'waiting: override', false]);
+  await clear(IMAGE);
+  expect(await afterEvent()).toEqual(['nothing', 'closed', true]);
+  await release('team/app');
+  expect(await afterEvent()).toEqual(['nothing', 'waiting: release', false]);
+  await s.sweep();
+  await pause();
+  expect(await afterEvent()).toEqual(['nothing', 'waiting: pause', false]);
+  expect(s.notified()).toEqual(['closed', 'opened', 'restored', 'opened', 'restored', 'opened']);
+});
 
 test('the real commands open and clear an override, and release one gate', { timeout: 60_000 }, async () => {
   const s = await stage();

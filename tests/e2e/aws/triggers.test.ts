@@ -1,8 +1,10 @@
 // One case for each trigger, from the cloud's event to the pull: the deployed bundle on the real protocols. The
 // repository has a name that only ECR's own rules allow.
-import { expect, test } from 'vitest';
+import { DeleteRepositoryPolicyCommand, ECRClient, SetRepositoryPolicyCommand } from '@aws-sdk/client-ecr';
+import { expect, onTestFinished, test } from 'vitest';
+import { allowing } from '../../../local/aws/principals.ts';
 import type { FunctionTrigger } from '../../../shared/reconcile/trigger.ts';
-import { CRITICAL, HOUR, type Stage, stage } from './stage.ts';
+import { CRITICAL, FOREIGN_POLICY, FOREIGN_STATEMENT, HOUR, type Stage, stage } from './stage.ts';
 
 const NAME = 'team---shop/check__out';
 const MINUTE = 60_000;
@@ -113,6 +115,75 @@ test.each(rows)('$trigger: $name', async ({ trigger, happens, action }) => {
   expect(s.notified(NAME).at(-1)).toBe(action);
   expect(await s.pull(action === 'opened' ? 'v2' : 'v1', NAME)).toBe(action === 'opened' ? 'pulled' : 'refused');
   expect(s.cloud.deadLetters.messages()).toEqual([]);
+});
+
+const SESSION = 'arn:aws:sts::123456789012:assumed-role/terraform/run-17';
+
+/** A closed gate, in an account with a trail, and someone else's client for its registry. */
+async function closedWithTrail(s: Stage): Promise<ECRClient> {
+  s.cloud.trail.start();
+  await s.pushVulnerable(NAME, 'v1', CRITICAL);
+  await s.runUntilIdle();
+  const terraform = s.cloud.principals.add(SESSION, [allowing('ecr:*')]);
+  const client = new ECRClient(s.cloud.clientConfig(terraform));
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+/** The text of the last notice. */
+const lastNotice = ({ cloud }: Stage) => cloud.notices.at(-1)?.message ?? '';
+
+test('lock: if the account has a trail, the removal of a lock restores it without a tick, and the notice names who', async () => {
+  const s = await stage();
+  const terraform = await closedWithTrail(s);
+  s.cloud.calls.reset();
+  await terraform.send(new DeleteRepositoryPolicyCommand({ repositoryName: NAME }));
+  expect(await s.pull('v1', NAME)).toBe('pulled');
+  await s.runUntilIdle();
+  expect(await s.pull('v1', NAME)).toBe('refused');
+  expect(s.lastDecision(NAME)).toMatchObject({ action: 'restored', triggers: ['lock'] });
+  expect(s.notified(NAME)).toEqual(['closed', 'restored']);
+  expect(lastNotice(s)).toContain(
+    `The last change by someone else: ${SESSION} called DeleteRepositoryPolicy at 2026-03-02T09:`,
+  );
+  // pullgate's own call is no one else's: nothing is left to do.
+  expect(s.decisions(NAME)).toHaveLength(2);
+  expect(s.calls('inspector2:ListFindings')).toBe(0);
+  expect(s.cloud.deadLetters.messages()).toEqual([]);
+});
+
+test('lock: a change of the policy that leaves the lock alone reads it, and writes nothing', async () => {
+  const s = await stage();
+  const terraform = await closedWithTrail(s);
+  const policyText = (s.policy(NAME) ?? '').replace('"Statement":[', `"Statement":[${FOREIGN_STATEMENT},`);
+  await terraform.send(new SetRepositoryPolicyCommand({ repositoryName: NAME, policyText }));
+  s.cloud.calls.reset();
+  await s.runUntilIdle();
+  expect(s.lastDecision(NAME)).toMatchObject({ action: 'nothing', triggers: ['lock'] });
+  expect([s.notified(NAME), s.policy(NAME)]).toEqual([['closed'], policyText]);
+  expect([s.calls('ecr:GetRepositoryPolicy'), s.calls('ecr:SetRepositoryPolicy')]).toEqual([1, 0]);
+  expect(s.calls('ecr:DescribeImages')).toBe(0);
+});
+
+test('lock: a refused change, and one in a repository without a gate, change nothing', async () => {
+  const s = await stage();
+  await closedWithTrail(s);
+  const visitor = s.cloud.principals.add('arn:aws:iam::123456789012:user/visitor', []);
+  const client = new ECRClient({ ...s.cloud.clientConfig(visitor), maxAttempts: 1 });
+  await expect(client.send(new DeleteRepositoryPolicyCommand({ repositoryName: NAME }))).rejects.toThrow(
+    'not authorized',
+  );
+  expect(s.cloud.queue.messages()).toEqual([]);
+  s.cloud.ecr.createRepository('team/other');
+  const owner = s.cloud.principals.add('arn:aws:iam::123456789012:user/owner', [allowing('ecr:*')]);
+  const other = new ECRClient(s.cloud.clientConfig(owner));
+  await other.send(new SetRepositoryPolicyCommand({ repositoryName: 'team/other', policyText: FOREIGN_POLICY }));
+  s.cloud.calls.reset();
+  await s.runUntilIdle();
+  expect(s.lastDecision('team/other')).toMatchObject({ action: 'nothing', to: 'open', triggers: ['lock'] });
+  expect([s.policy('team/other'), s.calls('ecr:GetRepositoryPolicy')]).toEqual([FOREIGN_POLICY, 0]);
+  client.destroy();
+  other.destroy();
 });
 
 test('an archived image opens the gate, and neither a sweep nor a late event closes it again', async () => {

@@ -1,7 +1,7 @@
 // What a gate covers: one image or a whole repository. A change from one to the other leaves no gap.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
-import { type Config, REPOSITORY, stage, type World } from './stage.ts';
+import { type Config, graphFor, REPOSITORY, stage, type World } from './stage.ts';
 
 describe('`granularity: repository`', () => {
   const BY_REPOSITORY: Config = { azure: { granularity: 'repository' } };
@@ -75,6 +75,20 @@ describe('`granularity: repository`', () => {
     expect(await s.world()).toMatchObject({
       locked: ['team/app readEnabled'],
       records: { 'team/app': 'closed', 'team/app:v1': 'open (outOfScope)' },
+    });
+  });
+
+  test('image -> repository before its sweep: the missing lock of an image closes the repository', async () => {
+    const s = await stage();
+    const { registry, repository, digest } = await s.close('v1');
+    await s.cloud.deploy(await graphFor(BY_REPOSITORY));
+    s.registry.setAttributes(REPOSITORY, { readEnabled: true }, { digest });
+    s.send({ pullgate: 'reconcile', registry, repository, digest, trigger: 'lock' });
+    await s.runUntilIdle();
+    expect(await s.world()).toMatchObject({
+      locked: ['team/app readEnabled'],
+      records: { 'team/app': 'closed', 'team/app:v1': 'open (outOfScope)' },
+      poison: [],
     });
   });
 

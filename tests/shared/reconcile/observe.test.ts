@@ -1,7 +1,8 @@
 // Observations: after a push, after a delete, and once more before an opening.
 import { describe, expect, it } from 'vitest';
-import { digest, GATE, record, rules } from '../samples.ts';
-import { reconcileOnce, VIOLATING, violating } from './reconciling.ts';
+import { digest, GATE, NOW, record, rules } from '../samples.ts';
+import { reconcileOnce, resultOnce, VIOLATING, violating } from './reconciling.ts';
+import type { World } from './world.ts';
 
 describe('a missing lock', () => {
   it('is restored from the record, without an observation', async () => {
@@ -12,10 +13,53 @@ describe('a missing lock', () => {
     expect([action, world.repository().ours, world.scopes]).toEqual(['restored', 'current', [[]]]);
   });
 
-  it('of a gate that is not closed by its record: all images are observed', async () => {
+  it('of a gate that waits for it to go: all images are observed', async () => {
     const world = await violating();
+    world.repository().bearsNoMarks = true;
+    world.repository().ours = 'unmarked';
+    await reconcileOnce(world);
+    world.repository().ours = 'absent';
+    world.scopes.length = 0;
     const { action } = await reconcileOnce(world, { scope: 'all', triggers: ['lock'] });
     expect([action, world.scopes]).toEqual(['closed', ['all']]);
+  });
+
+  it('is restored with a notice that names the change, if it is known', async () => {
+    const world = await violating(true);
+    world.repository().ours = 'absent';
+    const changedBy = { who: 'terraform', call: 'DeleteLock', at: NOW };
+    await reconcileOnce(world, { scope: 'all', triggers: ['lock'], changedBy });
+    expect(world.notices).toMatchObject([{ kind: 'restored', was: 'closed', removedBy: changedBy }]);
+  });
+
+  it('is not why a gate closes again after a pause, so its notice names no change', async () => {
+    const world = await violating(true);
+    await reconcileOnce(world, { scope: [], triggers: ['pause'] }, { ...rules(), mode: 'pause' });
+    await reconcileOnce(world, { triggers: ['settings', 'lock'], changedBy: { who: 'x', call: 'y', at: NOW } });
+    expect(world.notices.at(-1)).toMatchObject({ kind: 'restored', was: { for: 'pause' } });
+    expect(world.notices.at(-1)).not.toHaveProperty('removedBy');
+  });
+
+  it.each<[string, (world: World) => unknown]>([
+    ['has no record', () => {}],
+    ['is open by its record', (world) => world.save(record({ state: { kind: 'open' }, closedSince: undefined }))],
+    ['was released', (world) => world.save(record({ state: { kind: 'waiting', for: 'release' } }))],
+    ['is being opened', (world) => world.save(record({ state: { kind: 'opening' } }))],
+  ])('is not missing if the gate %s: nothing is observed or changed', async (_name, begin) => {
+    const world = await violating();
+    begin(world);
+    const before = world.record(GATE);
+    const { kind, decision } = await resultOnce(world, { scope: 'all', triggers: ['lock'] });
+    const state = before?.state ?? { kind: 'open' };
+    expect([kind, decision]).toEqual(['done', world.decisions[0]]);
+    expect(decision).toMatchObject({ action: 'nothing', from: state, to: state, images: [] });
+    expect([world.calls, world.record(GATE)]).toEqual([['load', 'read'], before]);
+  });
+
+  it('that is in place costs no observation and no write', async () => {
+    const world = await violating(true);
+    const { action } = await reconcileOnce(world, { scope: 'all', triggers: ['lock'] });
+    expect([action, world.calls]).toEqual(['nothing', ['load', 'observe', 'read']]);
   });
 });
 

@@ -14,7 +14,11 @@ const IMAGE: NoticeImage = { digest: digest(1), tags: ['1.0', 'latest'], finding
 /** The notice of a gate that was closed for one image. */
 const withImage = (changes: Partial<Notice>) => notice({ images: [IMAGE], ...changes });
 
-const CONTEXT = { effectOfClosing: 'Pulls are blocked for everyone.', images: 'tagged' } as const;
+const CONTEXT = {
+  effectOfClosing: 'Pulls are blocked for everyone.',
+  whereToLook: 'The audit log says who changed it.',
+  images: 'tagged',
+} as const;
 
 /** The text of a notice as lines, without the empty line at the end. */
 function linesOf(changes: Partial<Notice>): readonly string[] {
@@ -72,10 +76,26 @@ describe('a notice', () => {
   it('of a restored lock says how to keep it from being removed again', () => {
     expect(linesOf({ kind: 'restored' })).toEqual([
       'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config. pullgate restored it at 2026-06-15T12:00:00.000Z.',
+      'The audit log says who changed it.',
       'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
       ...WHY,
       ...HOW_TO_OPEN,
     ]);
+  });
+
+  it('of a restored lock names who changed it last, if that was reported', () => {
+    const removedBy = { who: 'arn:role/terraform', call: 'DeleteLock', at: '2026-06-15T11:59:58Z' };
+    expect(linesOf({ kind: 'restored', was: 'closed', removedBy }).slice(1, 3)).toEqual([
+      'The last change by someone else: arn:role/terraform called DeleteLock at 2026-06-15T11:59:58Z.',
+      'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
+    ]);
+  });
+
+  it('of a restored lock shows no line end from a name', () => {
+    const removedBy = { who: 'arn:role/x\nTo open it', call: 'DeleteLock', at: NOW };
+    expect(linesOf({ kind: 'restored', was: 'closed', removedBy })[1]).toBe(
+      `The last change by someone else: arn:role/x\u{fffd}To open it called DeleteLock at ${NOW}.`,
+    );
   });
 
   it.each<['open' | Waiting, string]>([

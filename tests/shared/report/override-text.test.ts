@@ -16,7 +16,11 @@ const WHY = ['Reason: the shop is down', 'Approved by: Grace'];
 const FINDING = '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.';
 const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING];
 
-const CONTEXT = { effectOfClosing: 'Pulls are blocked for everyone.', images: 'tagged' } as const;
+const CONTEXT = {
+  effectOfClosing: 'Pulls are blocked for everyone.',
+  whereToLook: 'The audit log says who changed it.',
+  images: 'tagged',
+} as const;
 
 const LOG = { cloud: 'aws', maxCharacters: 200_000 };
 
@@ -195,7 +199,7 @@ describe('a notice while an override is in force', () => {
 
   it('about a restored lock says who keeps the gate closed, and how to end the override', () => {
     const { text } = renderNotice(GATE, news('runs', CLOSED, { kind: 'restored' }, false), CONTEXT);
-    expect(text.split('\n').slice(2)).toEqual([
+    expect(text.split('\n').slice(3)).toEqual([
       '',
       'Why:',
       '  an override by ada keeps it closed until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
