@@ -8,6 +8,7 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  paginateQuery,
   paginateScan,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -40,7 +41,12 @@ const OVERRIDES = 'override';
 const LOCKED = 'locked';
 /** Sorts after every time. */
 const AFTER_TIMES = '~';
-const LOCKED_PAGE = 100;
+/**
+ * The sparse index of the gates that have pending notices. Its hash key is the attribute of the same name, with one
+ * value for all. aws/component/table.ts repeats the name.
+ */
+const PENDING_INDEX = 'pending';
+const PAGE = 100;
 /**
  * DynamoDB limits an item to 400 KB, including attribute names.
  * Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -57,6 +63,8 @@ export interface Table {
   waiting(registry: string, limit: number): Promise<readonly Gate[]>;
   /** The gates whose override begins or ends at or before `now`. */
   due(registry: string, now: Instant, limit: number): Promise<readonly Gate[]>;
+  /** The gates that have pending notices, some at a time. */
+  pending(registry: string): AsyncIterable<readonly Gate[]>;
   /** The gates that should have a lock, some at a time. */
   locked(registry: string, after: string | undefined): Promise<LockedGates>;
 }
@@ -75,7 +83,8 @@ export function createTable(client: DynamoDBClient, tableName: string): Table {
     gates: (registry) => listGates(source, registry),
     waiting: async (registry, limit) => (await queryTickIndex(source, registry, { list: BRAKE_QUEUE, limit })).gates,
     due: (registry, now, limit) => findDue(source, registry, now, limit),
-    locked: (registry, after) => queryTickIndex(source, registry, { list: LOCKED, limit: LOCKED_PAGE, after }),
+    pending: (registry) => listPending(source, registry),
+    locked: (registry, after) => queryTickIndex(source, registry, { list: LOCKED, limit: PAGE, after }),
   };
 }
 
@@ -94,7 +103,14 @@ function createRecords(source: Source): Records {
     save(record, version) {
       const id = GATE + gateKey(record.gate);
       const body = packToFit(record, gzipSync, { findings: MAX_FINDINGS, size: MAX_BODY_BYTES });
-      const item = { id: { S: id }, state: { S: record.state.kind }, body: { B: body }, ...tickKey(record) };
+      const pending: Item = record.pending.length === 0 ? {} : { [PENDING_INDEX]: { S: PENDING_INDEX } };
+      const item = {
+        id: { S: id },
+        state: { S: record.state.kind },
+        body: { B: body },
+        ...tickKey(record),
+        ...pending,
+      };
       return save(source, item, version);
     },
     async remove(gate, version) {
@@ -194,9 +210,24 @@ async function queryTickIndex(
       ...(after === undefined ? {} : { ExclusiveStartKey: JSON.parse(after) as Item }),
     }),
   );
+  return { gates: gatesIn(items, registry), next: last === undefined ? undefined : JSON.stringify(last) };
+}
+
+async function* listPending({ client, tableName }: Source, registry: string): ReturnType<Table['pending']> {
+  const request = {
+    TableName: tableName,
+    IndexName: PENDING_INDEX,
+    KeyConditionExpression: '#pending = :pending',
+    ExpressionAttributeNames: { '#pending': PENDING_INDEX },
+    ExpressionAttributeValues: { ':pending': { S: PENDING_INDEX } },
+  };
+  for await (const { Items: items } of paginateQuery({ client, pageSize: PAGE }, request))
+    yield gatesIn(items, registry);
+}
+
+function gatesIn(items: readonly Item[] | undefined, registry: string): readonly Gate[] {
   const prefix = prefixOf(registry);
-  const gates = (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
-  return { gates, next: last === undefined ? undefined : JSON.stringify(last) };
+  return (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
 }
 
 function prefixOf(registry: string): string {

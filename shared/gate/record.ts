@@ -3,6 +3,7 @@ import type { Finding, Instant } from '../policy/finding.ts';
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { Gate } from './gate.ts';
 import type { OverrideStep, RecordedOverride } from './override.ts';
+import type { Repetition, Restorations } from './restorations.ts';
 
 /** An image whose verdict was `block`, with the findings that made it so. */
 export interface Blocker {
@@ -80,7 +81,12 @@ export type Notice = NoticeContent & NoticedChange;
 export type NoticedChange =
   | { readonly kind: 'closed' }
   /** The gate is closed again. `was`: its state before; `closed` if its lock was missing or had another form. */
-  | { readonly kind: 'restored'; readonly was: 'closed' | 'open' | Waiting }
+  | {
+      readonly kind: 'restored';
+      readonly was: 'closed' | 'open' | Waiting;
+      /** Set if the notice is about several restorations. */
+      readonly repeated?: Repetition | undefined;
+    }
   /** A closed gate is in use, and its users fail. It stays closed. */
   | { readonly kind: 'closedInUse'; readonly inUse: InUse }
   | { readonly kind: 'waiting'; readonly waiting: Waiting }
@@ -113,6 +119,10 @@ interface NoticeContent {
   readonly override?: Omit<OverrideStep, 'next'> | undefined;
   /** The locks of other pullgate deployments that refuse pulls, by id. */
   readonly otherLocks?: readonly string[] | undefined;
+  /** The next tick sends it, together with those of other gates. Default: who made the change sends it at once. */
+  readonly leftToTick?: true | undefined;
+  /** The number of older notices of the gate that could not be sent in time and were dropped. Default: none. */
+  readonly droppedBefore?: number | undefined;
 }
 
 export interface NoticeImage {
@@ -162,8 +172,10 @@ export interface GateRecord {
    * The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate.
    */
   readonly omittedBlockers: number;
-  /** Notices that have not been delivered yet. */
+  /** The newest notices that have not been delivered yet (`addPending`). */
   readonly pending: readonly Notice[];
+  /** Set for a day after a notice that the gate's lock was restored. */
+  readonly restorations?: Restorations | undefined;
   readonly override?: RecordedOverride | undefined;
 }
 

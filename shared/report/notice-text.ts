@@ -2,6 +2,7 @@
 
 import type { Gate } from '../gate/gate.ts';
 import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting, WaitingFor } from '../gate/record.ts';
+import type { Repetition } from '../gate/restorations.ts';
 import type { Policy } from '../policy/policy.ts';
 import { plain } from '../runtime/unseen.ts';
 import { type AdviceSubject, adviseFix, adviseOverride } from './advice.ts';
@@ -65,7 +66,7 @@ export function renderNotice(gate: Gate, notice: Notice, context: NoticeContext)
   const { override } = notice;
   const where = `${gateName(gate)} (registry ${gate.registry})`;
   const { subject, lines: change } = renderChange(gate, notice, where, context);
-  const others = describeOtherLocks(notice);
+  const others = [...describeOtherLocks(notice), ...describeDropped(notice)];
   const lines = [...change, ...others];
   if (override?.isNews !== true) return message(subject, lines);
   if (override.step === 'ends') return message(subject, [...overrideLines(override, where, notice.at), ...lines]);
@@ -98,6 +99,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
         ...waysOut(notice, subject, false),
       ]);
     case 'restored':
+      if (notice.repeated !== undefined) return describeRepetition(notice.repeated, name, where);
       return changeOf(`closed again: ${name}`, [
         ...describeRestoration(notice, where),
         ...becauseOf(notice),
@@ -140,15 +142,26 @@ function describeRestoration({ at, was }: Extract<Notice, { kind: 'restored' }>,
   if (was === 'closed') {
     return [
       `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it at ${at}.`,
-      'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
+      IGNORE_THE_LOCK,
     ];
   }
   const because = was === 'open' ? 'an image that had kept it closed violates the policy again' : OVER[was.for];
   return [`pullgate closed ${where} again at ${at}: ${because}.`];
 }
 
+function describeRepetition({ times, since }: Repetition, name: string, where: string): Change {
+  const often = counted(times, 'time');
+  return changeOf(`closed again ${often}: ${name}`, [
+    `The lock that keeps ${where} closed was missing or did not match the config, again and again. pullgate restored it ${often} since ${since}. There is at most one notice a day about it.`,
+    IGNORE_THE_LOCK,
+  ]);
+}
+
+const IGNORE_THE_LOCK =
+  'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.';
+
 /** Why a gate that waited is closed again. */
-const OVER: Readonly<Record<WaitingFor, string>> = {
+export const OVER: Readonly<Record<WaitingFor, string>> = {
   audit: 'the stack is no longer in audit mode',
   pause: 'the pause is over',
   release: 'it was opened once, and still has blockers',
@@ -171,16 +184,16 @@ function changeOf(subject: string, lines: readonly string[]): Change {
 }
 
 /** A text from outside, such as a package's version, must not begin a line of its own. */
-function message(subject: string, lines: readonly string[]): Message {
+export function message(subject: string, lines: readonly string[]): Message {
   return { subject: plain(`[pullgate] ${subject}`).slice(0, 100), text: `${lines.map(plain).join('\n')}\n` };
 }
 
 /** Why a gate is open although it should be closed. Undefined if it is closed or may be open. */
-function waitingOf(notice: Notice): Waiting | undefined {
+export function waitingOf(notice: Notice): Waiting | undefined {
   return 'waiting' in notice ? notice.waiting : undefined;
 }
 
-function reasonToWait(waiting: Waiting, override: Notice['override']): string {
+export function reasonToWait(waiting: Waiting, override: Notice['override']): string {
   if (waiting.for === 'override' && override !== undefined) return describeOverride(override.order);
   return describeWaiting(waiting);
 }
@@ -224,6 +237,11 @@ function describeOtherLocks({ otherLocks = [] }: Notice): readonly string[] {
     (id) =>
       `Pulls are still refused by ${id}, a lock of another pullgate deployment. If that deployment no longer exists, run \`pullgate release --orphans ${id}\`.`,
   );
+}
+
+function describeDropped({ droppedBefore = 0 }: Notice): readonly string[] {
+  if (droppedBefore === 0) return [];
+  return ['', `And ${counted(droppedBefore, 'older change')} of this gate that could not be sent in time.`];
 }
 
 function describeClearances(clearances: readonly ClearedImage[]): readonly string[] {

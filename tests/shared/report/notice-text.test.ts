@@ -69,6 +69,25 @@ describe('a notice', () => {
     expect(linesOf({ ...changes, otherLocks: ['another-lock'] } as Partial<Notice>)).toEqual([...without, other]);
   });
 
+  it('of several restorations says how often and since when', () => {
+    const repeated = { times: 7, since: NOW };
+    const { subject, text } = renderNotice(GATE, withImage({ kind: 'restored', repeated }), CONTEXT);
+    expect(subject).toBe('[pullgate] closed again 7 times: team/app');
+    expect(text.split('\n')).toEqual([
+      'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config, again and again. pullgate restored it 7 times since 2026-06-15T12:00:00.000Z. There is at most one notice a day about it.',
+      'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
+      '',
+    ]);
+  });
+
+  it('ends with the number of older changes that could not be sent in time', () => {
+    expect(linesOf({ droppedBefore: 3 }).slice(-2)).toEqual([
+      '',
+      'And 3 older changes of this gate that could not be sent in time.',
+    ]);
+    expect(linesOf({ droppedBefore: 1 }).at(-1)).toContain('And 1 older change of ');
+  });
+
   it('of a restored lock says how to keep it from being removed again', () => {
     expect(linesOf({ kind: 'restored' })).toEqual([
       'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config. pullgate restored it at 2026-06-15T12:00:00.000Z.',
