@@ -1,5 +1,5 @@
 // The policy documents of the role, the queues, the topics and the key. Pure: ARNs in, documents out.
-import { TICK_INDEX } from './table.ts';
+import { PENDING_INDEX, TICK_INDEX } from './table.ts';
 
 /** One statement of a policy document, with the fields that pullgate writes. */
 export interface Statement {
@@ -79,7 +79,11 @@ function codeStatements(scope: RoleScope): readonly Statement[] {
       '*',
     ),
     allow('Records', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Scan'], tableArn),
-    allow('Waiting', 'dynamodb:Query', `${tableArn}/index/${TICK_INDEX}`),
+    allow(
+      'Indexes',
+      'dynamodb:Query',
+      [TICK_INDEX, PENDING_INDEX].map((index) => `${tableArn}/index/${index}`),
+    ),
     allow('Notify', 'sns:Publish', topicArn),
     allow('Requests', ['sqs:ChangeMessageVisibility', 'sqs:SendMessage'], queueArn),
     allow('DeadLetters', 'sqs:SendMessage', deadLetterQueueArn),
@@ -171,7 +175,7 @@ function document(statements: readonly Statement[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: statements };
 }
 
-function allow(sid: string, actions: string | readonly string[], resource: string): Statement {
+function allow(sid: string, actions: string | readonly string[], resource: string | readonly string[]): Statement {
   return { Sid: sid, Effect: 'Allow', Action: actions, Resource: resource };
 }
 

@@ -4,6 +4,8 @@ import type * as pulumi from '@pulumi/pulumi';
 
 /** The index that the function's ticks query. aws/function/records.ts describes its content. */
 export const TICK_INDEX = 'waiting';
+/** The index of the gates that have pending notices. The tick queries it, too. */
+export const PENDING_INDEX = 'pending';
 
 /**
  * Creates the table. It is deleted with its stack. Users run `pause` first, and a statement that is left over can still
@@ -21,6 +23,7 @@ export function createTable(name: string, isProtected: boolean, parent: pulumi.R
         { name: 'id', type: 'S' },
         { name: TICK_INDEX, type: 'S' },
         { name: 'rank', type: 'S' },
+        { name: PENDING_INDEX, type: 'S' },
       ],
       globalSecondaryIndexes: [
         {
@@ -29,6 +32,14 @@ export function createTable(name: string, isProtected: boolean, parent: pulumi.R
           keySchemas: [
             { attributeName: TICK_INDEX, keyType: 'HASH' },
             { attributeName: 'rank', keyType: 'RANGE' },
+          ],
+        },
+        {
+          name: PENDING_INDEX,
+          projectionType: 'KEYS_ONLY',
+          keySchemas: [
+            { attributeName: PENDING_INDEX, keyType: 'HASH' },
+            { attributeName: 'id', keyType: 'RANGE' },
           ],
         },
       ],

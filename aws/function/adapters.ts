@@ -1,6 +1,7 @@
 // Builds the core's ports for an invocation from the clients and the settings.
 
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { DeliveryPorts } from '../../shared/reconcile/deliver.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { decisionLine, type LogLine } from '../../shared/report/log-line.ts';
@@ -43,7 +44,7 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
     lock,
     policy: settings.policy,
   });
-  const notify = createNotifier(clients.sns, settings.topicArn, settings.policy.images);
+  const { context, notify, publish } = createNotifier(clients.sns, settings.topicArn, settings.policy.images);
   const inTurn = limitedTo(1);
   /** The ports for one gate. Its log line says how long this gate took. */
   const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({
@@ -52,16 +53,27 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
     brake: table.row('brake'),
     inTurn,
     notify,
-    unsentNotices: 'retryMessage',
     log: (decision: Decision) => log(decisionLine(CLOUD_LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
     now,
   });
+  /** The ports that deliver pending notices. SNS takes one message per call. */
+  const delivery: DeliveryPorts = {
+    pendingGates: () => table.pending(settings.accountId),
+    records: table.records,
+    context,
+    sendsTogether: false,
+    send: async (messages) => {
+      for (const one of messages) await publish(one);
+    },
+    now,
+  };
   return {
     table,
     images,
     scanner,
     lock,
     portsFrom,
+    delivery,
     queue: createQueue(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
     pause: table.row('pause'),
   };

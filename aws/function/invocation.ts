@@ -1,5 +1,6 @@
 // One invocation: takes a batch of messages, reconciles the gates that they name, and returns the messages to retry.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { deliverInTick } from '../../shared/reconcile/deliver.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
@@ -76,14 +77,17 @@ async function parseAll(
 
 /** Runs the sweep and the tick before the gates. A step that fails does not prevent the others. */
 function handleAll(received: readonly Received[], invocation: Invocation): Promise<ToRetry> {
-  const { settings, adapters, now } = invocation;
+  const { settings, adapters, now, log } = invocation;
   const all = received.map(({ delivery }) => delivery);
   return retryOnError(all, invocation, async () => {
     const rules = await currentRules(settings, adapters.pause, now());
     for (const { message } of received) if (message.kind === 'scanReduced') logReduced(message, rules, invocation);
     const ports = createSweepPorts(invocation, adapters, rules);
     const sweeps = await runOnce('sweep', received, invocation, () => sweep(ports));
-    const ticks = await runOnce('tick', received, invocation, () => tick(ports));
+    const ticks = await runOnce('tick', received, invocation, async () => {
+      await deliverInTick(adapters.delivery, log);
+      await tick(ports);
+    });
     const groups = groupByRepository(received, settings.accountId);
     const ofGates = await mapConcurrently(groups, GATES_AT_ONCE, (group) => handleGroup(group, rules, invocation));
     return [...sweeps, ...ticks, ...ofGates.flat()];

@@ -8,6 +8,7 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  paginateQuery,
   paginateScan,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -41,7 +42,12 @@ const OVERRIDES = 'override';
 const LOCKED = 'locked';
 /** Sorts after every time. */
 const AFTER_TIMES = '~';
-const LOCKED_PAGE = 100;
+/**
+ * The sparse index of the gates that have pending notices. Its hash key is the attribute of the same name, with one
+ * value for all. aws/component/table.ts repeats the name.
+ */
+const PENDING_INDEX = 'pending';
+const PAGE = 100;
 /**
  * DynamoDB limits an item to 400 KB, including attribute names.
  * Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -58,6 +64,8 @@ export interface Table {
   waiting(registry: string, limit: number): Promise<readonly WaitingGate[]>;
   /** The gates whose override begins or ends at or before `now`. */
   due(registry: string, now: Instant, limit: number): Promise<readonly Gate[]>;
+  /** The gates that have pending notices, some at a time. */
+  pending(registry: string): AsyncIterable<readonly Gate[]>;
   /** The gates that should have a lock, some at a time. */
   locked(registry: string, after: string | undefined): Promise<LockedGates>;
 }
@@ -76,8 +84,9 @@ export function createTable(client: DynamoDBClient, tableName: string): Table {
     gates: (registry) => listGates(source, registry),
     waiting: async (registry, limit) => (await queryTickIndex(source, registry, { list: BRAKE_QUEUE, limit })).ranked,
     due: (registry, now, limit) => findDue(source, registry, now, limit),
+    pending: (registry) => listPending(source, registry),
     async locked(registry, after) {
-      const { ranked, next } = await queryTickIndex(source, registry, { list: LOCKED, limit: LOCKED_PAGE, after });
+      const { ranked, next } = await queryTickIndex(source, registry, { list: LOCKED, limit: PAGE, after });
       return { gates: ranked.map(({ gate }) => gate), next };
     },
   };
@@ -98,7 +107,14 @@ function createRecords(source: Source): Records {
     save(record, version) {
       const id = GATE + gateKey(record.gate);
       const body = packToFit(record, gzipSync, { findings: MAX_FINDINGS, size: MAX_BODY_BYTES });
-      const item = { id: { S: id }, state: { S: record.state.kind }, body: { B: body }, ...tickKey(record) };
+      const pending: Item = record.pending.length === 0 ? {} : { [PENDING_INDEX]: { S: PENDING_INDEX } };
+      const item = {
+        id: { S: id },
+        state: { S: record.state.kind },
+        body: { B: body },
+        ...tickKey(record),
+        ...pending,
+      };
       return save(source, item, version);
     },
     async remove(gate, version) {
@@ -198,12 +214,25 @@ async function queryTickIndex(
       ...(after === undefined ? {} : { ExclusiveStartKey: JSON.parse(after) as Item }),
     }),
   );
-  const prefix = prefixOf(registry);
-  const ranked = (items ?? []).map(({ id, rank }) => ({
-    gate: { registry, repository: id?.S?.slice(prefix.length) ?? '' },
-    rank: rank?.S ?? '',
-  }));
+  const ranked = gatesIn(items, registry).map((gate, place) => ({ gate, rank: items?.[place]?.['rank']?.S ?? '' }));
   return { ranked, next: last === undefined ? undefined : JSON.stringify(last) };
+}
+
+async function* listPending({ client, tableName }: Source, registry: string): ReturnType<Table['pending']> {
+  const request = {
+    TableName: tableName,
+    IndexName: PENDING_INDEX,
+    KeyConditionExpression: '#pending = :pending',
+    ExpressionAttributeNames: { '#pending': PENDING_INDEX },
+    ExpressionAttributeValues: { ':pending': { S: PENDING_INDEX } },
+  };
+  for await (const { Items: items } of paginateQuery({ client, pageSize: PAGE }, request))
+    yield gatesIn(items, registry);
+}
+
+function gatesIn(items: readonly Item[] | undefined, registry: string): readonly Gate[] {
+  const prefix = prefixOf(registry);
+  return (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
 }
 
 function prefixOf(registry: string): string {

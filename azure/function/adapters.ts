@@ -1,6 +1,7 @@
 // The dependencies of an invocation: the core's ports, built from the clients and the settings.
 
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { DeliveryPorts } from '../../shared/reconcile/deliver.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { decisionLine } from '../../shared/report/log-line.ts';
@@ -9,7 +10,7 @@ import type { Snapshot } from './attribute-lock.ts';
 import type { Clients } from './clients.ts';
 import { createScanner, type Scanner } from './findings.ts';
 import { type Log, MAX_LINE_CHARACTERS } from './log.ts';
-import { createNotifier, recipientsOf } from './notify.ts';
+import { createNotifier, createSender, recipientsOf } from './notify.ts';
 import { createQueue } from './queue.ts';
 import { createTable } from './records.ts';
 import { createRegistries, type ResolvedRegistry } from './registries.ts';
@@ -48,6 +49,14 @@ export function createAdapters(dependencies: Dependencies) {
       return resolved === undefined ? undefined : registryAt(resolved);
     },
 
+    /** The ports that deliver pending notices. */
+    deliveryWith: (log: Log): DeliveryPorts => ({
+      ...createSender(clients.mail, recipientsOf(settings), log),
+      pendingGates: table.pending,
+      records: table.records,
+      now,
+    }),
+
     /** The ports for one gate. The log line of its decision contains the time since `startedAt`. */
     portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, seen?: SeenImages): Ports<Snapshot> {
       return {
@@ -56,8 +65,6 @@ export function createAdapters(dependencies: Dependencies) {
         brake: table.row('brake'),
         inTurn,
         notify: createNotifier(clients.mail, recipientsOf(settings), log),
-        // The mail service accepts few mails per hour, so the tick sends all unsent notices in one mail.
-        unsentNotices: 'leaveToTick',
         log: (decision: Decision) => log(decisionLine(CLOUD_LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
         now,
       };

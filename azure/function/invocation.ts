@@ -1,6 +1,7 @@
 // One invocation: reconciles the gate that a message names, and sends the message again if it must be retried.
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { deliverInTick } from '../../shared/reconcile/deliver.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
@@ -15,7 +16,6 @@ import { type ImageLocation, type ImageLocations, locateImage } from './attribut
 import { describeCallError } from './errors.ts';
 import { createReconcilers, type Reconcilers } from './gates.ts';
 import type { Log } from './log.ts';
-import { deliverPending, recipientsOf } from './notify.ts';
 import { type Message, parseMessage, type Received } from './parse.ts';
 import type { AzureRegistry } from './registry.ts';
 import type { RegistryId } from './registry-id.ts';
@@ -98,13 +98,8 @@ async function withFailureLine(log: Log, work: () => Promise<void>): Promise<voi
 
 /** Delivers pending notices first, so that no later failure can delay them. */
 async function runTick(invocation: Invocation): Promise<void> {
-  const { settings, clients, adapters, now, log } = invocation;
-  const { gates, failures } = await deliverPending(clients.mail, recipientsOf(settings), adapters.table, now()).catch(
-    (error: unknown) => ({ gates: 0, failures: [error] }),
-  );
-  for (const error of failures)
-    log({ kind: 'failed', error: `notices could not be sent: ${describeCallError(error)}` });
-  if (gates > 0) log({ kind: 'notified', gates });
+  const { settings, adapters, now, log } = invocation;
+  await deliverInTick(adapters.deliveryWith(log), log, describeCallError);
   const rules = await currentRules(settings, adapters.pause, now());
   await tick(createSweepPorts(invocation, adapters, rules, log));
 }

@@ -1,14 +1,12 @@
-// Notifies people of state changes by mail: one mail per change at first, and one mail for all that failed.
+// Notifies people of state changes by mail: one mail for a change that is told at once, and one for all others of a tick.
 import type { Gate } from '../../shared/gate/gate.ts';
-import type { GateRecord, Notice } from '../../shared/gate/record.ts';
-import type { Instant } from '../../shared/policy/finding.ts';
+import type { Notice } from '../../shared/gate/record.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import type { Versioned } from '../../shared/reconcile/ports.ts';
-import { type Message, renderNotice } from '../../shared/report/notice-text.ts';
-import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
+import type { DeliveryPorts } from '../../shared/reconcile/deliver.ts';
+import type { NoticeMessage } from '../../shared/report/delivery-text.ts';
+import { type Message, type NoticeContext, renderNotice } from '../../shared/report/notice-text.ts';
 import type { Mailer } from './clients.ts';
 import type { Log } from './log.ts';
-import type { Table } from './records.ts';
 import type { Settings } from './settings.ts';
 
 /** What notices say on this cloud. The attribute `readEnabled: false` applies to every principal. */
@@ -35,18 +33,36 @@ export function createNotifier(
   recipients: Recipients,
   log: Log,
 ): (gate: Gate, notice: Notice) => Promise<void> {
-  return async (gate, notice) => {
-    const message = render(gate, notice, recipients);
-    if (mailer === undefined) log({ kind: 'notice', change: notice.kind, ...gate, ...message });
-    else await send(mailer, recipients, message);
+  const { send } = createSender(mailer, recipients, log);
+  const context = contextOf(recipients);
+  return (gate, notice) =>
+    send([{ kind: notice.kind, about: [{ gate, notice }], ...renderNotice(gate, notice, context) }]);
+}
+
+/** Sends messages in one mail, because the service accepts few mails per hour. Without recipients, it logs them. */
+export function createSender(
+  mailer: Mailer | undefined,
+  recipients: Recipients,
+  log: Log,
+): Pick<DeliveryPorts, 'context' | 'sendsTogether' | 'send'> {
+  return {
+    context: contextOf(recipients),
+    sendsTogether: true,
+    async send(messages) {
+      if (mailer !== undefined) return sendMail(mailer, recipients, together(messages));
+      for (const { kind: change, about, subject, text } of messages) {
+        const gate = about.length === 1 ? about[0]?.gate : { gates: about.length };
+        log({ kind: 'notice', change, ...gate, subject, text });
+      }
+    },
   };
 }
 
-function render(gate: Gate, notice: Notice, { images }: Recipients): Message {
-  return renderNotice(gate, notice, { ...WORDING, images });
+function contextOf({ images }: Recipients): NoticeContext {
+  return { ...WORDING, images };
 }
 
-async function send({ client, sender }: Mailer, { addresses }: Recipients, message: Message): Promise<void> {
+async function sendMail({ client, sender }: Mailer, { addresses }: Recipients, message: Message): Promise<void> {
   // A mail counts as sent once the service accepts it. Delivery to the mailboxes is up to the service.
   await client.beginSend({
     senderAddress: sender,
@@ -55,54 +71,13 @@ async function send({ client, sender }: Mailer, { addresses }: Recipients, messa
   });
 }
 
-/** The most gates in one mail. */
-const GATES_PER_MAIL = 100;
-/** How long the worker that changed a gate has to send the notice, before the tick sends it. */
-const PATIENCE_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
-
-/** What became of the pending notices. */
-export interface Delivered {
-  /** The number of gates whose notices were sent. */
-  readonly gates: number;
-  /** The errors of the gates whose records could not be read. Their notices stay pending. */
-  readonly failures: readonly unknown[];
-}
-
-/**
- * Sends the pending notices in one mail, because the service accepts few mails per hour, and one new vulnerability may
- * close many gates.
- */
-export async function deliverPending(
-  mailer: Mailer | undefined,
-  recipients: Recipients,
-  { records, pending }: Pick<Table, 'records' | 'pending'>,
-  now: Instant,
-): Promise<Delivered> {
-  const late: Versioned<GateRecord>[] = [];
-  const failures: unknown[] = [];
-  for (const gate of mailer === undefined ? [] : await pending(GATES_PER_MAIL)) {
-    try {
-      const { value, version } = await records.load(gate);
-      if (value?.pending.some(({ at }) => Date.parse(now) - Date.parse(at) >= PATIENCE_MILLISECONDS) === true)
-        late.push({ value, version });
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  const messages = late.flatMap(({ value: record }) =>
-    record.pending.map((notice) => render(record.gate, notice, recipients)),
-  );
+/** One message as it is; several with their subjects as headings. */
+function together(messages: readonly NoticeMessage[]): Message {
   const [first, ...others] = messages;
-  if (mailer === undefined || first === undefined) return { gates: 0, failures };
-  await send(mailer, recipients, others.length === 0 ? first : together(messages));
-  // If a worker has changed a record meanwhile, its notices are sent twice.
-  for (const { value, version } of late) await records.save({ ...value, pending: [] }, version);
-  return { gates: late.length, failures };
-}
-
-function together(messages: readonly Message[]): Message {
+  if (first !== undefined && others.length === 0) return first;
+  const changes = messages.reduce((sum, { about }) => sum + about.length, 0);
   return {
-    subject: `[pullgate] ${messages.length} state changes`,
+    subject: `[pullgate] ${changes} state changes`,
     text: messages.map(({ subject, text }) => `${subject}\n\n${text}`).join('\n----\n\n'),
   };
 }

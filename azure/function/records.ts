@@ -68,13 +68,13 @@ export interface Table {
   waiting(): Promise<readonly WaitingGate[]>;
   /** The gates whose override begins or ends at or before `now`. */
   due(now: Instant): Promise<readonly Gate[]>;
-  /** Some of the gates that have pending notices. */
-  pending(limit: number): Promise<readonly Gate[]>;
+  /** The gates that have pending notices, some at a time. */
+  pending(): AsyncIterable<readonly Gate[]>;
   /** The gates that should have a lock, some at a time. */
   locked(after: string | undefined): Promise<LockedGates>;
 }
 
-const LOCKED_PAGE = 100;
+const PAGE = 100;
 
 export function createTable(client: TableClient): Table {
   return {
@@ -83,7 +83,7 @@ export function createTable(client: TableClient): Table {
     gates: (of) => listGates(client, of),
     waiting: () => findWaiting(client),
     due: (now) => findGates(client, odata`due le ${now}`),
-    pending: (limit) => findGates(client, odata`pending eq ${true}`, limit),
+    pending: () => listPending(client),
     locked: (after) => findLocked(client, after),
   };
 }
@@ -152,20 +152,26 @@ async function findWaiting(client: TableClient): Promise<readonly WaitingGate[]>
   return found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1));
 }
 
-async function findGates(client: TableClient, filter: string, limit?: number): Promise<readonly Gate[]> {
+async function findGates(client: TableClient, filter: string): Promise<readonly Gate[]> {
   const found: Gate[] = [];
-  for await (const listed of list(client, `${ALL_GATES} and ${filter}`)) {
-    if (found.push(gateOf(listed)) === limit) break;
-  }
+  for await (const listed of list(client, `${ALL_GATES} and ${filter}`)) found.push(gateOf(listed));
   return found;
+}
+
+const GATE_PROPERTIES = ['registry', 'repository', 'digest'];
+
+async function* listPending(client: TableClient): ReturnType<Table['pending']> {
+  const filter = `${ALL_GATES} and ${odata`pending eq ${true}`}`;
+  const pages = client.listEntities<Listed>({ queryOptions: { filter, select: GATE_PROPERTIES } });
+  for await (const page of pages.byPage({ maxPageSize: PAGE })) yield page.map(gateOf);
 }
 
 /** Source: https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination */
 async function findLocked(client: TableClient, after: string | undefined): Promise<LockedGates> {
   const filter = `${ALL_GATES} and ${odata`locked eq ${true}`}`;
   const pages = client
-    .listEntities<Listed>({ queryOptions: { filter, select: ['registry', 'repository', 'digest'] } })
-    .byPage({ maxPageSize: LOCKED_PAGE, ...(after === undefined ? {} : { continuationToken: after }) });
+    .listEntities<Listed>({ queryOptions: { filter, select: GATE_PROPERTIES } })
+    .byPage({ maxPageSize: PAGE, ...(after === undefined ? {} : { continuationToken: after }) });
   const { value: page } = await pages.next();
   return { gates: [...(page ?? [])].map(gateOf), next: page?.continuationToken };
 }

@@ -6,7 +6,7 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import { isPaused } from '../../shared/reconcile/schedule.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
-import { loadGates, lockedOf, type Openings, openOne, type ToOpen, toOpen } from '../release/opening.ts';
+import { loadGates, lockedOf, type Openings, openOne, sendNotices, type ToOpen, toOpen } from '../release/opening.ts';
 import type { Client } from '../stack/client.ts';
 import { minutesAfter } from '../terminal/duration.ts';
 import { sentenceOf } from '../terminal/ending.ts';
@@ -95,7 +95,8 @@ async function loadLocked({ clients, now, openings }: Awaited): Promise<readonly
 }
 
 /** Tries again to open these gates, and prints each result that changed. */
-async function openAgain(locked: readonly ToOpen[], { openings, nameOf, terminal }: Awaited): Promise<void> {
+async function openAgain(locked: readonly ToOpen[], awaited: Awaited): Promise<void> {
+  const { openings, nameOf, terminal } = awaited;
   for (const { gate, open } of locked) {
     const before = openings.get(gateKey(gate));
     const opening = await openOne(open);
@@ -104,4 +105,5 @@ async function openAgain(locked: readonly ToOpen[], { openings, nameOf, terminal
     terminal.print(`  ${opening.word.padEnd(8)}  ${nameOf(gate)}`);
     if (opening.problem !== undefined) terminal.print(`      ${plain(opening.problem)}`);
   }
+  await sendNotices(locked, awaited);
 }

@@ -35,6 +35,8 @@ export interface LoadedGates {
 export interface ToOpen {
   readonly gate: Gate;
   readonly open: () => Promise<Outcome>;
+  /** Sends the gate's notices. Undefined: its record cannot be read, so none are known. */
+  readonly sender: Client | undefined;
 }
 
 /** The result of opening a gate. */
@@ -143,8 +145,8 @@ export function toOpen(
   open: (gate: GateOnRecord) => Promise<Outcome>,
 ): readonly ToOpen[] {
   return [
-    ...onRecord.map((one) => ({ gate: one.record.gate, open: () => open(one) })),
-    ...unread.map(({ client, gate }) => ({ gate, open: () => client.openByMark(gate) })),
+    ...onRecord.map((one) => ({ gate: one.record.gate, open: () => open(one), sender: one.client })),
+    ...unread.map(({ client, gate }) => ({ gate, open: () => client.openByMark(gate), sender: undefined })),
   ];
 }
 
@@ -156,8 +158,9 @@ export interface Opener {
   readonly nameOf: (gate: Gate) => string;
 }
 
-/** Opens each of these gates once, and prints the result. */
-export async function openEach(gates: readonly ToOpen[], { openings, terminal, nameOf }: Opener): Promise<void> {
+/** Opens each of these gates once, and prints the result. Then sends their notices. */
+export async function openEach(gates: readonly ToOpen[], opener: Opener): Promise<void> {
+  const { openings, terminal, nameOf } = opener;
   const count = counter(gates.length);
   await mapConcurrently(gates, GATES_AT_ONCE, async ({ gate, open }) => {
     const opening = await openOne(open);
@@ -165,6 +168,29 @@ export async function openEach(gates: readonly ToOpen[], { openings, terminal, n
     terminal.print(`  ${count()}  ${opening.word.padEnd(8)}  ${nameOf(gate)}`);
     if (opening.problem !== undefined) terminal.print(`      ${plain(opening.problem)}`);
   });
+  await sendNotices(gates, opener);
+}
+
+/** Sends the notices of these gates, and prints why some could not be sent. That is a problem of each gate, too. */
+export async function sendNotices(
+  gates: readonly ToOpen[],
+  { openings, terminal }: Pick<Opener, 'openings' | 'terminal'>,
+): Promise<void> {
+  for (const [client, ofClient] of Map.groupBy(gates, ({ sender }) => sender)) {
+    const { failures = [] } = (await client?.deliver(ofClient.map(({ gate }) => gate))) ?? {};
+    for (const { gates: unsent, error } of failures) {
+      const problem = `the notice could not be sent: ${sentenceOf(error)}`;
+      const keys = [...new Set(unsent.map(gateKey))];
+      let isNew = false;
+      for (const key of keys) {
+        const opening = openings.get(key);
+        if (opening === undefined || opening.problem !== undefined) continue;
+        openings.set(key, { ...opening, problem });
+        isNew = true;
+      }
+      if (isNew) terminal.print(`  ${counted(keys.length, 'gate')}: ${plain(problem)}`);
+    }
+  }
 }
 
 /** Opens one gate. An error is part of the result, so that the other gates are still opened. */

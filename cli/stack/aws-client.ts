@@ -16,7 +16,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Outcome } from '../../shared/report/decision.ts';
 import { obstaclesIn } from './aws-obstacles.ts';
-import { type Client, type Found, type Obstacle, reconcileByCommand } from './client.ts';
+import { type Client, deliverByCommand, type Found, type Obstacle, reconcileByCommand } from './client.ts';
 import type { ImageName } from './image-name.ts';
 import type { AwsStack } from './stack.ts';
 
@@ -54,6 +54,7 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
     read: (gate) => lock.read(gate),
     openByMark: (gate) => openByMark(lock, gate),
     reconcile: (...asked) => reconcileByCommand(settings, async () => portsFrom(now()), ...asked),
+    deliver: (gates) => deliverByCommand(adapters.delivery, gates),
   };
 }
 

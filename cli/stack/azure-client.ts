@@ -17,7 +17,14 @@ import { createRules } from '../../shared/reconcile/rules.ts';
 import type { Outcome } from '../../shared/report/decision.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { LOCKS_ROLE, roleMissing, UsageError } from '../terminal/ending.ts';
-import { type Client, type Found, type FoundImage, type Obstacle, reconcileByCommand } from './client.ts';
+import {
+  type Client,
+  deliverByCommand,
+  type Found,
+  type FoundImage,
+  type Obstacle,
+  reconcileByCommand,
+} from './client.ts';
 import type { ImageName } from './image-name.ts';
 import type { AzureStack } from './stack.ts';
 
@@ -62,6 +69,11 @@ export function createAzureClient(
     read: async (gate) => (await portsFor(gate)).registry.read(gate),
     openByMark: async (gate) => openUnmarked(gate, await portsFor(gate)),
     reconcile: (...asked) => reconcileByCommand(settings, portsFor, ...asked),
+    deliver: (gates) =>
+      deliverByCommand(
+        adapters.deliveryWith(() => {}),
+        gates,
+      ),
   };
 }
 

@@ -6,6 +6,7 @@ import type { BrakeState } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { type Delivered, type DeliveryPorts, deliverPending, MAX_GATES } from '../../shared/reconcile/deliver.ts';
 import type { ConfiguredMode, EffectiveMode } from '../../shared/reconcile/mode.ts';
 import type { ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { Ports, Reading, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
@@ -15,6 +16,7 @@ import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts'
 import type { CommandTrigger } from '../../shared/reconcile/trigger.ts';
 import type { UnscannedImage } from '../../shared/reconcile/unscanned.ts';
 import type { Decision, Outcome } from '../../shared/report/decision.ts';
+import { chunksOf } from '../../shared/runtime/chunks.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { ImageName } from './image-name.ts';
 
@@ -60,8 +62,13 @@ export interface Client {
    * record and sends no notice.
    */
   openByMark(gate: Gate): Promise<Outcome>;
-  /** Brings a gate to the state that the mode and its record require, without observing its images. */
+  /**
+   * Brings a gate to the state that the mode and its record require, without observing its images. Sends the notices of
+   * an override; `deliver` sends the others.
+   */
   reconcile(gate: Gate, mode: EffectiveMode, command: CommandTrigger): Promise<Decision>;
+  /** Sends the pending notices of these gates, many of one kind as one summary. It needs no function. */
+  deliver(gates: readonly Gate[]): Promise<Delivered>;
 }
 
 export interface ClientSettings extends RuleSettings {
@@ -134,4 +141,22 @@ export async function reconcileByCommand<Snapshot>(
     });
   const { decision } = await reconcile(request, createRules(settings, mode), { ...ports, notify });
   return decision.action === 'refused' ? decision : { ...decision, notifyError };
+}
+
+/** Delivers the pending notices of these gates from a command. */
+export async function deliverByCommand(
+  ports: Omit<DeliveryPorts, 'pendingGates'>,
+  gates: readonly Gate[],
+): Promise<Delivered> {
+  const delivered: Delivered[] = [];
+  for (const chunk of chunksOf(gates, MAX_GATES)) {
+    const pendingGates = async function* () {
+      yield chunk;
+    };
+    delivered.push(await deliverPending({ ...ports, pendingGates }));
+  }
+  return {
+    gates: delivered.reduce((sum, one) => sum + one.gates, 0),
+    failures: delivered.flatMap(({ failures }) => failures),
+  };
 }

@@ -35,8 +35,10 @@ export interface GateStatus {
   readonly worst: Finding | undefined;
   /** The override in force. */
   readonly override: Pick<Override, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
-  /** How many notices have not been sent. */
+  /** How many notices have not been sent. The next tick sends them. */
   readonly pendingNotices: number;
+  /** Since when the oldest of them has been pending. */
+  readonly pendingSince: Instant | undefined;
 }
 
 /** What was observed and is not on record. */
@@ -192,6 +194,7 @@ function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus 
     worst: isNonEmpty(findings) ? worstFirst(findings)[0] : undefined,
     override: overrideOf(record, now),
     pendingNotices: record.pending.length,
+    pendingSince: record.pending[0]?.at,
   };
 }
 
@@ -259,7 +262,7 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
     status;
   const where = CLOUD_NAMES[cloud];
   const stuck = gates.filter(({ state, since }) => isIntent(state) && isLongAgo(since, now));
-  const unsent = gates.filter((gate) => gate.pendingNotices > 0 && isLongAgo(gate.since, now));
+  const unsent = gates.filter(({ pendingSince }) => pendingSince !== undefined && isLongAgo(pendingSince, now));
   const queue = cloud === 'aws' ? 'dead-letter queue' : 'poison queue';
   return [
     ...(pause === undefined

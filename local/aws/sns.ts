@@ -43,12 +43,17 @@ export function createTopics(clock: Clock): Topics {
           const { TopicArn: topicArn = '', Message: message = '', Subject: subject } = form;
           if (!topics.has(topicArn)) throw failure('NotFound', 'Topic does not exist', 404);
           if (message === '') throw failure('InvalidParameter', 'Invalid parameter: Empty message');
-          if (Buffer.byteLength(message) > MAX_MESSAGE_BYTES)
-            throw failure('InvalidParameter', 'Invalid parameter: Message too long');
+          const attributes = attributesOf(form);
+          // The attributes count, too.
+          const bytes = [message, ...Object.entries(attributes).flat()].reduce(
+            (sum, text) => sum + Buffer.byteLength(text),
+            0,
+          );
+          if (bytes > MAX_MESSAGE_BYTES) throw failure('InvalidParameter', 'Invalid parameter: Message too long');
           if (subject !== undefined && !/^[!-~][ -~]{0,99}$/.test(subject)) {
             throw failure('InvalidParameter', 'Invalid parameter: Subject');
           }
-          notices.push({ topicArn, subject, message, attributes: attributesOf(form), at: clock.now() });
+          notices.push({ topicArn, subject, message, attributes, at: clock.now() });
           return { MessageId: randomUUID() };
         },
       ),
@@ -56,12 +61,21 @@ export function createTopics(clock: Clock): Topics {
   };
 }
 
-/** The query protocol's form of a map: `MessageAttributes.entry.1.Name` and the like. */
+/**
+ * The query protocol's form of a map: `MessageAttributes.entry.1.Name` and the like. An array stays JSON text.
+ * Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+ */
 function attributesOf(form: Readonly<Record<string, string>>): Record<string, string> {
   const attributes: Record<string, string> = {};
   for (const [key, name] of Object.entries(form)) {
     const [, entry] = /^MessageAttributes\.entry\.(\d+)\.Name$/.exec(key) ?? [];
-    if (entry !== undefined) attributes[name] = form[`MessageAttributes.entry.${entry}.Value.StringValue`] ?? '';
+    if (entry === undefined) continue;
+    const field = (of: string) => form[`MessageAttributes.entry.${entry}.Value.${of}`] ?? '';
+    const [type, value] = [field('DataType'), field('StringValue')];
+    if (type !== 'String' && type !== 'String.Array') throw new Error(`the local SNS does not know the type ${type}`);
+    if (value === '' || (type === 'String.Array' && !Array.isArray(JSON.parse(value))))
+      throw failure('ParameterValueInvalid', `Invalid parameter: The message attribute '${name}' has an invalid value`);
+    attributes[name] = value;
   }
   return attributes;
 }

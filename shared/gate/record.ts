@@ -3,6 +3,7 @@ import type { Finding, Instant } from '../policy/finding.ts';
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { Gate } from './gate.ts';
 import type { OverrideStep, RecordedOverride } from './override.ts';
+import type { Repetition, Restorations } from './restorations.ts';
 
 /** An image whose verdict was `block`, with the findings that made it so. */
 export interface Blocker {
@@ -96,6 +97,8 @@ export type NoticedChange =
       readonly was: 'closed' | 'open' | Waiting;
       /** The change of the lock, if the gate was closed and the cloud's audit log reported one. */
       readonly removedBy?: OutsideChange | undefined;
+      /** Set if the notice is about several restorations. */
+      readonly repeated?: Repetition | undefined;
     }
   /** The gate stays closed, although the record does not say why it was closed. */
   | { readonly kind: 'unexplained' }
@@ -131,6 +134,10 @@ interface NoticeContent {
   readonly override?: Omit<OverrideStep, 'next'> | undefined;
   /** The locks of other pullgate deployments that refuse pulls, by id. */
   readonly otherLocks?: readonly string[] | undefined;
+  /** The next tick sends it, together with those of other gates. Default: who made the change sends it at once. */
+  readonly leftToTick?: true | undefined;
+  /** The number of older notices of the gate that could not be sent in time and were dropped. Default: none. */
+  readonly droppedBefore?: number | undefined;
 }
 
 export interface NoticeImage {
@@ -185,8 +192,10 @@ export interface GateRecord {
    * The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate.
    */
   readonly omittedBlockers: number;
-  /** Notices that have not been delivered yet. */
+  /** The newest notices that have not been delivered yet (`addPending`). */
   readonly pending: readonly Notice[];
+  /** Set for a day after a notice that the gate's lock was restored. */
+  readonly restorations?: Restorations | undefined;
   readonly override?: RecordedOverride | undefined;
 }
 

@@ -4,22 +4,21 @@
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { brakeKey } from '../gate/brake.ts';
 import type { OverrideStep } from '../gate/override.ts';
+import { addPending } from '../gate/pending.ts';
 import {
   activeBlockers,
   type Blocker,
   type GateRecord,
   type GateState,
   isForgettable,
-  type Notice,
   type StableState,
 } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Action, Completed, Outcome } from '../report/decision.ts';
-import { createNotice, missedNotice } from '../report/notice.ts';
-import { describeError } from '../runtime/errors.ts';
+import { missedNotice } from '../report/notice.ts';
 import { giveBack } from './ask-brake.ts';
-import { type Concern, findConcern, isDue } from './concern.ts';
 import { findDesiredState } from './desired-state.ts';
+import { createNotices, sendAtOnce } from './notices.ts';
 import { observeAndEvaluate, scopeOf } from './observe.ts';
 import type { OwnedReading } from './owner.ts';
 import type { Ports, Version, Versioned, Written } from './ports.ts';
@@ -96,7 +95,7 @@ export async function apply<Snapshot>(
   return notified === 'conflict' ? tooLate : { ...applied, ...notified };
 }
 
-/** Saves the confirmed record if it differs from the stored one, and sends its notices. */
+/** Saves the confirmed record if it differs from the stored one, and sends its notices unless the tick does. */
 async function saveAndNotify(
   plan: Plan<unknown>,
   confirmed: GateRecord,
@@ -104,7 +103,7 @@ async function saveAndNotify(
   ports: Pick<Ports<unknown>, 'notify' | 'records'>,
 ) {
   const saved = needsSaving(plan, confirmed, version) ? await ports.records.save(confirmed, version) : version;
-  return saved === undefined ? 'conflict' : notify(confirmed, saved, ports);
+  return saved === undefined ? 'conflict' : sendAtOnce(confirmed, saved, ports);
 }
 
 function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, rules: Rules): Plan<Snapshot> {
@@ -240,26 +239,18 @@ function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
   return active.some(({ digest }) => !known.has(digest));
 }
 
-/** The record with the desired state confirmed and the notice of the action added. */
+/** The record with the desired state confirmed, and with the notices that are due. */
 function confirm(plan: Plan<unknown>, action: Action): GateRecord {
-  const { request, record, before, next, evaluated, reading, desired, override, rules, now } = plan;
+  const { record, before, next, evaluated, reading, desired, override, rules, request, now } = plan;
   const stays = action === 'nothing' || action === 'restored';
-  const concern = findConcern(desired, reading, rules);
-  const kind = noticeKindOf(
-    action,
-    override,
-    concern !== undefined && isDue(concern, record.concern, now) ? concern : undefined,
-  );
-  const notice = {
+  const { notices, concern, restorations } = createNotices({
+    ...{ action, desired, reading, override, rules, now },
+    triggers: request.triggers,
     record: before,
     next,
     evaluated,
-    inUse: reading?.inUse,
-    otherLocks: reading?.otherLocks,
     changedBy: request.changedBy,
-    override,
-    now,
-  };
+  });
   return {
     ...record,
     blockers: isClosed(desired) ? next.blockers.map((one) => withClosing(one, now)) : next.blockers,
@@ -269,10 +260,10 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     closedSince: isClosed(desired) ? (record.closedSince ?? now) : undefined,
     unexplainedSince: isClosed(desired) ? record.unexplainedSince : undefined,
     waitingSince: desired.kind === 'waiting' ? (record.waitingSince ?? now) : undefined,
-    concern:
-      concern && (isCovered(concern, kind, desired) ? { cause: concern.cause, notifiedAt: now } : record.concern),
+    concern,
+    restorations,
     claimed: isClosed(desired) ? true : undefined,
-    pending: kind === undefined ? record.pending : [...record.pending, createNotice(kind, desired, notice)],
+    pending: addPending(record.pending, notices),
     override: override?.next,
   };
 }
@@ -280,21 +271,6 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
 /** A blocker that holds while its gate is closed. */
 function withClosing(blocker: Blocker, now: Instant): Blocker {
   return blocker.inactive === undefined && blocker.closedAt === undefined ? { ...blocker, closedAt: now } : blocker;
-}
-
-/** The kind of the notice that is due. Undefined: none. */
-function noticeKindOf(
-  action: Action,
-  override: OverrideStep | undefined,
-  concern: Concern | undefined,
-): Notice['kind'] | undefined {
-  if (action !== 'nothing' && action !== 'refused') return action;
-  return override?.isNews === true ? 'override' : concern?.notice;
-}
-
-/** Does a notice of this kind say what the concern is? Each notice about a gate that waits says why. */
-function isCovered(concern: Concern, kind: Notice['kind'] | undefined, { kind: state }: StableState): boolean {
-  return kind !== undefined && (state === 'waiting' || kind === concern.notice);
 }
 
 /** An intent that was saved must be confirmed. Otherwise only a record that has changed is saved. */
@@ -308,23 +284,8 @@ function needsSaving({ stored }: Plan<unknown>, confirmed: GateRecord, version: 
  */
 function withReverted(record: GateRecord, desired: StableState): GateRecord {
   const { state, closedSince, since } = record;
-  const pending = [...record.pending, missedNotice(record)];
+  const pending = addPending(record.pending, [missedNotice(record)]);
   if (state.kind === 'closing' && !isClosed(desired)) return { ...record, closedSince: closedSince ?? since, pending };
   const isOpening = state.kind === 'opening' && closedSince !== undefined;
   return isOpening && isClosed(desired) ? { ...record, closedSince: undefined, pending } : record;
-}
-
-/** Delivers the pending notices, then removes them from the record. Notices that cannot be delivered stay pending. */
-async function notify(
-  record: GateRecord,
-  version: Version,
-  ports: Pick<Ports<unknown>, 'notify' | 'records'>,
-): Promise<'conflict' | { readonly notifyError?: string }> {
-  if (record.pending.length === 0) return {};
-  try {
-    for (const notice of record.pending) await ports.notify(record.gate, notice);
-  } catch (error) {
-    return { notifyError: describeError(error) };
-  }
-  return (await ports.records.save({ ...record, pending: [] }, version)) === undefined ? 'conflict' : {};
 }

@@ -107,10 +107,8 @@ export interface Ports<Snapshot> {
    * Runs the brake requests of one process one after the other, because concurrent requests for its row waste calls.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
-  /** Sends a notice. If it throws, the notice stays pending in the record. */
+  /** Sends a notice. If it throws, the notice stays pending in the record, and the next tick sends it. */
   notify(gate: Gate, notice: Notice): Promise<void>;
-  /** How a notice that could not be sent is delivered: by a retry of the message, or by a tick with other notices. */
-  readonly unsentNotices: 'retryMessage' | 'leaveToTick';
   log(decision: Decision): void;
   now(): Instant;
 }

@@ -104,7 +104,7 @@ async function attempt<Snapshot>(
   );
   if (applied.kind === 'conflict') return applied;
   const decision = decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt: ports.now() });
-  const result = resultOf(decision, evaluated, findStale(request, seen.observations), ports);
+  const result = resultOf(decision, evaluated, findStale(request, seen.observations));
   return { kind: 'applied', result, observeError: seen.observeError };
 }
 
@@ -157,24 +157,16 @@ function decisionOf({ request, record, rules, seen, awaited, override, applied, 
 }
 
 /** What happens to the messages of a request. The first case that applies decides. */
-function resultOf(
-  decision: Decision,
-  evaluated: readonly EvaluatedImage[],
-  stale: readonly string[],
-  { unsentNotices }: Pick<Ports<unknown>, 'unsentNotices'>,
-): Result {
+function resultOf(decision: Decision, evaluated: readonly EvaluatedImage[], stale: readonly string[]): Result {
   // A gate that cannot be closed waits in its record, with a notice. Nothing else says that one cannot be opened.
   if (decision.action === 'refused' && decision.to.kind !== 'waiting')
     return { kind: 'deadLetter', why: decision.problem, decision };
-  const { notifyError, awaited } = decision;
-  if (notifyError !== undefined && unsentNotices === 'retryMessage')
-    return { kind: 'retry', why: `a notice could not be sent: ${notifyError}`, reports: 'all', decision };
   const [recentScan] = evaluated.flatMap(({ evaluation }) =>
     evaluation.kind === 'holds' && evaluation.why.kind === 'recentScan' ? [evaluation.why.detail] : [],
   );
   if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', decision };
   const reports = [
-    ...awaited.map(
+    ...decision.awaited.map(
       (id): UnconfirmedReport => ({ id, why: `the scanner does not list ${id} yet`, whenUsedUp: 'deadLetter' }),
     ),
     ...stale.map(

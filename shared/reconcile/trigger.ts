@@ -17,6 +17,14 @@ export function isAboutLock(triggers: readonly Trigger[]): boolean {
   return triggers.every((trigger) => trigger === 'lock');
 }
 
+/** Those that say that something has just happened to images of the gate. */
+const EVENTS: readonly Trigger[] = ['finding', 'scan', 'push', 'delete'];
+
+/** Did an event request the reconciliation? */
+export function isByEvent(triggers: readonly Trigger[]): boolean {
+  return triggers.some((trigger) => EVENTS.includes(trigger));
+}
+
 /** Does a command reconcile, not the function? Messages never have these triggers. */
 export function isByCommand(triggers: readonly Trigger[]): boolean {
   return COMMANDS.some((command) => triggers.includes(command));

@@ -10,6 +10,7 @@ import type {
   Waiting,
   WaitingFor,
 } from '../gate/record.ts';
+import type { Repetition } from '../gate/restorations.ts';
 import type { Policy } from '../policy/policy.ts';
 import { plain } from '../runtime/unseen.ts';
 import { type AdviceSubject, adviseFix, adviseOverride, overrideCommand } from './advice.ts';
@@ -75,7 +76,7 @@ export function renderNotice(gate: Gate, notice: Notice, context: NoticeContext)
   const { override } = notice;
   const where = `${gateName(gate)} (registry ${gate.registry})`;
   const { subject, lines: change } = renderChange(gate, notice, where, context);
-  const others = describeOtherLocks(notice);
+  const others = [...describeOtherLocks(notice), ...describeDropped(notice)];
   const lines = [...change, ...others];
   if (override?.isNews !== true) return message(subject, lines);
   if (override.step === 'ends') return message(subject, [...overrideLines(override, where, notice.at), ...lines]);
@@ -108,6 +109,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
         ...waysOut(notice, subject, false),
       ]);
     case 'restored':
+      if (notice.repeated !== undefined) return describeRepetition(notice.repeated, name, where);
       return changeOf(`closed again: ${name}`, [
         ...describeRestoration(notice, where, context),
         ...becauseOf(notice),
@@ -162,7 +164,7 @@ function describeRestoration(
     return [
       `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it at ${at}.`,
       notice.removedBy === undefined ? whereToLook : describeChange(notice.removedBy),
-      'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
+      IGNORE_THE_LOCK,
     ];
   }
   const because = was === 'open' ? 'an image that had kept it closed violates the policy again' : OVER[was.for];
@@ -174,8 +176,19 @@ function describeChange({ who, call, at }: OutsideChange): string {
   return `The last change by someone else: ${who} called ${call} at ${at}.`;
 }
 
+function describeRepetition({ times, since }: Repetition, name: string, where: string): Change {
+  const often = counted(times, 'time');
+  return changeOf(`closed again ${often}: ${name}`, [
+    `The lock that keeps ${where} closed was missing or did not match the config, again and again. pullgate restored it ${often} since ${since}. There is at most one notice a day about it.`,
+    IGNORE_THE_LOCK,
+  ]);
+}
+
+const IGNORE_THE_LOCK =
+  'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.';
+
 /** Why a gate that waited is closed again. */
-const OVER: Readonly<Record<WaitingFor, string>> = {
+export const OVER: Readonly<Record<WaitingFor, string>> = {
   audit: 'the stack is no longer in audit mode',
   pause: 'the pause is over',
   release: 'it was opened once, and still has blockers',
@@ -198,16 +211,16 @@ function changeOf(subject: string, lines: readonly string[]): Change {
 }
 
 /** A text from outside, such as a package's version, must not begin a line of its own. */
-function message(subject: string, lines: readonly string[]): Message {
+export function message(subject: string, lines: readonly string[]): Message {
   return { subject: plain(`[pullgate] ${subject}`).slice(0, 100), text: `${lines.map(plain).join('\n')}\n` };
 }
 
 /** Why a gate is open although it should be closed. Undefined if it is closed or may be open. */
-function waitingOf(notice: Notice): Waiting | undefined {
+export function waitingOf(notice: Notice): Waiting | undefined {
   return 'waiting' in notice ? notice.waiting : undefined;
 }
 
-function reasonToWait(waiting: Waiting, override: Notice['override']): string {
+export function reasonToWait(waiting: Waiting, override: Notice['override']): string {
   if (waiting.for === 'override' && override !== undefined) return describeOverride(override.order);
   return describeWaiting(waiting);
 }
@@ -251,6 +264,11 @@ function describeOtherLocks({ otherLocks = [] }: Notice): readonly string[] {
     (id) =>
       `Pulls are still refused by ${id}, a lock of another pullgate deployment. If that deployment no longer exists, run \`pullgate release --orphans ${id}\`.`,
   );
+}
+
+function describeDropped({ droppedBefore = 0 }: Notice): readonly string[] {
+  if (droppedBefore === 0) return [];
+  return ['', `And ${counted(droppedBefore, 'older change')} of this gate that could not be sent in time.`];
 }
 
 function describeClearances(clearances: readonly ClearedImage[]): readonly string[] {

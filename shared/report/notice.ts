@@ -17,6 +17,7 @@ import {
   type StillPullable,
   type Waiting,
 } from '../gate/record.ts';
+import type { Repetition } from '../gate/restorations.ts';
 import { type Instant, worstFirst } from '../policy/finding.ts';
 
 interface NoticeInput {
@@ -81,6 +82,19 @@ function waitingOf({ kind: _kind, ...waiting }: Extract<GateState, { kind: 'wait
 
 function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice['override']> {
   return step;
+}
+
+/** The notice of several restorations, of which people have not been notified yet. */
+export function repeatedNotice(
+  repeated: Repetition,
+  { next, now }: { readonly next: NextBlockers; readonly now: Instant },
+): Notice {
+  return {
+    ...{ kind: 'restored', was: 'closed', repeated },
+    at: now,
+    ...imagesOf(next.active),
+    omittedImages: next.omitted,
+  };
 }
 
 /**

@@ -96,8 +96,8 @@ function neighboursOf({ resource, action }: Need): readonly string[] {
   const sameService = (arn: string) => arn.split(':')[2] === resource.split(':')[2];
   const siblings = ofStack.filter((arn) => sameService(arn) && !isNeeded(arn));
   const [, stem = '', name = '', rest = ''] =
-    /^(.*?[:/])([^:/]+)((?:\/index\/waiting|:log-stream:one)?)$/.exec(resource) ?? [];
-  const named = [`${stem}${name}x${rest}`, `${stem}x${name}${rest}`, resource.replace('/index/waiting', '/index/x')];
+    /^(.*?[:/])([^:/]+)((?:\/index\/\w+|:log-stream:one)?)$/.exec(resource) ?? [];
+  const named = [`${stem}${name}x${rest}`, `${stem}x${name}${rest}`, resource.replace(/\/index\/\w+$/, '/index/x')];
   return [...new Set([...elsewhere, ...siblings, ...named])].filter((arn) => arn !== resource);
 }
 

@@ -394,7 +394,7 @@ describe('events', () => {
         ).toEqual(violating);
         expect(world.repository().ours).toBe(isClosed ? 'current' : 'absent');
         expect(world.calls.filter((call) => call.startsWith('write'))).toEqual(isClosed ? ['write closed'] : []);
-        expect(world.notices.map((notice) => notice.kind)).toEqual(isClosed ? ['closed'] : []);
+        expect(world.created().map((notice) => notice.kind)).toEqual(isClosed ? ['closed'] : []);
       }),
     );
   });

@@ -163,6 +163,13 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
   };
 }
 
+/** What notices say on a cloud. */
+export const CONTEXT = {
+  effectOfClosing: 'Pulls are blocked for everyone.',
+  whereToLook: 'The audit log says who changed it.',
+  images: 'tagged',
+} as const;
+
 /** The notice of a closing without images, or of another change. */
 export function notice(changes: Partial<Notice> = {}): Notice {
   const common = { at: NOW, images: [], moreImages: 0, omittedImages: 0 };

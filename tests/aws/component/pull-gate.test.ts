@@ -380,10 +380,10 @@ describe('the function', () => {
   it('has exactly these permissions', async () => {
     await deploy();
     const { Statement } = policyOf('aws:iam/rolePolicy:RolePolicy', 'pullgate-permissions') as {
-      Statement: { Effect: string; Action: string | string[]; Resource: string }[];
+      Statement: { Effect: string; Action: string | string[]; Resource: string | string[] }[];
     };
     const allowed = Statement.flatMap(({ Effect, Action, Resource }) =>
-      [Action].flat().map((action) => [Effect, action, Resource]),
+      [Action].flat().flatMap((action) => [Resource].flat().map((resource) => [Effect, action, resource])),
     );
     const arn = (service: string, rest: string) =>
       expect.stringMatching(new RegExp(`^arn:aws:${service}:eu-west-1:123456789012:${rest}$`));
@@ -404,6 +404,7 @@ describe('the function', () => {
       ['Allow', 'dynamodb:DeleteItem', arn('dynamodb', 'table/pullgate-records-\\w+')],
       ['Allow', 'dynamodb:Scan', arn('dynamodb', 'table/pullgate-records-\\w+')],
       ['Allow', 'dynamodb:Query', arn('dynamodb', 'table/pullgate-records-\\w+/index/waiting')],
+      ['Allow', 'dynamodb:Query', arn('dynamodb', 'table/pullgate-records-\\w+/index/pending')],
       ['Allow', 'sns:Publish', arn('sns', 'pullgate-changes-\\w+')],
       ['Allow', 'sqs:ChangeMessageVisibility', arn('sqs', 'pullgate-queue-\\w+')],
       ['Allow', 'sqs:SendMessage', arn('sqs', 'pullgate-queue-\\w+')],
@@ -434,7 +435,7 @@ describe('the order of creation', () => {
 });
 
 describe('the table', () => {
-  it('is billed per request, has point-in-time recovery, and has an index of the gates that wait', async () => {
+  it('is billed per request, has point-in-time recovery, and has indexes of the gates that wait and of those with pending notices', async () => {
     await deploy();
     expect(inputsOf('aws:dynamodb/table:Table', 'pullgate-records')).toEqual({
       billingMode: 'PAY_PER_REQUEST',
@@ -444,6 +445,7 @@ describe('the table', () => {
         { name: 'id', type: 'S' },
         { name: 'waiting', type: 'S' },
         { name: 'rank', type: 'S' },
+        { name: 'pending', type: 'S' },
       ],
       globalSecondaryIndexes: [
         {
@@ -452,6 +454,14 @@ describe('the table', () => {
           keySchemas: [
             { attributeName: 'waiting', keyType: 'HASH' },
             { attributeName: 'rank', keyType: 'RANGE' },
+          ],
+        },
+        {
+          name: 'pending',
+          projectionType: 'KEYS_ONLY',
+          keySchemas: [
+            { attributeName: 'pending', keyType: 'HASH' },
+            { attributeName: 'id', keyType: 'RANGE' },
           ],
         },
       ],

@@ -116,12 +116,12 @@ describe('when time runs out', () => {
   });
 });
 
-it('logs a notice that cannot be sent as a failure, and retries only the messages of its gate', async () => {
+it('logs a notice that cannot be sent as a failure, retries no message, and the next tick sends it', async () => {
   await vulnerable('team/app');
   cloud.faults.add({ ...DENIED, code: 'AuthorizationError', status: 403, service: 'sns', operation: 'Publish' });
   const records = receive(request('team/app'), request('team/clean'));
   const answer = await handle({ Records: [...records] }, PLENTY);
-  expect(answer.batchItemFailures).toEqual([{ itemIdentifier: records[0]?.messageId }]);
+  expect(answer.batchItemFailures).toEqual([]);
   expect(isClosed('team/app')).toBe(true);
   expect(log.filter(({ kind }) => kind === 'failed')).toEqual([
     {
@@ -131,6 +131,11 @@ it('logs a notice that cannot be sent as a failure, and retries only the message
       messages: 1,
     },
   ]);
+  expect(cloud.notices).toEqual([]);
+  cloud.clock.advance(120_000);
+  await handle({ Records: [...receive({ pullgate: 'tick' })] }, PLENTY);
+  expect(cloud.notices.map(({ subject }) => subject)).toEqual(['[pullgate] closed: team/app']);
+  expect(log.filter(({ kind }) => kind === 'notified')).toEqual([{ kind: 'notified', gates: 1 }]);
 });
 
 it('logs an invalid message that cannot be moved to the dead-letter queue as a failure, and retries it', async () => {

@@ -9,6 +9,7 @@ import type { Notice } from '../../../shared/gate/record.ts';
 import { GATE, notice } from '../../shared/samples.ts';
 
 const NOTICE = notice({ kind: 'cleared' });
+const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:dev';
 
 /** The messages that are published for a notice. */
 async function published(gate: Gate, one: Notice): Promise<readonly PublishCommandInput[]> {
@@ -18,7 +19,7 @@ async function published(gate: Gate, one: Notice): Promise<readonly PublishComma
       inputs.push(input);
     },
   };
-  await createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev', 'tagged')(gate, one);
+  await createNotifier(client as SNSClient, TOPIC, 'tagged').notify(gate, one);
   return inputs;
 }
 
@@ -62,9 +63,9 @@ describe('a state change', () => {
         throw new Error('no such topic');
       },
     };
-    await expect(
-      createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev', 'tagged')(GATE, NOTICE),
-    ).rejects.toThrow('no such topic');
+    await expect(createNotifier(client as SNSClient, TOPIC, 'tagged').notify(GATE, NOTICE)).rejects.toThrow(
+      'no such topic',
+    );
   });
 
   it('has a subject that SNS accepts, whatever the name of the repository is', async () => {
@@ -80,5 +81,32 @@ describe('a state change', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('a summary', () => {
+  it('names all its repositories in one attribute, so that a filter on any of them accepts it', async () => {
+    const inputs: PublishCommandInput[] = [];
+    const client: Pick<SNSClient, 'send'> = {
+      send: async ({ input }: PublishCommand) => {
+        inputs.push(input);
+      },
+    };
+    const about = ['a', 'b', 'b'].map((repository) => ({ gate: { ...GATE, repository }, notice: NOTICE }));
+    const { publish } = createNotifier(client as SNSClient, TOPIC, 'tagged');
+    await publish({ kind: 'cleared', about, subject: '[pullgate] 3 clear', text: 'text' });
+    expect(inputs).toEqual([
+      {
+        TopicArn: TOPIC,
+        Subject: '[pullgate] 3 clear',
+        Message: 'text',
+        MessageAttributes: {
+          cloud: { DataType: 'String', StringValue: 'aws' },
+          change: { DataType: 'String', StringValue: 'cleared' },
+          registry: { DataType: 'String', StringValue: '123456789012' },
+          repository: { DataType: 'String.Array', StringValue: '["a","b"]' },
+        },
+      },
+    ]);
   });
 });

@@ -10,6 +10,7 @@ import { type Blocker, type GateRecord, newRecord } from '../../../shared/gate/r
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Version } from '../../../shared/reconcile/ports.ts';
 import { startStage } from '../../local/aws/stage.ts';
+import { notice } from '../../shared/samples.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
 const NOW = '2026-03-02T09:00:00.000Z';
@@ -198,6 +199,20 @@ describe('the gates', () => {
     await table.records.save(recordOf('team/worst', 1, 1), 1);
     cloud.clock.advance(1_000);
     expect((await table.waiting(ACCOUNT_ID, 10)).map((waits) => waits.gate)).not.toContainEqual(gate);
+  });
+
+  it('with pending notices are listed in parts, as long as they have some', async () => {
+    const records = Array.from({ length: 120 }, (_, number): GateRecord => {
+      const name = `team/pending-${String(number).padStart(3, '0')}`;
+      return { ...newRecord({ registry: ACCOUNT_ID, repository: name }, NOW), pending: [notice()] };
+    });
+    for (const record of records) await table.records.save(record, 0);
+    cloud.clock.advance(1_000);
+    const pages = await Array.fromAsync(table.pending(ACCOUNT_ID));
+    expect([pages.map((page) => page.length), pages.flat()]).toEqual([[100, 20], records.map(({ gate }) => gate)]);
+    for (const record of records) await table.records.save({ ...record, pending: [] }, 1);
+    cloud.clock.advance(1_000);
+    expect((await Array.fromAsync(table.pending(ACCOUNT_ID))).flat()).toEqual([]);
   });
 
   it('that should have a lock are listed in parts, and with an override once that is due', async () => {

@@ -4,10 +4,11 @@ import { EmailClient } from '@azure/communication-email';
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Mailer } from '../../../azure/function/clients.ts';
-import { createNotifier, deliverPending } from '../../../azure/function/notify.ts';
+import { createNotifier, createSender } from '../../../azure/function/notify.ts';
 import { createTable, type Table } from '../../../azure/function/records.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Notice } from '../../../shared/gate/record.ts';
+import { deliverPending } from '../../../shared/reconcile/deliver.ts';
 import {
   breakBody,
   MAIL_HOST,
@@ -104,8 +105,15 @@ describe('a notice', () => {
 describe('pending notices', () => {
   const image = (number: number): Gate => ({ ...GATE, digest: digest(number) });
   const savePending = (gate: Gate, ...pending: readonly Notice[]) => table.records.save(record({ gate, pending }), 0);
+  const deliverBy = (by: Mailer | undefined, lines: unknown[] = []) =>
+    deliverPending({
+      ...createSender(by, TO, (line) => void lines.push(line)),
+      pendingGates: table.pending,
+      records: table.records,
+      now: () => NOW,
+    });
   const deliver = async () => {
-    const { gates, failures } = await deliverPending(mailer, TO, table, NOW);
+    const { gates, failures } = await deliverBy(mailer);
     expect(failures).toEqual([]);
     return gates;
   };
@@ -149,17 +157,28 @@ describe('pending notices', () => {
     expect([await pendingOf(image(1)), await pendingOf(image(2))]).toEqual([1, 0]);
   });
 
-  it('of more than 100 gates are sent in two ticks', async () => {
+  it('of more than 20 gates are one summary in one mail, with those of other kinds', async () => {
     const numbers = Array.from({ length: 101 }, (_, number) => number);
     await Promise.all(numbers.map((number) => savePending(image(number), notice({ at: OLD }))));
-    expect([await deliver(), await deliver(), await deliver()]).toEqual([100, 1, 0]);
-    expect(subjects()).toEqual(['[pullgate] 100 state changes', expect.stringContaining('closed: team/app@')]);
+    await savePending(GATE, notice({ at: OLD, kind: 'opened' }));
+    expect([await deliver(), await deliver()]).toEqual([102, 0]);
+    expect(subjects()).toEqual(['[pullgate] 102 state changes']);
+    expect(stage.mails.sent[0]?.plainText?.match(/^\[pullgate\] .+$/gm)?.toSorted()).toEqual([
+      '[pullgate] 101 closed',
+      '[pullgate] opened: team/app',
+    ]);
+  });
+
+  it('that are one summary have its subject', async () => {
+    const numbers = Array.from({ length: 21 }, (_, number) => number);
+    await Promise.all(numbers.map((number) => savePending(image(number), notice({ at: OLD }))));
+    expect([await deliver(), subjects()]).toEqual([21, ['[pullgate] 21 closed']]);
   });
 
   it('that cannot be sent stay pending', async () => {
     await savePending(GATE, notice({ at: OLD }));
     stage.faults.add({ kind: 'throttle', service: 'mail' });
-    await expect(deliver()).rejects.toMatchObject({ statusCode: 429 });
+    expect(await deliverBy(mailer)).toMatchObject({ gates: 0, failures: [{ error: { statusCode: 429 } }] });
     expect(await pendingOf(GATE)).toBe(1);
     expect(await deliver()).toBe(1);
   });
@@ -182,24 +201,28 @@ describe('pending notices', () => {
     await savePending(image(1), notice({ at: OLD }));
     await savePending(image(2), notice({ at: OLD }));
     breakBody(stage.table.entities()[0]);
-    expect(await deliverPending(mailer, TO, table, NOW)).toEqual({
+    expect(await deliverBy(mailer)).toMatchObject({
       gates: 1,
-      failures: [expect.objectContaining({ message: expect.stringContaining(`${digest(1)} in records cannot be`) })],
+      failures: [{ error: { message: expect.stringContaining(`${digest(1)} in records cannot be`) } }],
     });
     expect([subjects().length, await pendingOf(image(2))]).toEqual([1, 0]);
   });
 
-  it('are not sent if the record was deleted, or no longer has notices', async () => {
-    await savePending(GATE);
-    const listing = { records: table.records, pending: async () => [GATE, image(9)] };
-    expect(await deliverPending(mailer, TO, listing, NOW)).toEqual({ gates: 0, failures: [] });
-    expect(subjects()).toEqual([]);
+  it('are logged if there are no recipients, and are no longer pending', async () => {
+    const lines: unknown[] = [];
+    await savePending(GATE, notice({ at: OLD }));
+    expect(await deliverBy(undefined, lines)).toEqual({ gates: 1, failures: [] });
+    expect(lines).toMatchObject([
+      { kind: 'notice', change: 'closed', ...GATE, subject: '[pullgate] closed: team/app' },
+    ]);
+    expect([await pendingOf(GATE), subjects()]).toEqual([0, []]);
   });
 
-  it('stay unchanged if there are no recipients, and nothing is read', async () => {
-    await savePending(GATE, notice({ at: OLD }));
-    stage.calls.reset();
-    expect(await deliverPending(undefined, TO, table, NOW)).toEqual({ gates: 0, failures: [] });
-    expect([stage.calls.count(), await pendingOf(GATE)]).toEqual([{}, 1]);
+  it('are logged as one line with the number of gates if they are a summary', async () => {
+    const lines: unknown[] = [];
+    const numbers = Array.from({ length: 21 }, (_, number) => number);
+    await Promise.all(numbers.map((number) => savePending(image(number), notice({ at: OLD }))));
+    await deliverBy(undefined, lines);
+    expect(lines).toMatchObject([{ kind: 'notice', change: 'closed', gates: 21, subject: '[pullgate] 21 closed' }]);
   });
 });

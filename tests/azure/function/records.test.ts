@@ -223,14 +223,23 @@ describe('the gates', () => {
     expect([...first.gates, ...second.gates]).toEqual([WHOLE, ...numbers.map((number) => image(number))]);
   });
 
-  it('with pending notices are found, up to a limit', async () => {
+  it('with pending notices are found', async () => {
     await saveAll([
       { gate: image(1), pending: [notice()] },
       { gate: image(2), pending: [] },
       { gate: image(3), pending: [notice(), notice({ kind: 'opened' })] },
       { gate: WHOLE, pending: [notice()] },
     ]);
-    expect(await table.pending(10)).toEqual([WHOLE, image(1), image(3)]);
-    expect(await table.pending(2)).toEqual([WHOLE, image(1)]);
+    expect(await Array.fromAsync(table.pending())).toEqual([[WHOLE, image(1), image(3)]]);
+  });
+
+  it('with pending notices are listed in parts', async () => {
+    const numbers = Array.from({ length: 120 }, (_, number) => number);
+    await saveAll(numbers.map((number) => ({ gate: image(number), pending: [notice()] })));
+    const pages = await Array.fromAsync(table.pending());
+    expect([pages.map((page) => page.length), pages.flat()]).toEqual([
+      [100, 20],
+      numbers.map((number) => image(number)),
+    ]);
   });
 });

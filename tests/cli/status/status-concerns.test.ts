@@ -75,6 +75,7 @@ function clientOf(
     read: unasked,
     openByMark: unasked,
     reconcile: unasked,
+    deliver: unasked,
     scans: unasked,
     obstacles: unasked,
     repositoryObstacles: unasked,
@@ -120,12 +121,12 @@ describe('required actions', () => {
     ],
     [
       'one for a notice that could not be sent',
-      { sweep: SWEPT, records: [record({ since: hoursLater(-2), pending: [NOTICE] })] },
+      { sweep: SWEPT, records: [record({ pending: [notice({ at: hoursLater(-2) }), NOTICE] })] },
       ["AWS: the notice for team/app could not be sent: see the function's log"],
     ],
     [
-      'none for a notice that is still being sent',
-      { sweep: SWEPT, records: [record({ since: hoursLater(-0.1), pending: [NOTICE] })] },
+      'none for a notice that the next tick sends',
+      { sweep: SWEPT, records: [record({ pending: [notice({ at: hoursLater(-0.1) })] })] },
       [],
     ],
     [

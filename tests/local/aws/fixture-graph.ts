@@ -132,8 +132,11 @@ export function fixtureGraph({
     resource('aws:dynamodb/table:Table', 'table', {
       name: 'fixture',
       hashKey: 'id',
-      attributes: ['id', 'waiting', 'rank'].map((name) => ({ name, type: 'S' })),
-      globalSecondaryIndexes: [{ name: 'waiting', hashKey: 'waiting', rangeKey: 'rank', projectionType: 'KEYS_ONLY' }],
+      attributes: ['id', 'waiting', 'rank', 'pending'].map((name) => ({ name, type: 'S' })),
+      globalSecondaryIndexes: [
+        { name: 'waiting', hashKey: 'waiting', rangeKey: 'rank', projectionType: 'KEYS_ONLY' },
+        { name: 'pending', hashKey: 'pending', rangeKey: 'id', projectionType: 'KEYS_ONLY' },
+      ],
     }),
   ];
   return { resources, outputs: {}, archives: { 'urn:function': { 'index.mjs': code } }, warnings: [], loaded: [] };

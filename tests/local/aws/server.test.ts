@@ -305,6 +305,20 @@ describe('SQS, SNS and DynamoDB', () => {
     await expect(wrong).rejects.toMatchObject({ name: 'InvalidParameterException' });
   });
 
+  it('keeps an attribute that is an array, and knows no other type', async () => {
+    const sns = new SNSClient(config());
+    const publish = (DataType: string, StringValue: string) =>
+      sns.send(
+        new PublishCommand({ TopicArn: TOPIC, Message: 'x', MessageAttributes: { names: { DataType, StringValue } } }),
+      );
+    await publish('String.Array', '["a","b"]');
+    expect(cloud.notices.at(-1)?.attributes).toEqual({ names: '["a","b"]' });
+    await expect(publish('String.Array', '"a"')).rejects.toMatchObject({ name: 'InvalidParameterValueException' });
+    await expect(publish('String', '')).rejects.toMatchObject({ name: 'InvalidParameterValueException' });
+    await expect(publish('Number', '1')).rejects.toThrow();
+    await expect(publish('String', 'x'.repeat(262_144))).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  });
+
   it('publishes to an encrypted topic only if the key permits it', async () => {
     const sns = new SNSClient(config(only('sns:Publish')));
     const refused = sns.send(new PublishCommand({ TopicArn: TOPIC, Message: 'x' }));

@@ -157,7 +157,7 @@ describe('another worker', () => {
     const { action, to } = await reconcileOnce(world, digest(1));
     expect([action, to.kind, world.record(GATE)?.state]).toMatchObject(['refused', 'waiting', { for: 'refused' }]);
     expect(world.calls.filter((call) => call === 'observe').length).toBe(2);
-    expect(world.notices.map(({ kind }) => kind)).toEqual(['waiting']);
+    expect(world.created().map(({ kind }) => kind)).toEqual(['waiting']);
   });
 
   it('that saves first before a record is removed: the loop starts again', async () => {

@@ -29,15 +29,15 @@ describe('a missing lock', () => {
     world.repository().ours = 'absent';
     const changedBy = { who: 'terraform', call: 'DeleteLock', at: NOW };
     await reconcileOnce(world, { scope: 'all', triggers: ['lock'], changedBy });
-    expect(world.notices).toMatchObject([{ kind: 'restored', was: 'closed', removedBy: changedBy }]);
+    expect(world.created()).toMatchObject([{ kind: 'restored', was: 'closed', removedBy: changedBy }]);
   });
 
   it('is not why a gate closes again after a pause, so its notice names no change', async () => {
     const world = await violating(true);
     await reconcileOnce(world, { scope: [], triggers: ['pause'] }, { ...rules(), mode: 'pause' });
     await reconcileOnce(world, { triggers: ['settings', 'lock'], changedBy: { who: 'x', call: 'y', at: NOW } });
-    expect(world.notices.at(-1)).toMatchObject({ kind: 'restored', was: { for: 'pause' } });
-    expect(world.notices.at(-1)).not.toHaveProperty('removedBy');
+    expect(world.created().at(-1)).toMatchObject({ kind: 'restored', was: { for: 'pause' } });
+    expect(world.created().at(-1)).not.toHaveProperty('removedBy');
   });
 
   it.each<[string, (world: World) => unknown]>([

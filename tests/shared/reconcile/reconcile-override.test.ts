@@ -51,7 +51,7 @@ function worldWith({ record: stored, order, registry, images = [] }: Given): Wor
 /** The outcome of a reconciliation: the lock, the state, the action, the step and the notices. */
 async function outcome(world: World, byRules: Rules = rules(), trigger: Trigger = 'tick') {
   const { action, to, override: step } = await reconcileOnce(world, { triggers: [trigger], scope: 'all' }, byRules);
-  const notices = world.notices.map(({ kind, override: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
+  const notices = world.created().map(({ kind, override: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
   const state = to.kind === 'waiting' ? `waiting: ${to.for}` : to.kind;
   return [world.repository().ours, state, action, step?.step, notices.join()];
 }
@@ -274,7 +274,7 @@ describe('an override', () => {
     world.now = hoursLater(3);
     expect((await outcome(world)).slice(0, 4)).toEqual(['current', 'closed', 'restored', 'ends']);
     expect(world.record(GATE)?.override).toBeUndefined();
-    expect(world.notices.map(({ kind }) => kind)).toEqual(['opened', 'restored']);
+    expect(world.created().map(({ kind }) => kind)).toEqual(['opened', 'restored']);
   });
 
   it.each(['open', 'closed'] as const)(

@@ -34,9 +34,9 @@ function restored({ record, ours, violates }: State): World {
 function stateIn(world: World): State {
   const stored = world.record(GATE);
   const { ours, images } = world.repository();
-  // Notices are left out, because their number has no limit.
+  // Notices and restorations are left out, because their number has no limit.
   return {
-    record: stored === undefined ? undefined : { ...stored, pending: [] },
+    record: stored === undefined ? undefined : { ...stored, pending: [], restorations: undefined },
     ours,
     violates: images.size > 0,
   };
@@ -130,7 +130,7 @@ describe('a foreign lock', () => {
       'nothing',
     ]);
     expect(writes(world)).toEqual([]);
-    expect(world.notices).toMatchObject([{ kind: 'waiting', waiting: { for: 'foreignLock' } }]);
+    expect(world.created()).toMatchObject([{ kind: 'waiting', waiting: { for: 'foreignLock' } }]);
     expect(world.brake.value).toBe(undefined);
   });
 

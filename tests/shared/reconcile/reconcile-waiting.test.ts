@@ -28,7 +28,7 @@ function violating(repository = 'team/app', world = newWorld()): World {
 }
 
 const notified = (world: World) =>
-  world.notices.map((notice) => (notice.kind === 'waiting' ? `waiting for ${notice.waiting?.for}` : notice.kind));
+  world.created().map((notice) => (notice.kind === 'waiting' ? `waiting for ${notice.waiting?.for}` : notice.kind));
 const ours = (world: World) => world.repository().ours;
 
 describe('a mode that closes nothing', () => {
@@ -155,6 +155,7 @@ describe('the brake', () => {
     for (const name of names) await reconcileOnce(world, exempt, name);
     const closed = names.filter((name) => world.repository(name).ours === 'current');
     expect(closed).toEqual([...names.slice(0, 25), 'team/app-399']);
+    await world.deliver();
     expect(world.notices.filter((notice) => notice.kind === 'waiting' && notice.waiting.for === 'brake').length).toBe(
       374,
     );

@@ -39,4 +39,4 @@ export async function violating(closed = false): Promise<World> {
 }
 
 export const writes = (world: World) => world.calls.filter((call) => call.startsWith('write'));
-export const notified = (world: World) => world.notices.map((notice) => notice.kind);
+export const notified = (world: World) => world.created().map((notice) => notice.kind);

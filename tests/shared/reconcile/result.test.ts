@@ -1,7 +1,6 @@
 // The result for the messages of a request: done, retried or dead-lettered.
-import { describe, expect, it } from 'vitest';
-import { reconcile } from '../../../shared/reconcile/reconcile.ts';
-import { digest, GATE, hoursLater, rules } from '../samples.ts';
+import { expect, it } from 'vitest';
+import { digest, GATE, hoursLater } from '../samples.ts';
 import { reconcileOnce, resultOnce, violating } from './reconciling.ts';
 import type { World } from './world.ts';
 
@@ -14,33 +13,13 @@ async function speechless(): Promise<World> {
   return world;
 }
 
-function reconcileWith(world: World, unsentNotices: 'retryMessage' | 'leaveToTick') {
-  const request = { gate: GATE, scope: [digest(1)], triggers: ['finding'], namedReports: [] } as const;
-  return reconcile(request, rules(), { ...world.ports, unsentNotices });
-}
-
-describe('a notice that cannot be sent', () => {
-  it('retries all messages if a retry delivers it; the next reconciliation sends it', async () => {
-    const world = await speechless();
-    expect(await reconcileWith(world, 'retryMessage')).toMatchObject({
-      kind: 'retry',
-      why: 'a notice could not be sent: Error: no such topic',
-      reports: 'all',
-      decision: { action: 'closed' },
-    });
-    world.around = () => {};
-    expect(await reconcileWith(world, 'retryMessage')).toMatchObject({ kind: 'done', decision: { action: 'nothing' } });
-    expect([world.notices.map(({ kind }) => kind), world.record(GATE)?.pending]).toEqual([['closed'], []]);
+it('a notice that cannot be sent stays pending for the tick, and the messages are done', async () => {
+  const world = await speechless();
+  expect(await resultOnce(world)).toMatchObject({
+    kind: 'done',
+    decision: { action: 'closed', notifyError: 'Error: no such topic' },
   });
-
-  it('is left to the tick if the tick delivers it, and the messages are done', async () => {
-    const world = await speechless();
-    expect(await reconcileWith(world, 'leaveToTick')).toMatchObject({
-      kind: 'done',
-      decision: { action: 'closed', notifyError: 'Error: no such topic' },
-    });
-    expect(world.record(GATE)?.pending).toHaveLength(1);
-  });
+  expect(world.record(GATE)?.pending).toHaveLength(1);
 });
 
 it('a registry that refuses to close a gate: the messages are done, because the gate waits and is notified', async () => {

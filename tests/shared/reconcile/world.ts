@@ -4,10 +4,11 @@ import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../../../shared/gate/record.ts';
 import { packRecord, unpackRecord } from '../../../shared/gate/record-codec.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
+import { type Delivered, deliverPending } from '../../../shared/reconcile/deliver.ts';
 import type { Report, Scan, Scope } from '../../../shared/reconcile/observation.ts';
 import type { Ports, Reading, Row, Version } from '../../../shared/reconcile/ports.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
-import { NOW, present } from '../samples.ts';
+import { CONTEXT, GATE, NOW, present } from '../samples.ts';
 
 /** An image of the repository. */
 export interface WorldImage {
@@ -51,6 +52,10 @@ export interface World {
   repository(name?: string): WorldRepository;
   record(gate: Gate): GateRecord | undefined;
   save(record: GateRecord): void;
+  /** The notices that were sent, and those of the first gate that wait for the tick. */
+  created(): readonly Notice[];
+  /** Delivers the pending notices, as a tick does. */
+  deliver(): Promise<Delivered>;
   readonly brake: { value: BrakeState | undefined; version: Version };
 }
 
@@ -113,7 +118,6 @@ export function newWorld(): World {
       call('notify', () => {
         world.notices.push(notice);
       }),
-    unsentNotices: 'leaveToTick',
     log: (decision) => void world.decisions.push(decision),
     now: () => world.now,
   };
@@ -164,6 +168,22 @@ export function newWorld(): World {
       const version = Number(rows.get(gateKey(record.gate))?.version ?? 0) + 1;
       rows.set(gateKey(record.gate), { text: packRecord(record), version });
     },
+    created: () => [...world.notices, ...(world.record(GATE)?.pending ?? [])],
+    deliver: () =>
+      deliverPending({
+        async *pendingGates() {
+          const records = [...rows.values()].map(({ text }) => unpackRecord(text));
+          yield records.filter(({ pending }) => pending.length > 0).map(({ gate }) => gate);
+        },
+        records: ports.records,
+        context: CONTEXT,
+        sendsTogether: false,
+        send: (messages) =>
+          call('send', () => {
+            world.notices.push(...messages.flatMap(({ about }) => about.map(({ notice }) => notice)));
+          }),
+        now: () => world.now,
+      }),
   };
   return world;
 }

@@ -7,18 +7,12 @@ import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Exemption } from '../../../shared/policy/verdict.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { describeExemption, describeFinding, gateName } from '../../../shared/report/sentences.ts';
-import { anOverride, daysLater, digest, exception, finding, GATE, NOW, notice } from '../samples.ts';
+import { anOverride, CONTEXT, daysLater, digest, exception, finding, GATE, NOW, notice } from '../samples.ts';
 
 const IMAGE: NoticeImage = { digest: digest(1), tags: ['1.0', 'latest'], findings: [finding()], moreFindings: 0 };
 
 /** The notice of a gate that was closed for one image. */
 const withImage = (changes: Partial<Notice>) => notice({ images: [IMAGE], ...changes });
-
-const CONTEXT = {
-  effectOfClosing: 'Pulls are blocked for everyone.',
-  whereToLook: 'The audit log says who changed it.',
-  images: 'tagged',
-} as const;
 
 /** The text of a notice as lines, without the empty line at the end. */
 function linesOf(changes: Partial<Notice>): readonly string[] {
@@ -71,6 +65,25 @@ describe('a notice', () => {
       'Pulls are still refused by another-lock, a lock of another pullgate deployment. If that deployment no longer exists, run `pullgate release --orphans another-lock`.';
     const without = linesOf(changes);
     expect(linesOf({ ...changes, otherLocks: ['another-lock'] } as Partial<Notice>)).toEqual([...without, other]);
+  });
+
+  it('of several restorations says how often and since when', () => {
+    const repeated = { times: 7, since: NOW };
+    const { subject, text } = renderNotice(GATE, withImage({ kind: 'restored', repeated }), CONTEXT);
+    expect(subject).toBe('[pullgate] closed again 7 times: team/app');
+    expect(text.split('\n')).toEqual([
+      'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config, again and again. pullgate restored it 7 times since 2026-06-15T12:00:00.000Z. There is at most one notice a day about it.',
+      'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
+      '',
+    ]);
+  });
+
+  it('ends with the number of older changes that could not be sent in time', () => {
+    expect(linesOf({ droppedBefore: 3 }).slice(-2)).toEqual([
+      '',
+      'And 3 older changes of this gate that could not be sent in time.',
+    ]);
+    expect(linesOf({ droppedBefore: 1 }).at(-1)).toContain('And 1 older change of ');
   });
 
   it('of a restored lock says how to keep it from being removed again', () => {

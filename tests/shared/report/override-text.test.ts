@@ -6,7 +6,7 @@ import type { Decision } from '../../../shared/report/decision.ts';
 import { decisionLine } from '../../../shared/report/log-line.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { summarize } from '../../../shared/report/sentences.ts';
-import { anOverride, decision, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
+import { anOverride, CONTEXT, decision, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
 const OPEN = anOverride();
 const CLOSED = anOverride({ kind: 'closed' });
@@ -15,12 +15,6 @@ const WHERE = 'team/app (registry 123456789012)';
 const WHY = ['Reason: the shop is down', 'Approved by: Grace'];
 const FINDING = '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.';
 const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING];
-
-const CONTEXT = {
-  effectOfClosing: 'Pulls are blocked for everyone.',
-  whereToLook: 'The audit log says who changed it.',
-  images: 'tagged',
-} as const;
 
 const LOG = { cloud: 'aws', maxCharacters: 200_000 };
 

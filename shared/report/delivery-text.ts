@@ -1,0 +1,128 @@
+// Renders the notices of one delivery: each as a message of its own, but many of one kind as one summary.
+import { type Gate, gateKey } from '../gate/gate.ts';
+import type { Notice } from '../gate/record.ts';
+import {
+  type Message,
+  message,
+  type NoticeContext,
+  OVER,
+  reasonToWait,
+  renderNotice,
+  waitingOf,
+} from './notice-text.ts';
+import { CLEARANCES, counted, gateName } from './sentences.ts';
+
+/** A notice, and the gate that it is about. */
+export interface GateNotice {
+  readonly gate: Gate;
+  readonly notice: Notice;
+}
+
+/** A message about one notice, or about all notices of a kind. */
+export interface NoticeMessage extends Message {
+  readonly kind: Notice['kind'];
+  readonly about: readonly GateNotice[];
+}
+
+/** If a delivery has more notices of one kind, they are one summary. */
+export const MAX_SINGLE = 20;
+/** The most gates that a summary names. */
+const MAX_NAMES = 100;
+
+/** The messages for some notices, in their order. A summary takes the place of the first notice of its kind. */
+export function renderDelivery(notices: readonly GateNotice[], context: NoticeContext): readonly NoticeMessage[] {
+  const placed = [...Map.groupBy(notices, kindOf)].flatMap(([kind, about]) =>
+    about.length > MAX_SINGLE
+      ? [{ place: notices.findIndex((one) => kindOf(one) === kind), message: summarize(kind, about, context) }]
+      : about.map((one) => ({
+          place: notices.indexOf(one),
+          message: { kind: one.notice.kind, about: [one], ...renderNotice(one.gate, one.notice, context) },
+        })),
+  );
+  return placed.toSorted((a, b) => a.place - b.place).map((one) => one.message);
+}
+
+/** The kind of a notice. An override that begins or ends is what its notice is about, whatever else changed. */
+function kindOf({ notice: { kind, override } }: GateNotice): Notice['kind'] {
+  return override?.isNews === true ? 'override' : kind;
+}
+
+/** For each kind the words after the number of notices in the subject, and what happened to the gates. */
+const WORDS: Readonly<Record<Notice['kind'], { readonly subject: string; readonly change: string }>> = {
+  closed: { subject: 'closed', change: 'pullgate closed' },
+  restored: { subject: 'closed again', change: 'pullgate closed again' },
+  unexplained: {
+    subject: 'closed, reason unknown',
+    change: 'These have a lock of pullgate, and their records do not say why they were closed:',
+  },
+  closedInUse: { subject: 'closed, but in use', change: 'These are closed although they are in use:' },
+  waiting: { subject: 'NOT closed', change: 'These should be closed, but pullgate did not close them:' },
+  cleared: { subject: 'clear', change: 'These no longer need to be closed:' },
+  opened: { subject: 'opened', change: 'pullgate opened' },
+  override: { subject: 'overrides', change: 'An override began or ended for' },
+};
+
+function summarize(
+  kind: Notice['kind'],
+  about: readonly GateNotice[],
+  { effectOfClosing }: NoticeContext,
+): NoticeMessage {
+  const { subject, change } = WORDS[kind];
+  const gates = [...new Map(about.map(({ gate }) => [gateKey(gate), gate])).values()];
+  const times = about.map(({ notice: { at } }) => at).toSorted();
+  const isClosing = kind === 'closed' || kind === 'restored';
+  const rendered = message(`${about.length} ${subject}`, [
+    `${change} ${counted(gates.length, 'gate')}, from ${times[0]} to ${times.at(-1)}.${isClosing ? ` ${effectOfClosing}` : ''}`,
+    ...(gates.length === about.length ? [] : [`Some changed more than once: there are ${about.length} notices.`]),
+    ...commonReason(about),
+    '',
+    ...namesOf(gates),
+    ...describeDropped(about),
+    '',
+    'To see all gates, run `pullgate status`; for the reason and the ways out of one, `pullgate why IMAGE`.',
+  ]);
+  return { kind, about, ...rendered };
+}
+
+/** The reason, if it is the same for all. */
+function commonReason(about: readonly GateNotice[]): readonly string[] {
+  const [first, ...others] = new Set(about.map(({ notice }) => reasonOf(notice)));
+  return [others.length > 0 ? 'The reasons differ.' : `The reason is the same for each: ${first}.`];
+}
+
+/** A reason that several gates can share: what delays a closing, what ended a wait, or the worst finding. */
+function reasonOf(notice: Notice): string {
+  const waiting = waitingOf(notice);
+  if (waiting !== undefined) return reasonToWait(waiting, notice.override);
+  if (notice.kind === 'restored') return reasonToRestore(notice.was);
+  if (notice.kind === 'opened' || notice.kind === 'cleared') {
+    const ways = new Set(notice.clearances.map(({ how }) => CLEARANCES[how]));
+    return ways.size === 0 ? 'it has no blocker' : [...ways].toSorted().join('; ');
+  }
+  if (notice.kind === 'unexplained') return 'the record may be lost, or an older copy of it may have been restored';
+  const [worst] = notice.images.flatMap(({ findings }) => findings);
+  return worst === undefined ? 'an override' : worst.vulnerability;
+}
+
+function reasonToRestore(was: Extract<Notice, { kind: 'restored' }>['was']): string {
+  if (was === 'closed') return 'its lock was missing or did not match the config';
+  return was === 'open' ? 'an image that had kept it closed violates the policy again' : OVER[was.for];
+}
+
+function namesOf(gates: readonly Gate[]): readonly string[] {
+  const [registry, ...others] = [...new Set(gates.map((gate) => gate.registry))];
+  const nameOf = (gate: Gate) => `  ${gateName(gate)}${others.length === 0 ? '' : ` (registry ${gate.registry})`}`;
+  const more = gates.length - MAX_NAMES;
+  return [
+    others.length === 0 ? `In the registry ${registry}:` : 'The gates:',
+    ...gates.slice(0, MAX_NAMES).map(nameOf),
+    ...(more > 0 ? [`  and ${more.toLocaleString('en-US')} more`] : []),
+  ];
+}
+
+function describeDropped(about: readonly GateNotice[]): readonly string[] {
+  const dropped = about.reduce((sum, { notice: { droppedBefore = 0 } }) => sum + droppedBefore, 0);
+  return dropped === 0
+    ? []
+    : ['', `And ${counted(dropped, 'older change')} of these gates that could not be sent in time.`];
+}
