@@ -233,6 +233,9 @@ describe('the gates', () => {
     const numbers = Array.from({ length: 120 }, (_, number) => number);
     await saveAll(numbers.map((number) => ({ gate: image(number), pending: [notice()] })));
     const pages = await Array.fromAsync(table.pending());
-    expect([pages.map((page) => page.length), pages.flat()]).toEqual([[100, 20], numbers.map((number) => image(number))]);
+    expect([pages.map((page) => page.length), pages.flat()]).toEqual([
+      [100, 20],
+      numbers.map((number) => image(number)),
+    ]);
   });
 });
