@@ -1,8 +1,31 @@
-// Reads the mails that the function sends, for tests.
+// Reads the notices that the function sends, for tests: as subjects about one change of one gate each.
 import type { MailSent } from '../local/azure/mail.ts';
 
-/** The subject of each notice in a mail. A mail about several state changes has them as lines of its text. */
+/** The subject of each notice in a mail. A mail about several state changes has them as headings of its parts. */
 export function subjectsIn({ subject, plainText = '' }: MailSent): readonly string[] {
-  if (!subject.endsWith(' state changes')) return [subject];
-  return plainText.split('\n').filter((line) => line.startsWith('[pullgate] '));
+  if (!subject.endsWith(' state changes')) return subjectsOf(subject, plainText);
+  return plainText.split('\n----\n\n').flatMap((part) => {
+    const [heading = '', ...lines] = part.split('\n');
+    return subjectsOf(heading, lines.join('\n'));
+  });
 }
+
+/** The subject of each notice in a message: a summary names its gates, and a notice may count several restorations. */
+export function subjectsOf(subject: string, text: string): readonly string[] {
+  const [, closedAgain, restorations, name] = /^(\[pullgate\] closed again) (\d+) times?(: .+)$/.exec(subject) ?? [];
+  if (closedAgain !== undefined) return Array.from({ length: Number(restorations) }, () => `${closedAgain}${name}`);
+  const [, what] = /^\[pullgate\] \d+ ([^:]+)$/.exec(subject) ?? [];
+  if (what === undefined) return [subject];
+  return [...text.matchAll(/^ {2}(\S+)(?: \(registry [^)]+\))?(?: \((\d+) times\))?$/gm)].flatMap(
+    ([, gate, times = 1]) => Array.from({ length: Number(times) }, () => `[pullgate] ${what}: ${gate}`),
+  );
+}
+
+/** Changes, by their words in a subject. */
+export const CHANGES: Readonly<Record<string, string>> = {
+  closed: 'closed',
+  'closed again': 'restored',
+  opened: 'opened',
+  'NOT closed': 'waiting',
+  clear: 'cleared',
+};

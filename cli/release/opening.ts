@@ -97,9 +97,9 @@ function isLocked({ record: { state } }: GateOnRecord): boolean {
   return state.kind !== 'waiting' && state.kind !== 'open';
 }
 
-/** Is it locked, or open with a notice that has not been sent? */
+/** Is it locked, or open with the notice of its opening not sent? */
 function isUnfinished(gate: GateOnRecord): boolean {
-  return isLocked(gate) || gate.record.pending.length > 0;
+  return isLocked(gate) || gate.record.pending.some(({ kind }) => kind === 'opened');
 }
 
 /** Prints a line for each gate: its state, when the state began, and its blockers; or why its record is unreadable. */
@@ -176,19 +176,20 @@ export async function sendNotices(
   gates: readonly ToOpen[],
   { openings, terminal }: Pick<Opener, 'openings' | 'terminal'>,
 ): Promise<void> {
+  const unsent = new Map<string, string>();
   for (const [client, ofClient] of Map.groupBy(gates, ({ sender }) => sender)) {
-    const { failures = [] } = (await client?.deliver(ofClient.map(({ gate }) => gate))) ?? {};
-    for (const { gates: unsent, error } of failures) {
-      const problem = `the notice could not be sent: ${sentenceOf(error)}`;
-      const keys = [...new Set(unsent.map(gateKey))];
-      let isNew = false;
-      for (const key of keys) {
-        const opening = openings.get(key);
-        if (opening === undefined || opening.problem !== undefined) continue;
-        openings.set(key, { ...opening, problem });
-        isNew = true;
-      }
-      if (isNew) terminal.print(`  ${counted(keys.length, 'gate')}: ${plain(problem)}`);
+    if (client === undefined) continue;
+    const { failures } = await client.deliver(ofClient.map(({ gate }) => gate));
+    for (const { gates: failed, error } of failures)
+      for (const gate of failed) unsent.set(gateKey(gate), sentenceOf(error));
+  }
+  for (const [error, failed] of Map.groupBy(unsent.keys(), (key) => unsent.get(key))) {
+    const problem = `the notice could not be sent: ${error}`;
+    const isNews = failed.map((key) => openings.get(key)).some((one) => one !== undefined && one.problem !== problem);
+    if (isNews) terminal.print(`  ${counted(failed.length, 'gate')}: ${plain(problem)}`);
+    for (const key of failed) {
+      const opening = openings.get(key);
+      if (opening?.problem === undefined && opening !== undefined) openings.set(key, { ...opening, problem });
     }
   }
 }

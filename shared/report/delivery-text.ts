@@ -68,12 +68,11 @@ function summarize(
   { effectOfClosing }: NoticeContext,
 ): NoticeMessage {
   const { subject, change } = WORDS[kind];
-  const gates = [...new Map(about.map(({ gate }) => [gateKey(gate), gate])).values()];
+  const gates = [...Map.groupBy(about, ({ gate }) => gateKey(gate)).values()];
   const times = about.map(({ notice: { at } }) => at).toSorted();
   const isClosing = kind === 'closed' || kind === 'restored';
   const rendered = message(`${about.length} ${subject}`, [
     `${change} ${counted(gates.length, 'gate')}, from ${times[0]} to ${times.at(-1)}.${isClosing ? ` ${effectOfClosing}` : ''}`,
-    ...(gates.length === about.length ? [] : [`Some changed more than once: there are ${about.length} notices.`]),
     ...commonReason(about),
     '',
     ...namesOf(gates),
@@ -109,13 +108,19 @@ function reasonToRestore(was: Extract<Notice, { kind: 'restored' }>['was']): str
   return was === 'open' ? 'an image that had kept it closed violates the policy again' : OVER[was.for];
 }
 
-function namesOf(gates: readonly Gate[]): readonly string[] {
-  const [registry, ...others] = [...new Set(gates.map((gate) => gate.registry))];
-  const nameOf = (gate: Gate) => `  ${gateName(gate)}${others.length === 0 ? '' : ` (registry ${gate.registry})`}`;
+/** The gates by name, each with the number of its notices if it has several. */
+function namesOf(gates: readonly (readonly GateNotice[])[]): readonly string[] {
+  const [registry, ...others] = new Set(gates.flat().map(({ gate }) => gate.registry));
+  const lines = gates.slice(0, MAX_NAMES).flatMap((notices) =>
+    notices.slice(0, 1).map(({ gate }) => {
+      const where = others.length === 0 ? '' : ` (registry ${gate.registry})`;
+      return `  ${gateName(gate)}${where}${notices.length === 1 ? '' : ` (${notices.length} times)`}`;
+    }),
+  );
   const more = gates.length - MAX_NAMES;
   return [
     others.length === 0 ? `In the registry ${registry}:` : 'The gates:',
-    ...gates.slice(0, MAX_NAMES).map(nameOf),
+    ...lines,
     ...(more > 0 ? [`  and ${more.toLocaleString('en-US')} more`] : []),
   ];
 }

@@ -11,6 +11,7 @@ import { allowing } from '../../local/aws/principals.ts';
 import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
+import { CHANGES, subjectsOf } from '../mail-subjects.ts';
 import { settingsOf } from '../worker.ts';
 import {
   type Bounds,
@@ -269,10 +270,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         at: clock.now().getTime(),
         closed: new Set(policies.flatMap(({ name, text = '' }) => (isOurs(text) ? [name] : []))),
         records: [...known].map(([gate, record]) => seenRecord(gate, record, names)),
-        notified: cloud.notices.map(({ attributes }) => ({
-          gate: attributes['repository'] ?? '',
-          change: attributes['change'] ?? '',
-        })),
+        notified: cloud.notices.flatMap(({ subject = '', message }) => subjectsOf(subject, message).flatMap(changeIn)),
         waiting: cloud.queue.messages().length,
         dead: cloud.deadLetters.messages().map(({ body }) => body),
         setbacks: [
@@ -311,6 +309,13 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     const statement = foreign === undefined ? '' : teamStatement(repositoryOf(name), editCounts.get(name) ?? 0);
     return text?.includes(statement) === true ? [] : [`${name}: the team's statement ${statement} is not in ${text}`];
   }
+}
+
+/** `[pullgate] closed: team/app-1` */
+function changeIn(subject: string): readonly { readonly gate: string; readonly change: string }[] {
+  const [, words = '', gate] = /^\[pullgate\] (.+): (\S+)$/.exec(subject) ?? [];
+  const change = CHANGES[words];
+  return gate === undefined || change === undefined ? [] : [{ gate, change }];
 }
 
 function describe({ service, operation, input }: Call) {

@@ -8,7 +8,7 @@ import type { Fault } from '../../local/azure/faults.ts';
 import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
-import { subjectsIn } from '../mail-subjects.ts';
+import { CHANGES, subjectsIn } from '../mail-subjects.ts';
 import { azureWorldOf, REGISTRY } from './azure-world.ts';
 import {
   type Bounds,
@@ -203,15 +203,6 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
     return [{ gate: world.gateName(repository, digest), change }];
   }
 }
-
-/** Changes, by their words in a mail's subject. */
-const CHANGES: Readonly<Record<string, string>> = {
-  closed: 'closed',
-  'closed again': 'restored',
-  opened: 'opened',
-  'NOT closed': 'waiting',
-  clear: 'cleared',
-};
 
 function faultsOfBus({ isLost, copies, overtakes }: Fate, delayMinutes: number) {
   return [

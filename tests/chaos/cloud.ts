@@ -42,6 +42,8 @@ export interface SeenRecord {
   /** The kind of the state; with the reason if it is waiting: `waiting: brake`. */
   readonly state: string;
   readonly pending: number;
+  /** The restorations that people are notified of a day after the last such notice. */
+  readonly untoldRestorations: number;
   readonly blockers: readonly {
     readonly image: string;
     /** Vulnerability ids. */
@@ -144,11 +146,12 @@ export function withCode(graph: Graph, code: string | undefined): Graph {
 
 /** A record, with the scenario's names. */
 export function seenRecord(gate: string, record: GateRecord, names: ReadonlyMap<string, string>): SeenRecord {
-  const { state, pending, blockers } = record;
+  const { state, pending, restorations, blockers } = record;
   return {
     gate,
     state: state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind,
     pending: pending.length,
+    untoldRestorations: restorations?.since ?? 0,
     blockers: blockers.map(({ digest, findings, violatedAt, inactive, closedAt }) => ({
       image: names.get(digest) ?? digest,
       findings: findings.map(({ vulnerability }) => vulnerability),

@@ -130,8 +130,8 @@ export const MUTANTS = {
       },
       {
         file: 'shared/reconcile/apply.ts',
-        from: "return saved === undefined ? 'conflict' : notify(confirmed, saved, ports);",
-        to: "return saved === undefined ? 'conflict' : notify({ ...confirmed, pending: [] }, saved, ports);",
+        from: "return saved === undefined ? 'conflict' : sendAtOnce(confirmed, saved, ports);",
+        to: "return saved === undefined ? 'conflict' : sendAtOnce({ ...confirmed, pending: [] }, saved, ports);",
       },
     ),
     sign: /was notified of/,

@@ -95,6 +95,7 @@ async function play(
     const { waiting, records } = await cloud.observe();
     return waiting === 0 && records.every(({ state }) => state !== 'waiting: brake');
   };
+  const isAllTold = async () => (await cloud.observe()).records.every(({ pending }) => pending === 0);
   // The first sweep finds an empty world.
   await cloud.advance(0);
   cloud.disturb(draw);
@@ -118,5 +119,6 @@ async function play(
   const sweeps = cloud.sweeps();
   await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);
   await passUntil(isAllThrough, bounds.event + LET_THROUGH_MILLISECONDS);
+  await passUntil(isAllTold, 2 * bounds.tick);
   return judge.conclude(await cloud.observe(), cloud.decided());
 }

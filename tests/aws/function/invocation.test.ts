@@ -119,7 +119,7 @@ describe('when time runs out', () => {
 it('logs a notice that cannot be sent as a failure, retries no message, and the next tick sends it', async () => {
   await vulnerable('team/app');
   cloud.faults.add({ ...DENIED, code: 'AuthorizationError', status: 403, service: 'sns', operation: 'Publish' });
-  const records = receive(request('team/app'), request('team/clean'));
+  const records = receive({ ...request('team/app'), trigger: 'finding' }, request('team/clean'));
   const answer = await handle({ Records: [...records] }, PLENTY);
   expect(answer.batchItemFailures).toEqual([]);
   expect(isClosed('team/app')).toBe(true);

@@ -21,6 +21,8 @@ async function twoClosedTwoWaiting() {
   await s.report(foreign);
   await s.runUntilIdle();
   await s.close('v1', 'team/braked');
+  // The tick sends the notices of the images that wait.
+  await s.tick();
   return { s, alone, first, foreign, ...runOn(s) };
 }
 

@@ -60,7 +60,7 @@ describe('repository policies', () => {
   });
 
   test('a foreign statement with a deleted role, which ECR rejects, stays, and the notice names it', async () => {
-    const { cloud, pushVulnerable, runUntilIdle, policy, lastDecision, notified } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, tick, policy, lastDecision, notified } = await stage();
     const intern = 'arn:aws:iam::123456789012:role/intern';
     cloud.principals.add(intern, []);
     const text = `{"Version":"2012-10-17","Statement":[${FOREIGN_STATEMENT},${DENIES_ROLE}]}`;
@@ -68,6 +68,7 @@ describe('repository policies', () => {
     cloud.principals.remove(intern);
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
+    await tick();
     expect(policy()).toBe(text);
     expect([lastDecision().to, notified(), cloud.deadLetters.messages()]).toEqual([
       'waiting: refused',

@@ -57,9 +57,11 @@ export interface Stage {
   readonly graph: Graph;
   /** Delivers every event and every retried message. */
   runUntilIdle(): Promise<void>;
-  /** Runs a sweep and the reconciliations that it requests. */
+  /** Runs a tick, which delivers the pending notices, and the reconciliations that it requests. */
+  tick(): Promise<void>;
+  /** Runs a sweep and the reconciliations that it requests, and the tick after it. */
   sweep(): Promise<void>;
-  /** `pulumi up` with another config. */
+  /** `pulumi up` with another config, and the two ticks after it. */
   redeploy(config: Config): Promise<void>;
   /** `pulumi up` of another stack in the same account. */
   deployAnother(stack: string, config: Config): Promise<void>;
@@ -108,6 +110,12 @@ export async function stage(
   const runUntilIdle = async () => {
     await cloud.runUntilIdle({ advance: true });
   };
+  const tick = async () => {
+    // No read of an index is consistent.
+    cloud.clock.advance(1_000);
+    cloud.queue.send('{"pullgate":"tick"}');
+    await runUntilIdle();
+  };
   cloud.queue.send('{"pullgate":"tick"}');
   await runUntilIdle();
   cloud.calls.reset();
@@ -119,14 +127,16 @@ export async function stage(
     cloud,
     graph,
     runUntilIdle,
+    tick,
     async sweep() {
       cloud.queue.send('{"pullgate":"sweep"}');
       await runUntilIdle();
+      await tick();
     },
     async redeploy(next) {
       await cloud.deploy(await graphOf(programConfig(next)));
-      cloud.queue.send('{"pullgate":"tick"}');
-      await runUntilIdle();
+      await tick();
+      await tick();
     },
     async pause() {
       const { tableName } = graph.outputs['aws'] as { readonly tableName: string };
@@ -166,10 +176,15 @@ export async function stage(
     },
     notified: (repository = REPOSITORY) =>
       cloud.notices.flatMap(({ attributes }) =>
-        attributes['repository'] === repository ? [attributes['change'] ?? ''] : [],
+        repositoriesOf(attributes).includes(repository) ? [attributes['change'] ?? ''] : [],
       ),
     calls: (name) => cloud.calls.count()[name] ?? 0,
   };
+}
+
+/** The repositories that a message is about. A summary has an array of them. */
+export function repositoriesOf({ repository = '' }: Readonly<Record<string, string>>): readonly string[] {
+  return repository.startsWith('[') ? (JSON.parse(repository) as readonly string[]) : [repository];
 }
 
 function hasRepository(cloud: LocalAws, repository: string): boolean {

@@ -112,6 +112,7 @@ test.each(rows)('$trigger: $name', async ({ trigger, happens, action }) => {
   await happens(s);
   await s.runUntilIdle();
   expect(s.lastDecision(NAME)).toMatchObject({ action, triggers: [trigger] });
+  await s.tick();
   expect(s.notified(NAME).at(-1)).toBe(action);
   expect(await s.pull(action === 'opened' ? 'v2' : 'v1', NAME)).toBe(action === 'opened' ? 'pulled' : 'refused');
   expect(s.cloud.deadLetters.messages()).toEqual([]);

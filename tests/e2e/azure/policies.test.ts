@@ -41,6 +41,7 @@ describe('a pause', () => {
     await s.tick();
     expect(await s.world()).toEqual({ ...EXEMPTED, records: { 'team/app:v1': 'waiting: pause' } });
     await s.close('v2');
+    await s.tick();
     const paused = await s.world();
     expect(paused.locked).toEqual([]);
     expect(paused.notified.slice(2)).toEqual(['NOT closed team/app:v2']);
@@ -57,6 +58,7 @@ describe('foreign locks', () => {
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, image);
     const ids = await s.report(image);
     await s.runUntilIdle();
+    await s.tick();
     const locked: World = {
       locked: ['team/app:v1 readEnabled'],
       records: { 'team/app:v1': 'waiting: foreignLock' },
@@ -69,6 +71,7 @@ describe('foreign locks', () => {
     await s.sweep();
     expect(await s.world()).toEqual(locked);
     await s.setStatus(ids, 'Healthy');
+    await s.tick();
     expect(await s.world()).toEqual({
       ...locked,
       records: { 'team/app:v1': 'open' },

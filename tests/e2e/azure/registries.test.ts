@@ -128,6 +128,7 @@ describe('a missing role', () => {
     const image = s.push('v1');
     await s.report(image);
     await s.runUntilIdle();
+    await s.tick();
     expect(await s.world()).toEqual({
       ...UNTOUCHED,
       records: { 'team/app:v1': 'waiting: refused' },

@@ -78,7 +78,10 @@ export interface Stage {
   readonly registry: Registry;
   /** Delivers every event and every retried message. */
   runUntilIdle(): Promise<void>;
-  /** Runs the next tick, which sweeps if a sweep is due, and the reconciliations that it requests. */
+  /**
+   * Runs the next tick, which sweeps if a sweep is due, and the reconciliations that it requests. If they leave notices
+   * to the tick, runs another one, which delivers them.
+   */
   tick(): Promise<void>;
   /** Advances the clock by six hours, and runs a sweep of everything. */
   sweep(): Promise<void>;
@@ -174,6 +177,9 @@ export async function stage(
       ({ repository, digest }) => image === undefined || (repository === image.repository && digest === image.digest),
     );
   const tick = async () => {
+    await cloud.fireTimer('tick');
+    await runUntilIdle();
+    if (!cloud.table.entities().some(({ properties }) => properties.has('pending'))) return;
     await cloud.fireTimer('tick');
     await runUntilIdle();
   };

@@ -72,8 +72,9 @@ test.each(rows)('$trigger: $name', async ({ trigger, happens, action }) => {
   const s = await stage({ maxClosesPerHour: 1 });
   const image = await happens(s);
   await s.runUntilIdle();
-  const { locked, records, notified, poison } = await s.world();
   expect(s.lastDecision(image)).toMatchObject({ action, triggers: [trigger] });
+  await s.tick();
+  const { locked, records, notified, poison } = await s.world();
   expect([locked.includes(`${NAME}:v1 readEnabled`), records[`${NAME}:v1`]]).toEqual([true, 'closed']);
   expect([notified.at(-1), poison]).toEqual([`${action === 'closed' ? action : 'closed again'} ${NAME}:v1`, []]);
   expect(await s.pull('v1', NAME)).toBe('refused');
