@@ -13,6 +13,13 @@ import type { Settings } from './settings.ts';
 
 /** The attribute `readEnabled: false` applies to every principal. */
 const EFFECT_OF_CLOSING = 'Pulls are blocked for everyone.';
+/**
+ * Nothing here tells what runs. The log has the digest and the time of each pull.
+ * Source: https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerregistryrepositoryevents
+ */
+const WHERE_IT_RUNS =
+  "To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.";
+const USERS = { one: 'workload', many: 'workloads' };
 
 /** Who gets the mails, and what their text depends on. */
 export interface Recipients {
@@ -39,7 +46,8 @@ export function createNotifier(
 }
 
 function render(gate: Gate, notice: Notice, { images }: Recipients): Message {
-  return renderNotice(gate, notice, { effectOfClosing: EFFECT_OF_CLOSING, images });
+  const context = { effectOfClosing: EFFECT_OF_CLOSING, images, users: USERS, whereItRuns: WHERE_IT_RUNS };
+  return renderNotice(gate, notice, context);
 }
 
 async function send({ client, sender }: Mailer, { addresses }: Recipients, message: Message): Promise<void> {

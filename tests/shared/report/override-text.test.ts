@@ -16,7 +16,12 @@ const WHY = ['Reason: the shop is down', 'Approved by: Grace'];
 const FINDING = '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.';
 const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING];
 
-const CONTEXT = { effectOfClosing: 'Pulls are blocked for everyone.', images: 'tagged' } as const;
+const CONTEXT = {
+  effectOfClosing: 'Pulls are blocked for everyone.',
+  images: 'tagged',
+  users: { one: 'task', many: 'tasks' },
+  whereItRuns: 'To find out, look for the digest.',
+} as const;
 
 const LOG = { cloud: 'aws', maxCharacters: 200_000 };
 
