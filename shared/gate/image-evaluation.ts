@@ -149,6 +149,7 @@ function keptBlocker({ now }: EvaluationInput, image: Present, blocker: Blocker)
   return {
     ...blocker,
     tags: tagsOf(image.tags, blocker),
+    untagged: image.tagged ? undefined : true,
     usage: usageOf(image, blocker),
     since: sinceOf(blocker, now),
     violatedAt,
@@ -174,6 +175,7 @@ function holdForViolating(
   const active: Blocker = {
     digest: image.digest,
     tags: tagsOf(image.tags, blocker),
+    untagged: image.tagged ? undefined : true,
     usage: usageOf(image, blocker),
     since: sinceOf(blocker, now),
     violatedAt: now,
@@ -236,6 +238,7 @@ export function sameBlocker(a: Blocker, b: Blocker): boolean {
     a.inactive?.why === b.inactive?.why &&
     Date.parse(lastDangerous(b)) - Date.parse(lastDangerous(a)) < GRAIN_MILLISECONDS &&
     a.omittedFindings === b.omittedFindings &&
+    a.untagged === b.untagged &&
     a.tags.toSorted().join() === b.tags.toSorted().join() &&
     sameFindings(a.findings, b.findings)
   );

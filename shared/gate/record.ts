@@ -10,6 +10,8 @@ export interface Blocker {
   readonly digest: string;
   /** The last known tags, so that people recognize the image. */
   readonly tags: readonly string[];
+  /** It had no tag, and no tagged index contained it, when it was last observed. */
+  readonly untagged?: true | undefined;
   /** The last known use. It is kept because nothing can be read about an image that is gone. */
   readonly usage?: Usage | undefined;
   /** Since when it is an active blocker. */

@@ -221,6 +221,24 @@ describe('the next blockers', () => {
   });
 });
 
+describe('an image without a tag', () => {
+  const image = { ...GATE, digest: digest(1) };
+  const untagged = { tags: [], tagged: false };
+
+  it.each<[string, true | undefined, ImageObservation, true | undefined]>([
+    ['is marked when it is closed and violates', undefined, present({ ...VIOLATING, ...untagged }), true],
+    ['is marked while proof is missing', undefined, present(untagged), true],
+    ['is no longer marked once it has a tag', true, present(VIOLATING), undefined],
+    ['is not marked if a tagged index contains it', undefined, present({ ...VIOLATING, tags: [] }), undefined],
+    ['stays marked when it is gone', true, gone(1), true],
+  ])('%s', async (_name, before, seen, after) => {
+    const closed = blocker({ closedAt: CLOSED_AT, violatedAt: NOW, untagged: before });
+    const stored = record({ gate: image, blockers: [closed] });
+    const { evaluated } = await observe([seen], stored);
+    expect(nextBlockers(stored, evaluated).blockers[0]?.untagged).toBe(after);
+  });
+});
+
 describe('the use of an image', () => {
   const USAGE = { inUseCount: 3, lastInUseAt: hoursLater(-2) };
   const storedWith = (usage: Blocker['usage']) => record({ blockers: [blocker({ usage })] });
