@@ -6,6 +6,7 @@ import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
 import type { ImageObservation, Scan, Scope } from './observation.ts';
 import type { LockRound, PauseState, SweepState } from './schedule.ts';
+import type { UnscannedState } from './unscanned.ts';
 
 /** The lock of a gate in the registry. `snapshot` belongs to the adapter and is passed back to `write`. */
 export interface Reading<Snapshot> {
@@ -82,6 +83,7 @@ export interface ControlRows {
   readonly sweep: SweepState;
   readonly pause: PauseState;
   readonly locks: LockRound;
+  readonly unscanned: UnscannedState;
 }
 
 export interface Records {

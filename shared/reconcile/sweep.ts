@@ -10,7 +10,8 @@ import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
 import type { FunctionTrigger } from './trigger.ts';
-import { countUnscanned, describeUnscanned, type UnscannedImage } from './unscanned.ts';
+import { countUnscanned, describeUnscanned } from './unscanned.ts';
+import { summarizeUnscanned, type UnscannedPorts } from './unscanned-summary.ts';
 
 /** The interfaces that a tick and a sweep use. */
 export interface SweepPorts extends LockPorts {
@@ -24,8 +25,8 @@ export interface SweepPorts extends LockPorts {
   scannerHealth(): Promise<string | undefined>;
   /** The repositories with findings, as a hint what to observe. The absence of one proves nothing. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
-  /** The images that no scan judges. Not given if the scanner does not tell. */
-  unscannedImages?(): Promise<readonly UnscannedImage[]>;
+  /** Undefined if the scanner does not tell which images it does not scan. */
+  readonly unscanned?: UnscannedPorts | undefined;
   /** Every gate that has a record, with the name of its state. */
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, most urgent first. */
@@ -116,18 +117,20 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   await ports.state.save(state, version);
   // Counted before the sweep. The next sweep counts the changes that this one causes.
   log({ kind: 'sweep', gates: state.gates, closed });
-  await logUnscanned(ports);
+  await reportUnscanned(ports);
   return state;
 }
 
-/** Counts the images that no scan judges. The sweep is complete without it. */
-async function logUnscanned({ unscannedImages, rules, log }: SweepPorts): Promise<void> {
-  if (unscannedImages === undefined) return;
+/** Counts the images that no scan judges, and sends their summary. The sweep is complete without it. */
+async function reportUnscanned({ unscanned, rules, log, now }: SweepPorts): Promise<void> {
+  if (unscanned === undefined) return;
   try {
-    const unscanned = countUnscanned(await unscannedImages(), rules.includes);
-    log({ kind: 'unscanned', ...unscanned, why: describeUnscanned(unscanned) });
+    const images = (await unscanned.images()).filter(({ repository }) => rules.includes(repository));
+    const counts = countUnscanned(images, rules.includes);
+    log({ kind: 'unscanned', ...counts, why: describeUnscanned(counts) });
+    await summarizeUnscanned(images, unscanned, now());
   } catch (error) {
-    log({ kind: 'failed', error: `the images that no scan judges could not be counted: ${describeError(error)}` });
+    log({ kind: 'failed', error: `the images that no scan judges could not be reported: ${describeError(error)}` });
   }
 }
 

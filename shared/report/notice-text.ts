@@ -177,7 +177,7 @@ function changeOf(subject: string, lines: readonly string[]): Change {
 }
 
 /** A text from outside, such as a package's version, must not begin a line of its own. */
-function message(subject: string, lines: readonly string[]): Message {
+export function message(subject: string, lines: readonly string[]): Message {
   return { subject: plain(`[pullgate] ${subject}`).slice(0, 100), text: `${lines.map(plain).join('\n')}\n` };
 }
 
