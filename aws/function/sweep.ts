@@ -3,7 +3,7 @@ import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
 import { createStackNotifier } from './notify.ts';
-import { isThrottled } from './repository-lock.ts';
+import { isThrottled } from './pace.ts';
 import { UNSCANNED_ADVICE } from './unscanned-advice.ts';
 
 /** Creates the ports for a sweep of one account's registry. */
