@@ -42,6 +42,8 @@ export interface AwsSettings {
   readonly exemptPrincipals: string[];
   /** Also close repositories that serve Lambda functions. Those functions then fail. Default: false. */
   readonly closeLambdaRepositories: boolean;
+  /** For how many hours an image may be unscanned before a daily summary names it. Default: 24. */
+  readonly unscannedHours: number;
   /** Turn on Inspector and continuous scanning of the whole registry. Default: false. */
   readonly enableInspector: boolean;
   /** How long events are collected before the function is called, in seconds. Default: 5. */
@@ -149,6 +151,7 @@ const awsEntries = {
   ),
   exemptPrincipals: v.optional(distinct(v.pipe(v.string(ROLE), v.regex(ROLE_ARN, ROLE)), 'a list of role ARNs'), []),
   closeLambdaRepositories: flag,
+  unscannedHours: wholeNumber(1, 720, 'hours', 24),
   enableInspector: flag,
   batchWindowSeconds: wholeNumber(1, 300, 'seconds', 5),
   // Below the mapping's concurrency of five, Lambda would throttle messages into the dead-letter queue.

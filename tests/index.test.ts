@@ -219,6 +219,7 @@ describe('the program', () => {
           repositories: { include: ['**'], exclude: [] },
           exemptPrincipals: [],
           closeLambdaRepositories: false,
+          unscannedHours: 24,
         },
       },
       next: [

@@ -25,6 +25,11 @@ export interface EcrPullGateArgs extends PullGateArgs {
   /** Also close repositories that Lambda functions run from. Those functions then fail. Default: false. */
   closeLambdaRepositories?: boolean;
   /**
+   * For how long an image may be without a scan that judges it before a daily summary names it, in hours, 1 to 720.
+   * Default: 24.
+   */
+  unscannedHours?: number;
+  /**
    * Enable Inspector for ECR, and continuous scanning of the whole registry, which replaces the registry's own scanning
    * rules. Both stay enabled when the component is deleted. Default: false.
    */

@@ -17,6 +17,7 @@ export interface EcrFunctionSettings {
   repositories: RepositoriesArgs;
   exemptPrincipals: string[];
   closeLambdaRepositories: boolean;
+  unscannedHours: number;
 }
 
 type Settings = Extract<ReturnType<typeof checkEcrArgs>, { ok: true }>['value'];
@@ -43,6 +44,7 @@ export function functionSettings(
     repositories: settings.repositories,
     exemptPrincipals: accept(name, checkExemptPrincipals(known)),
     closeLambdaRepositories: settings.closeLambdaRepositories,
+    unscannedHours: settings.unscannedHours,
   }));
 }
 

@@ -1,10 +1,11 @@
-// The SDK clients, configured for a Lambda function: retries with backoff, and timeouts so that no call hangs for the
+// The SDK clients, configured for a Lambda function: retries with backoff, a pace under throttling, and timeouts so that no call hangs for the
 // whole invocation.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { createPace } from './pace.ts';
 
 export interface Clients {
   readonly dynamodb: DynamoDBClient;
@@ -48,23 +49,40 @@ export function createClients(region?: string, onCall: (service: string) => void
     );
     return client;
   };
+  const paced = <C extends Counted>(client: C): C => {
+    const pace = createPace();
+    // Each attempt waits before it is signed, because a signature expires.
+    client.middlewareStack.addRelativeTo((next) => (args) => pace.take(() => next(args)), {
+      name: 'pullgatePace',
+      relation: 'after',
+      toMiddleware: 'retryMiddleware',
+    });
+    return client;
+  };
   return {
     dynamodb: counted('dynamodb', new DynamoDBClient(config)),
-    ecr: counted('ecr', new ECRClient(config)),
+    // The two services whose rate limits apply to the whole account.
+    ecr: paced(counted('ecr', new ECRClient(config))),
     ecrOnce: counted('ecr', new ECRClient({ ...config, maxAttempts: 1 })),
-    inspector: counted('inspector', new Inspector2Client(config)),
+    inspector: paced(counted('inspector', new Inspector2Client(config))),
     sns: counted('sns', new SNSClient(config)),
     // Otherwise the queue's URL would override the endpoint from the environment.
     sqs: counted('sqs', new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
   };
 }
 
-/** The part of an SDK client that counting needs. All services share it. */
+type Middleware = <A, O>(next: (args: A) => Promise<O>) => (args: A) => Promise<O>;
+
+/** The part of an SDK client that counting and pacing need. All services share it. */
 interface Counted {
   readonly middlewareStack: {
     add(
-      middleware: <A, O>(next: (args: A) => Promise<O>) => (args: A) => Promise<O>,
+      middleware: Middleware,
       options: { readonly name: string; readonly step: 'finalizeRequest'; readonly priority: 'low' },
+    ): void;
+    addRelativeTo(
+      middleware: Middleware,
+      options: { readonly name: string; readonly relation: 'after'; readonly toMiddleware: string },
     ): void;
   };
 }

@@ -61,10 +61,11 @@ export async function unscannedImages({ client, accountId }: Account): Promise<r
     scanStatusCode: [is('INACTIVE')],
   };
   for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
-    for (const { resourceMetadata, scanStatus } of page.coveredResources ?? []) {
-      const repository = resourceMetadata?.ecrRepository?.name;
-      const reason = scanStatus?.reason ?? 'UNKNOWN';
-      if (repository !== undefined && !HARMLESS_REASONS.includes(reason)) unscanned.push({ repository, reason });
+    for (const resource of page.coveredResources ?? []) {
+      const repository = resource.resourceMetadata?.ecrRepository?.name;
+      const reason = resource.scanStatus?.reason ?? 'UNKNOWN';
+      if (repository === undefined || HARMLESS_REASONS.includes(reason)) continue;
+      unscanned.push({ repository, digest: digestOf(resource), reason });
     }
   }
   return unscanned;
@@ -84,11 +85,16 @@ async function coverageOf(
   };
   for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
     for (const resource of page.coveredResources ?? []) {
-      const digest = resource.resourceId?.slice(resource.resourceId.lastIndexOf('/') + 1) ?? '';
+      const digest = digestOf(resource);
       if (wanted.has(digest)) covered.set(digest, resource);
     }
   }
   return covered;
+}
+
+/** The last part of the image's ARN. */
+function digestOf({ resourceId = '' }: CoveredResource): string {
+  return resourceId.slice(resourceId.lastIndexOf('/') + 1);
 }
 
 /** Why the scanner cannot see some or all images; undefined if it sees all. */

@@ -10,10 +10,11 @@ import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import { type Finding, findingKey } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
-import type { Report, Scan } from '../../shared/reconcile/observation.ts';
+import type { Report, Scan, Usage } from '../../shared/reconcile/observation.ts';
 import type { UnscannedImage } from '../../shared/reconcile/unscanned.ts';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 import { type Account, ECR_IMAGE, health, is, scansOf, unscannedAmong, unscannedImages } from './coverage.ts';
+import { latestUse } from './usage.ts';
 
 /**
  * The maximum number of values in one filter of ListFindings.
@@ -50,10 +51,17 @@ export function listFindingsFilter(policy: Policy): FindingsFilter {
   };
 }
 
+/** What Inspector reports about one image. */
+export interface Reported {
+  readonly reports: readonly Report[];
+  /** Undefined if no finding of the image in its own repository is listed. */
+  readonly usage?: Usage | undefined;
+}
+
 /** The scanner of one account. */
 export interface Scanner {
   /** The reports about images of a repository, by digest. Includes only reports that can matter and are not closed. */
-  reportsOf(asked: Asked): Promise<ReadonlyMap<string, readonly Report[]>>;
+  reportsOf(asked: Asked): Promise<ReadonlyMap<string, Reported>>;
   /** The ids among these that Inspector does not list in any state. */
   unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** The last scan of each of these images that Inspector covers. */
@@ -97,14 +105,18 @@ async function reportsOf(
   policyFilter: FindingsFilter,
   { repository, digests, present }: Asked,
 ): ReturnType<Scanner['reportsOf']> {
-  const own = new Map<string, Report[]>();
+  const own = new Map<string, { readonly reports: Report[]; usage?: Usage | undefined }>();
   const elsewhere = new Map<string, Map<string, Report>>();
   const read = async (filter: ImageFilter): Promise<void> => {
     for await (const finding of listFindings(account, { ...policyFilter, ...filter })) {
       const report = reportFrom(finding);
-      for (const { repositoryName, imageHash = '' } of imagesOf(finding)) {
-        if (repositoryName === repository) entryOf(own, imageHash, () => []).push(report);
-        else entryOf(elsewhere, imageHash, () => new Map()).set(report.findings.map(findingKey).join(), report);
+      for (const image of imagesOf(finding)) {
+        const { repositoryName, imageHash = '' } = image;
+        if (repositoryName === repository) {
+          const reported = entryOf(own, imageHash, () => ({ reports: [] }));
+          reported.reports.push(report);
+          reported.usage = latestUse(reported.usage, image);
+        } else entryOf(elsewhere, imageHash, () => new Map()).set(report.findings.map(findingKey).join(), report);
       }
     }
   };
@@ -118,7 +130,7 @@ async function reportsOf(
   if (digests === 'all') await readByDigest(unscanned);
   for (const digest of unscanned) {
     const reports = elsewhere.get(digest);
-    if (reports !== undefined) own.set(digest, [...reports.values()].map(asElsewhere));
+    if (reports !== undefined) own.set(digest, { reports: [...reports.values()].map(asElsewhere) });
   }
   return own;
 }

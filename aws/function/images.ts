@@ -10,6 +10,7 @@ import {
   RepositoryNotFoundException,
 } from '@aws-sdk/client-ecr';
 import * as v from 'valibot';
+import type { Instant } from '../../shared/policy/finding.ts';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 
 /** An image that can be pulled, or that ECR is making pullable again. */
@@ -19,6 +20,11 @@ export interface Image {
   readonly isIndex: boolean;
   /** It is no container image, but a signature, an SBOM or the like. */
   readonly isArtifact: boolean;
+  /**
+   * ECR refreshes it at least once every 24 hours, so it may be up to a day old. Undefined: no pull is recorded.
+   * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageDetail.html
+   */
+  readonly lastPulledAt: Instant | undefined;
 }
 
 /** Source: https://github.com/opencontainers/image-spec/blob/main/media-types.md */
@@ -199,13 +205,15 @@ async function childrenOf(
  */
 function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
   return new Map(
-    details.flatMap(({ imageDigest, imageTags, imageManifestMediaType, artifactMediaType, imageStatus }) => {
+    details.flatMap(({ imageDigest, imageStatus, ...detail }) => {
       if (imageDigest === undefined || imageStatus === 'ARCHIVED') return [];
+      const { imageTags, imageManifestMediaType, artifactMediaType, lastRecordedPullTime } = detail;
       const image = {
         digest: imageDigest,
         tags: imageTags ?? [],
         isIndex: INDEX_TYPES.includes(imageManifestMediaType ?? ''),
         isArtifact: artifactMediaType !== undefined && !IMAGE_CONFIG_TYPES.includes(artifactMediaType),
+        lastPulledAt: lastRecordedPullTime?.toISOString(),
       };
       return [[imageDigest, image]];
     }),

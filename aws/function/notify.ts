@@ -1,10 +1,11 @@
-// Sends notices about state changes to the stack's topic.
-import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
+// Sends notices about state changes, and messages about the stack, to the stack's topic.
+import { type MessageAttributeValue, PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Notice } from '../../shared/gate/record.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import type { NoticeMessage } from '../../shared/report/delivery-text.ts';
-import { type NoticeContext, renderNotice } from '../../shared/report/notice-text.ts';
+import { type Message, type NoticeContext, renderNotice } from '../../shared/report/notice-text.ts';
+import { USERS } from './usage.ts';
 
 /** What notices say on this cloud. The statement in the repository policy names the exempt principals. */
 const WORDING = {
@@ -12,6 +13,9 @@ const WORDING = {
   // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html
   whereToLook:
     "If someone changed it, CloudTrail's event history says who: look for SetRepositoryPolicy and DeleteRepositoryPolicy.",
+  whereItRuns:
+    'Amazon Inspector counts the use by ECS and EKS only. Other uses are not known: look for the digest where your workloads are defined.',
+  users: USERS,
 } as const;
 
 /** Publishes notices and summaries of notices to one topic. */
@@ -22,42 +26,62 @@ export interface Notifier {
   publish(message: NoticeMessage): Promise<void>;
 }
 
-/**
- * The message attributes let subscribers filter the messages. A summary names all its repositories in one array: a
- * filter on a repository accepts the message if any element matches.
- * Sources: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html,
- * https://docs.aws.amazon.com/sns/latest/dg/string-value-matching.html
- *
- * @param images the policy's `images`
- */
+/** @param images the policy's `images` */
 export function createNotifier(client: SNSClient, topicArn: string, images: Policy['images']): Notifier {
   const context: NoticeContext = { ...WORDING, images };
-  const publish = async ({ kind, about, subject, text }: NoticeMessage) => {
-    const attribute = (value: string) => ({ DataType: 'String', StringValue: value });
+  const publishNotices = ({ kind, about, ...message }: NoticeMessage) => {
     const registries = [...new Set(about.map(({ gate }) => gate.registry))];
     const repositories = [...new Set(about.map(({ gate }) => gate.repository))];
-    const [only = ''] = repositories;
-    await client.send(
-      new PublishCommand({
-        TopicArn: topicArn,
-        Subject: subject,
-        Message: text,
-        MessageAttributes: {
-          cloud: attribute('aws'),
-          change: attribute(kind),
-          registry: attribute(registries.join(',')),
-          repository:
-            repositories.length === 1
-              ? attribute(only)
-              : { DataType: 'String.Array', StringValue: JSON.stringify(repositories) },
-        },
-      }),
-    );
+    return publish(client, topicArn, message, { change: kind, registry: registries.join(','), repositories });
   };
   return {
     context,
-    publish,
+    publish: publishNotices,
     notify: (gate, notice) =>
-      publish({ kind: notice.kind, about: [{ gate, notice }], ...renderNotice(gate, notice, context) }),
+      publishNotices({ kind: notice.kind, about: [{ gate, notice }], ...renderNotice(gate, notice, context) }),
   };
+}
+
+/** Publishes messages about the whole stack. */
+export function createStackNotifier(
+  client: SNSClient,
+  topicArn: string,
+  attributes: Attributes,
+): (message: Message) => Promise<void> {
+  return (message) => publish(client, topicArn, message, attributes);
+}
+
+/** The message attributes, by which subscribers can filter. */
+interface Attributes {
+  readonly change: string;
+  readonly registry: string;
+  /** Not given if the message is about no repository. */
+  readonly repositories?: readonly string[];
+}
+
+/**
+ * A summary names all its repositories in one array: a filter on a repository accepts the message if any element
+ * matches.
+ * Sources: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html,
+ * https://docs.aws.amazon.com/sns/latest/dg/string-value-matching.html
+ */
+async function publish(
+  client: SNSClient,
+  topicArn: string,
+  { subject, text }: Message,
+  { repositories = [], ...attributes }: Attributes,
+): Promise<void> {
+  const [only, ...others] = repositories;
+  const named: Record<string, MessageAttributeValue> = {};
+  for (const [name, value] of Object.entries({ cloud: 'aws', ...attributes })) named[name] = stringOf(value);
+  if (only !== undefined)
+    named['repository'] =
+      others.length === 0 ? stringOf(only) : { DataType: 'String.Array', StringValue: JSON.stringify(repositories) };
+  await client.send(
+    new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text, MessageAttributes: named }),
+  );
+}
+
+function stringOf(value: string): MessageAttributeValue {
+  return { DataType: 'String', StringValue: value };
 }

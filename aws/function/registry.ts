@@ -1,8 +1,8 @@
 // Implements the core's registry with ECR and Inspector: observations, scans and the repository lock.
 import type { Policy } from '../../shared/policy/policy.ts';
-import type { ImageObservation, Report, Scope } from '../../shared/reconcile/observation.ts';
+import type { ImageObservation, Scope } from '../../shared/reconcile/observation.ts';
 import type { Registry } from '../../shared/reconcile/ports.ts';
-import type { Scanner } from './findings.ts';
+import type { Reported, Scanner } from './findings.ts';
 import { type Image, type Images, MAX_NAMED } from './images.ts';
 import type { RepositoryLock, Snapshot } from './repository-lock.ts';
 
@@ -30,9 +30,7 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
       const { digests, found, children } = await selectImages(images, repository, scope);
       const present = [...found.values()].flatMap((one) => (one.isIndex || one.isArtifact ? [] : [one.digest]));
       const reports =
-        found.size === 0
-          ? new Map<string, readonly Report[]>()
-          : await scanner.reportsOf({ repository, digests, present });
+        found.size === 0 ? new Map<string, Reported>() : await scanner.reportsOf({ repository, digests, present });
       const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...reports.keys()] : digests;
       const answered = [...new Set(asked)];
       const recorded = new Set(known);
@@ -93,9 +91,16 @@ function observationFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
-  reports: readonly Report[] = [],
+  { reports, usage }: Reported = { reports: [] },
 ): ImageObservation {
   if (image === undefined) return { digest, presence: 'gone' };
-  const { tags } = image;
-  return { digest, presence: 'present', tags, tagged: tags.length > 0 || children.has(digest), reports };
+  const { tags, lastPulledAt } = image;
+  return {
+    digest,
+    presence: 'present',
+    tags,
+    tagged: tags.length > 0 || children.has(digest),
+    reports,
+    usage: lastPulledAt === undefined ? usage : { ...usage, lastPulledAt },
+  };
 }

@@ -12,6 +12,7 @@ import {
 import type { InUse } from '../../shared/gate/record.ts';
 import type { Reading, Registry, Written } from '../../shared/reconcile/ports.ts';
 import type { Clients } from './clients.ts';
+import { isThrottled } from './pace.ts';
 import {
   type DenyStatement,
   lockStateOf,
@@ -156,11 +157,6 @@ async function retryWhileUnchanged(write: () => Promise<unknown>, isAsRead: () =
 /** Throttling, a service error, or no response at all. */
 function isTransient(error: unknown): boolean {
   return !(error instanceof ECRServiceException) || error.$fault === 'server' || isThrottled(error);
-}
-
-/** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html */
-export function isThrottled(error: unknown): boolean {
-  return error instanceof ECRServiceException && /Throttl|TooManyRequests/.test(error.name);
 }
 
 function refused(problem: string, cause: string): Written {

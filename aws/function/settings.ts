@@ -28,6 +28,8 @@ export interface DeployedResources {
 export interface StackSettings extends RuleSettings {
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
+  /** For how many hours an image may be unscanned before people are notified. */
+  readonly unscannedHours: number;
   /** Roles that can pull from a closed repository. */
   readonly exemptPrincipals: readonly string[];
   /** A hash of everything above. When it changes, a sweep is due at once. */
@@ -55,6 +57,7 @@ const OWN_SETTINGS = {
   repositories: required(v.object({ include: globs, exclude: globs }, 'include and exclude')),
   exemptPrincipals: required(v.array(v.string(ROLES), ROLES)),
   closeLambdaRepositories: required(v.boolean('true or false')),
+  unscannedHours: required(v.number('hours')),
 };
 
 /**

@@ -2,11 +2,13 @@
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
-import { isThrottled } from './repository-lock.ts';
+import { createStackNotifier } from './notify.ts';
+import { isThrottled } from './pace.ts';
+import { UNSCANNED_ADVICE } from './unscanned-advice.ts';
 
 /** Creates the ports for a sweep of one account's registry. */
 export function createSweepPorts(
-  { settings, log, now }: Dependencies,
+  { settings, clients, log, now }: Dependencies,
   { table, images, scanner, queue, lock }: Adapters,
   rules: Rules,
 ): SweepPorts {
@@ -18,7 +20,13 @@ export function createSweepPorts(
     sweepHours,
     settingsHash,
     scannerHealth: scanner.health,
-    unscannedImages: scanner.unscannedImages,
+    unscanned: {
+      images: scanner.unscannedImages,
+      hours: settings.unscannedHours,
+      advice: UNSCANNED_ADVICE,
+      row: table.row('unscanned'),
+      notify: createStackNotifier(clients.sns, settings.topicArn, { change: 'unscanned', registry }),
+    },
     repositoriesWithFindings: async () =>
       [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry, repository })),
     gatesWithRecord: () => table.gates(registry),

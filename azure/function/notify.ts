@@ -14,6 +14,11 @@ const WORDING = {
   effectOfClosing: 'Pulls are blocked for everyone.',
   whereToLook:
     "If someone changed it, the registry's diagnostic logs show who used the registry at that time, if you collect them: https://learn.microsoft.com/azure/azure-monitor/reference/supported-logs/microsoft-containerregistry-registries-logs",
+  // Nothing here tells what runs. The log has the digest and the time of each pull:
+  // https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerregistryrepositoryevents
+  whereItRuns:
+    "To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.",
+  users: { one: 'workload', many: 'workloads' },
 } as const;
 
 /** Who gets the mails, and what their text depends on. */

@@ -82,6 +82,8 @@ export type CloudStatus = DeadLetters & {
   readonly sweepHours: number;
   readonly brake: { readonly maxClosesPerHour: number; readonly closedThisHour: number; readonly left: number };
   readonly gates: readonly GateStatus[];
+  /** How many of the closed image gates have an image without a tag. It may no longer be needed. */
+  readonly untaggedImages: number;
   /** The gates whose records cannot be read. */
   readonly unreadable: readonly UnreadableGate[];
   /** Only with `--live`. */
@@ -157,6 +159,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
       left: roomLeft(closings, at, settings.maxClosesPerHour),
     },
     gates: loaded.records.filter((record) => isWorthARow(record, at)).map((record) => gateStatus(cloud, record, at)),
+    untaggedImages: loaded.records.filter(isClosedUntagged).length,
     unreadable: loaded.unreadable,
     live,
   };
@@ -173,6 +176,11 @@ async function countDeadLetters(client: Client): Promise<DeadLetters> {
 
 function isWorthARow(record: GateRecord, now: Instant): boolean {
   return record.state.kind !== 'open' || record.pending.length > 0 || overrideOf(record, now) !== undefined;
+}
+
+/** It stays closed although its tag moved, because what runs may name its digest. */
+function isClosedUntagged({ gate, state, blockers }: GateRecord): boolean {
+  return gate.digest !== undefined && state.kind === 'closed' && blockers.some(({ untagged }) => untagged);
 }
 
 /** The override in force, if any. */

@@ -40,7 +40,7 @@ function modeLine({ mode, pause }: CloudStatus, now: Instant): string {
 }
 
 function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
-  const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, brake, gates, live } = status;
+  const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, brake, gates, untaggedImages, live } = status;
   const groups: readonly (readonly [title: string, style: Style, gates: readonly GateStatus[]])[] = [
     ['Closed by pullgate', 'red', gates.filter(({ state }) => state.kind === 'closed' || state.kind === 'unexplained')],
     ['Closing or opening', 'yellow', gates.filter(({ state }) => state.kind === 'closing' || state.kind === 'opening')],
@@ -70,6 +70,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
             ...columns(found.map((gate) => gateRow(gate, nameOf, now))).map((line) => `    ${line}`),
           ],
     ),
+    ...untaggedLines(untaggedImages),
     ...(live === undefined
       ? []
       : [
@@ -83,6 +84,13 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
           ...live.unsure.map((why) => `  Not certain: ${plain(why)}.`),
         ]),
   ];
+}
+
+/** A closed image stays closed when its tag moves, because what runs may name its digest. */
+function untaggedLines(images: number): readonly string[] {
+  if (images === 0) return [];
+  const have = images === 1 ? 'has' : 'have';
+  return ['', `  ${counted(images, 'closed image')} ${have} no tag. Delete what nothing runs.`];
 }
 
 function unscannedLines(unscanned: Unscanned): readonly string[] {

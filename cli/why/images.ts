@@ -6,7 +6,7 @@ import type { Blocker } from '../../shared/gate/record.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
-import { findingsIn } from '../../shared/reconcile/observation.ts';
+import { findingsIn, type Usage } from '../../shared/reconcile/observation.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FoundImage } from '../stack/client.ts';
 import { endOfExemption } from '../terminal/words.ts';
@@ -25,6 +25,8 @@ export interface ImageAnswer {
   /** `asked`: the named image; `child`: an image of the named index; `other`: another blocker of the same gate. */
   readonly part: 'asked' | 'child' | 'other';
   readonly verdict: Verdict['kind'] | 'outOfScope' | 'gone';
+  /** What is known about its use: as observed now, else as recorded. Undefined: nothing. */
+  readonly usage: Usage | undefined;
   /** Why the image is a blocker now; undefined if it is not. */
   readonly holds: HoldReason | undefined;
   /** The findings that violate now, worst first. */
@@ -65,6 +67,7 @@ export function imageAnswers(
         tags: image.presence === 'present' ? image.tags : (blocker?.tags ?? []),
         part,
         verdict: image.presence === 'gone' ? 'gone' : isOut ? 'outOfScope' : verdict.kind,
+        usage: blocker?.usage ?? (image.presence === 'present' ? image.usage : undefined),
         holds: isBlocker ? evaluation.why : undefined,
         violating: violating.toSorted((a, b) => rankOf(b.finding) - rankOf(a.finding)),
         undetermined: verdict.kind === 'allow' ? [] : verdict.undetermined,

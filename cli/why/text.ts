@@ -1,9 +1,10 @@
 // Formats the answer to `pullgate why` as lines: whether the image can be pulled, who closed its gate and why, and what
 // to do next.
+import { USERS } from '../../aws/function/usage.ts';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { adviseFix, adviseOverride } from '../../shared/report/advice.ts';
-import { capitalized, counted, describeCounted, describeState } from '../../shared/report/sentences.ts';
+import { capitalized, counted, describeCounted, describeState, describeUsage } from '../../shared/report/sentences.ts';
 import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { columns, paint } from '../terminal/terminal.ts';
@@ -103,7 +104,7 @@ const PART = {
 };
 
 function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
-  const { part, digest, tags, violating, undetermined, remembered, exempted, lapsed, omittedFindings } = image;
+  const { part, digest, tags, usage, violating, undetermined, remembered, exempted, lapsed, omittedFindings } = image;
   const name =
     part === 'asked'
       ? PART.asked
@@ -121,6 +122,8 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
   return [
     '',
     `${name} ${stateWords(image)}`,
+    // Only AWS tells.
+    ...(usage === undefined ? [] : [`  ${capitalized(describeUsage(usage, USERS))}.`]),
     ...table('Findings that violate:', rows),
     ...table('Findings of unknown severity:', undetermined.map(unknown)),
     ...table('Findings that the scanner no longer shows, without proof that they are gone:', remembered.map(unknown)),

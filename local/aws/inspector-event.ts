@@ -45,6 +45,7 @@ export function findingAs<T>(place: Place, finding: StoredFinding, date: (date: 
   const packages = advisory.packages ?? [{ name: 'openssl', version: '3.0.13' }];
   const text = `${advisory.vulnerability} - ${packages.map(({ name }) => name).join(', ')}`;
   const pushedAt = date(finding.firstObservedAt);
+  const { inUseCount, lastInUseAt } = finding.use ?? {};
   const registry = {
     repositoryName: repository,
     registry: account,
@@ -52,6 +53,9 @@ export function findingAs<T>(place: Place, finding: StoredFinding, date: (date: 
     pushedAt,
     architecture: 'arm64',
     platform: 'UBUNTU_24_04',
+    // https://docs.aws.amazon.com/inspector/v2/APIReference/API_AwsEcrContainerImageDetails.html
+    ...(inUseCount === undefined ? {} : { inUseCount }),
+    ...(lastInUseAt === undefined ? {} : { lastInUseAt: date(lastInUseAt) }),
   };
   return {
     awsAccountId: account,

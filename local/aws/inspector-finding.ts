@@ -34,6 +34,12 @@ export interface Advisory {
 
 export type FindingStatus = 'ACTIVE' | 'SUPPRESSED' | 'CLOSED';
 
+/** How Inspector reports the use of an image by ECS tasks and EKS pods. */
+export interface UseOf {
+  readonly inUseCount: number;
+  readonly lastInUseAt?: Date;
+}
+
 export interface ImageOf {
   readonly repository: string;
   readonly digest: string;
@@ -52,4 +58,6 @@ export interface StoredFinding {
   status: FindingStatus;
   readonly firstObservedAt: Date;
   updatedAt: Date;
+  /** Absent: Inspector does not tell. */
+  use?: UseOf;
 }

@@ -5,7 +5,7 @@ import type { FindingStatus } from '@aws-sdk/client-inspector2';
 import type { Clock } from '../clock.ts';
 import type { Bus } from './events.ts';
 import { type FindingDetail, findingEvent, readFinding } from './inspector-event.ts';
-import type { Advisory, ImageOf, StoredFinding } from './inspector-finding.ts';
+import type { Advisory, ImageOf, StoredFinding, UseOf } from './inspector-finding.ts';
 import { arnOf, type Place } from './place.ts';
 
 export interface Coverage {
@@ -40,6 +40,8 @@ export interface Inspector {
   closeAllOf(repository: string, digest: string): Promise<void>;
   /** Stores the finding of a sample event (its `detail`) and returns its ARN. Puts nothing on the bus. */
   importDetail(detail: FindingDetail): string;
+  /** Sets how many ECS tasks and EKS pods use an image. Its findings of today report it. */
+  setUse(repository: string, digest: string, use: UseOf): void;
   finding(arn: string): StoredFinding | undefined;
   /** The event that Inspector sends about the finding. */
   eventOf(findingArn: string): ReturnType<typeof findingEvent>;
@@ -128,6 +130,9 @@ export function createInspector({ place, clock, bus }: Parts): InspectorWorld {
         Object.assign(finding, { status: 'CLOSED', updatedAt: clock.now() });
         await send(finding);
       }
+    },
+    setUse(repository, digest, use) {
+      for (const finding of byRepository.get(repository)?.get(digest) ?? []) finding.use = use;
     },
     importDetail(detail) {
       const finding = readFinding(detail, clock.now());

@@ -115,7 +115,7 @@ export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedIm
     } else blockers.delete(image.digest);
     const active = before !== undefined && before.inactive === undefined;
     if (active && (evaluation.kind === 'inactive' || evaluation.kind === 'released')) {
-      clearances.push({ digest: image.digest, how: evaluation.how });
+      clearances.push({ digest: image.digest, how: evaluation.how, ...freedUsage(evaluation) });
     }
   }
   const kept = keepWithin([...blockers.values()]);
@@ -125,6 +125,13 @@ export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedIm
     activeBlockers({ blockers: [...blockers.values()] }).length - active.length,
   );
   return { blockers: kept, active, omitted, clearances };
+}
+
+/** The last known use of an image that its gate no longer waits for, although it may still run. */
+function freedUsage(evaluation: EvaluatedImage['evaluation']): Pick<ClearedImage, 'usage'> {
+  if (evaluation.kind !== 'inactive' || evaluation.how === 'exempted') return {};
+  const { usage } = evaluation.blocker;
+  return usage === undefined ? {} : { usage };
 }
 
 /** If there are too many blockers, active ones take precedence over inactive ones. */

@@ -1,7 +1,13 @@
 // Evaluates what an image means for its gate: a finding closes the gate, and only proof opens it.
 import { type Finding, findingKey, type Instant, later, worstFirst } from '../policy/finding.ts';
 import type { Judge, Verdict } from '../policy/verdict.ts';
-import { findingsIn, type ImageObservation, type ReportStatus, type Scan } from '../reconcile/observation.ts';
+import {
+  findingsIn,
+  type ImageObservation,
+  type ReportStatus,
+  type Scan,
+  type Usage,
+} from '../reconcile/observation.ts';
 import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
 import { type Blocker, type InactiveReason, isLongAgo } from './record.ts';
 
@@ -67,13 +73,10 @@ export function evaluateImage(input: EvaluationInput): ImageEvaluation {
   if (blocker === undefined) return evaluateNewcomer(input);
   if (image.presence === 'gone') return becomeInactive(input, blocker, 'gone', CLEAN);
   const verdict = judgeImage(input, findingsIn(image));
-  if (!inScope)
-    return becomeInactive(
-      input,
-      verdict.kind === 'block' ? { ...blocker, violatedAt: input.now } : blocker,
-      'outOfScope',
-      CLEAN,
-    );
+  if (!inScope) {
+    const violatedAt = verdict.kind === 'block' ? input.now : blocker.violatedAt;
+    return becomeInactive(input, { ...blocker, usage: usageOf(image, blocker), violatedAt }, 'outOfScope', CLEAN);
+  }
   return verdict.kind === 'block'
     ? holdForViolating(input, image, verdict)
     : evaluateBlocker(input, image, blocker, verdict);
@@ -141,9 +144,17 @@ function judgeImage({ judge, repository, image, now }: EvaluationInput, findings
 type Present = Extract<ImageObservation, { presence: 'present' }>;
 
 /** A blocker that stays or becomes active. If it was inactive, only a scan after that time can prove it clean. */
-function keptBlocker({ now }: EvaluationInput, { tags }: Present, blocker: Blocker): Blocker {
+function keptBlocker({ now }: EvaluationInput, image: Present, blocker: Blocker): Blocker {
   const violatedAt = later(blocker.violatedAt, blocker.inactive?.at ?? blocker.violatedAt);
-  return { ...blocker, tags: tagsOf(tags, blocker), since: sinceOf(blocker, now), violatedAt, inactive: undefined };
+  return {
+    ...blocker,
+    tags: tagsOf(image.tags, blocker),
+    untagged: image.tagged ? undefined : true,
+    usage: usageOf(image, blocker),
+    since: sinceOf(blocker, now),
+    violatedAt,
+    inactive: undefined,
+  };
 }
 
 /**
@@ -164,6 +175,8 @@ function holdForViolating(
   const active: Blocker = {
     digest: image.digest,
     tags: tagsOf(image.tags, blocker),
+    untagged: image.tagged ? undefined : true,
+    usage: usageOf(image, blocker),
     since: sinceOf(blocker, now),
     violatedAt: now,
     findings: [first, ...kept],
@@ -195,6 +208,11 @@ function tagsOf(tags: readonly string[], blocker: Blocker | undefined): readonly
   return tags.length > 0 || blocker === undefined ? tags.toSorted().slice(0, MAX_TAGS) : blocker.tags;
 }
 
+/** What is known about its use: each fact as observed now, else as it was last known. */
+function usageOf({ usage }: Present, blocker: Blocker | undefined): Usage | undefined {
+  return usage === undefined ? blocker?.usage : { ...blocker?.usage, ...usage };
+}
+
 /**
  * Remembers a blocker as inactive. One that is gone or out of scope is dropped after some weeks; an exempt one is not.
  */
@@ -220,6 +238,7 @@ export function sameBlocker(a: Blocker, b: Blocker): boolean {
     a.inactive?.why === b.inactive?.why &&
     Date.parse(lastDangerous(b)) - Date.parse(lastDangerous(a)) < GRAIN_MILLISECONDS &&
     a.omittedFindings === b.omittedFindings &&
+    a.untagged === b.untagged &&
     a.tags.toSorted().join() === b.tags.toSorted().join() &&
     sameFindings(a.findings, b.findings)
   );

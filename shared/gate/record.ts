@@ -1,5 +1,6 @@
 // The record: pullgate's own row for a gate. It says whether a lock is ours, and what the next evaluation needs.
 import type { Finding, Instant } from '../policy/finding.ts';
+import type { Usage } from '../reconcile/observation.ts';
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { Gate } from './gate.ts';
 import type { OverrideStep, RecordedOverride } from './override.ts';
@@ -10,6 +11,10 @@ export interface Blocker {
   readonly digest: string;
   /** The last known tags, so that people recognize the image. */
   readonly tags: readonly string[];
+  /** It had no tag, and no tagged index contained it, when it was last observed. */
+  readonly untagged?: true | undefined;
+  /** The last known use. It is kept because nothing can be read about an image that is gone. */
+  readonly usage?: Usage | undefined;
   /** Since when it is an active blocker. */
   readonly since: Instant;
   /** When it was last seen violating, to the minute. Only a newer scan can prove it clean. */
@@ -165,6 +170,8 @@ export type Clearance = InactiveReason | 'scanned' | 'resolved';
 export interface ClearedImage {
   readonly digest: string;
   readonly how: Clearance;
+  /** The last known use of an image that is gone or out of scope, and may still run. Undefined: unknown. */
+  readonly usage?: Usage | undefined;
 }
 
 export interface GateRecord {

@@ -19,7 +19,18 @@ export type ImageObservation =
       readonly tagged: boolean;
       /** Every report about the image whose findings could matter to the policy. */
       readonly reports: readonly Report[];
+      /** Undefined: nothing is known. */
+      readonly usage?: Usage | undefined;
     };
+
+/** What is known about the use of an image. It is information for people and decides nothing: unknown is not unused. */
+export interface Usage {
+  /** The number of running workloads that use it, of those that the provider counts. */
+  readonly inUseCount?: number;
+  readonly lastInUseAt?: Instant;
+  /** The last pull that the registry recorded. */
+  readonly lastPulledAt?: Instant;
+}
 
 /**
  * One unit that the scanner reports: a finding with its packages, or an assessment of one package with its advisories.

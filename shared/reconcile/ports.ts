@@ -6,6 +6,7 @@ import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
 import type { ImageObservation, ListedImage, Scan, Scope } from './observation.ts';
 import type { LockRound, PauseState, SearchState, SweepState } from './schedule.ts';
+import type { UnscannedState } from './unscanned.ts';
 
 /** The lock of a gate in the registry. `snapshot` belongs to the adapter and is passed back to `write`. */
 export interface Reading<Snapshot> {
@@ -88,6 +89,7 @@ export interface ControlRows {
   readonly pause: PauseState;
   readonly locks: LockRound;
   readonly search: SearchState;
+  readonly unscanned: UnscannedState;
 }
 
 export interface Records {

@@ -12,7 +12,8 @@ import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
 import { type SearchPorts, searchLocks } from './search.ts';
 import type { FunctionTrigger } from './trigger.ts';
-import { countUnscanned, describeUnscanned, type UnscannedImage } from './unscanned.ts';
+import { countUnscanned, describeUnscanned } from './unscanned.ts';
+import { summarizeUnscanned, type UnscannedPorts } from './unscanned-summary.ts';
 
 /** The interfaces that a tick and a sweep use. */
 export interface SweepPorts extends LockPorts {
@@ -26,8 +27,8 @@ export interface SweepPorts extends LockPorts {
   scannerHealth(): Promise<string | undefined>;
   /** The repositories with findings, as a hint what to observe. The absence of one proves nothing. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
-  /** The images that no scan judges. Not given if the scanner does not tell. */
-  unscannedImages?(): Promise<readonly UnscannedImage[]>;
+  /** Undefined if the scanner does not tell which images it does not scan. */
+  readonly unscanned?: UnscannedPorts | undefined;
   /** The search for locks without a record. Not given if a lock does not name its owner. */
   readonly search?: SearchPorts;
   /** Every gate that has a record, with the name of its state. */
@@ -134,7 +135,7 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   await ports.state.save(state, version);
   // Counted before the sweep. The next sweep counts the changes that this one causes.
   log({ kind: 'sweep', gates: state.gates, closed });
-  await logUnscanned(ports);
+  await reportUnscanned(ports);
   await requestUnrecorded(recorded, ports);
   return state;
 }
@@ -155,14 +156,16 @@ async function requestUnrecorded(recorded: ReadonlySet<string>, ports: SweepPort
   }
 }
 
-/** Counts the images that no scan judges. The sweep is complete without it. */
-async function logUnscanned({ unscannedImages, rules, log }: SweepPorts): Promise<void> {
-  if (unscannedImages === undefined) return;
+/** Counts the images that no scan judges, and sends their summary. The sweep is complete without it. */
+async function reportUnscanned({ unscanned, rules, log, now }: SweepPorts): Promise<void> {
+  if (unscanned === undefined) return;
   try {
-    const unscanned = countUnscanned(await unscannedImages(), rules.includes);
-    log({ kind: 'unscanned', ...unscanned, why: describeUnscanned(unscanned) });
+    const images = (await unscanned.images()).filter(({ repository }) => rules.includes(repository));
+    const counts = countUnscanned(images, rules.includes);
+    log({ kind: 'unscanned', ...counts, why: describeUnscanned(counts) });
+    await summarizeUnscanned(images, unscanned, now());
   } catch (error) {
-    log({ kind: 'failed', error: `the images that no scan judges could not be counted: ${describeError(error)}` });
+    log({ kind: 'failed', error: `the images that no scan judges could not be reported: ${describeError(error)}` });
   }
 }
 

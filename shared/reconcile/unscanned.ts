@@ -1,8 +1,10 @@
 // Counts the images that no scan judges: the policy can never find them vulnerable.
+import type { Instant } from '../policy/finding.ts';
 
 /** An image that the scanner does not scan, and why, in the scanner's own word. */
 export interface UnscannedImage {
   readonly repository: string;
+  readonly digest: string;
   readonly reason: string;
 }
 
@@ -13,6 +15,17 @@ export interface Unscanned {
   /** The repositories that have most of them, at most `MAX_REPOSITORIES`. */
   readonly repositories: readonly string[];
   readonly moreRepositories: number;
+}
+
+/**
+ * Since when images are unscanned. A scanner does not tell, and to ask the registry when each was pushed costs calls in
+ * every sweep, so the sweeps remember when they first saw each image.
+ */
+export interface UnscannedState {
+  /** When a sweep first saw each image, by the beginning of its digest. */
+  readonly since: Readonly<Record<string, Instant>>;
+  /** When the last summary was sent. */
+  readonly notifiedAt?: Instant | undefined;
 }
 
 const MAX_REPOSITORIES = 20;
@@ -33,14 +46,14 @@ export function countUnscanned(
 }
 
 /** For people: `12 SCAN_ELIGIBILITY_EXPIRED, 3 UNSUPPORTED_OS`. */
-export function describeUnscanned({ byReason }: Unscanned): string {
+export function describeUnscanned({ byReason }: Pick<Unscanned, 'byReason'>): string {
   return Object.entries(byReason)
     .map(([reason, count]) => `${count} ${reason}`)
     .join(', ');
 }
 
 /** How often each key occurs, the most frequent first, then by name. */
-function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {
+export function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {
   const counts = [...Map.groupBy(items, keyOf)].map(([key, { length }]) => [key, length] as const);
   return Object.fromEntries(counts.toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));
 }

@@ -20,10 +20,12 @@ import {
   capitalized,
   counted,
   describeFinding,
+  describeUsage,
   describeWaiting,
   gateName,
   list,
   shortName,
+  type Users,
 } from './sentences.ts';
 
 /** A message to the people that the config lists. */
@@ -69,6 +71,10 @@ export interface NoticeContext {
   readonly whereToLook: string;
   /** The policy's `images`. */
   readonly images: Policy['images'];
+  /** What this cloud counts as a use of an image. */
+  readonly users: Users;
+  /** How to find out whether an image runs, as a sentence. */
+  readonly whereItRuns: string;
 }
 
 /** Renders a notice. */
@@ -136,13 +142,13 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
     case 'cleared':
       return changeOf(`clear: ${name}`, [
         `${where} no longer needs to be closed. Its last blocker was cleared at ${notice.at}.`,
-        ...describeClearances(notice.clearances),
+        ...describeClearances(notice.clearances, context),
       ]);
     case 'opened':
       return changeOf(`opened: ${name}`, [
         `pullgate opened ${where} at ${notice.at}.${notice.closedSince === undefined ? '' : ` It had been closed since ${notice.closedSince}.`}`,
         ...(notice.waiting === undefined
-          ? describeClearances(notice.clearances)
+          ? describeClearances(notice.clearances, context)
           : [
               `There is still a reason to close it, but ${reasonToWait(notice.waiting, notice.override)}.`,
               ...becauseOf(notice),
@@ -271,8 +277,18 @@ function describeDropped({ droppedBefore = 0 }: Notice): readonly string[] {
   return ['', `And ${counted(droppedBefore, 'older change')} of this gate that could not be sent in time.`];
 }
 
-function describeClearances(clearances: readonly ClearedImage[]): readonly string[] {
-  return clearances.map(({ digest, how }) => `  ${digest}: ${CLEARANCES[how]}.`);
+/** An image that is gone or out of scope may still run, and a workload that names its digest may start it again. */
+function describeClearances(
+  clearances: readonly ClearedImage[],
+  { users, whereItRuns }: NoticeContext,
+): readonly string[] {
+  const isFreed = ({ how }: ClearedImage) => how === 'gone' || how === 'outOfScope';
+  const usageOf = (image: ClearedImage) =>
+    isFreed(image) ? ` ${capitalized(describeUsage(image.usage, users))}.` : '';
+  return [
+    ...clearances.map((image) => `  ${image.digest}: ${CLEARANCES[image.how]}.${usageOf(image)}`),
+    ...(clearances.some(isFreed) ? [whereItRuns] : []),
+  ];
 }
 
 function describeStillPullable(images: readonly StillPullable[]): readonly string[] {

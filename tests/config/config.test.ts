@@ -29,6 +29,7 @@ const DEFAULTS: Settings = {
     repositories: { include: ['**'], exclude: [] },
     exemptPrincipals: [],
     closeLambdaRepositories: false,
+    unscannedHours: 24,
     enableInspector: false,
     batchWindowSeconds: 5,
     logRetentionDays: 90,
@@ -122,12 +123,13 @@ describe('a valid config', () => {
       'every other field of aws',
       {
         'pullgate:aws':
-          '{"closeLambdaRepositories":true,"enableInspector":true,"batchWindowSeconds":300,"reservedConcurrency":5,"logRetentionDays":3653}',
+          '{"closeLambdaRepositories":true,"unscannedHours":720,"enableInspector":true,"batchWindowSeconds":300,"reservedConcurrency":5,"logRetentionDays":3653}',
       },
       {
         aws: {
           ...DEFAULTS.aws,
           closeLambdaRepositories: true,
+          unscannedHours: 720,
           enableInspector: true,
           batchWindowSeconds: 300,
           reservedConcurrency: 5,
@@ -350,17 +352,19 @@ describe('an invalid config is rejected with the key, the value and what is allo
       ],
     ],
     [
-      'a batch window that is too long, too little concurrency, and two flags that are text',
+      'a batch window that is too long, too little concurrency, no hours, and two flags that are text',
       {
         'pullgate:aws': {
           batchWindowSeconds: 301,
           reservedConcurrency: 4,
+          unscannedHours: 0,
           enableInspector: 'yes',
           closeLambdaRepositories: 'true',
         },
       },
       [
         'pullgate:aws.closeLambdaRepositories is "true": expected true or false',
+        'pullgate:aws.unscannedHours is 0: expected a whole number of hours, 1 to 720',
         'pullgate:aws.enableInspector is "yes": expected true or false',
         'pullgate:aws.batchWindowSeconds is 301: expected a whole number of seconds, 1 to 300',
         'pullgate:aws.reservedConcurrency is 4: expected a whole number of concurrent executions, 5 to 1000',

@@ -69,6 +69,7 @@ describe('the schema of both components', () => {
         'repositories',
         'exemptPrincipals',
         'closeLambdaRepositories',
+        'unscannedHours',
         'enableInspector',
         'batchWindowSeconds',
         'reservedConcurrency',

@@ -168,6 +168,8 @@ export const CONTEXT = {
   effectOfClosing: 'Pulls are blocked for everyone.',
   whereToLook: 'The audit log says who changed it.',
   images: 'tagged',
+  users: { one: 'task', many: 'tasks' },
+  whereItRuns: 'To find out, look for the digest.',
 } as const;
 
 /** The notice of a closing without images, or of another change. */

@@ -50,6 +50,7 @@ const ARGS: EcrPullGateArgs = {
   repositories: { include: ['**'], exclude: [] },
   exemptPrincipals: [CI_ROLE],
   closeLambdaRepositories: false,
+  unscannedHours: 24,
   enableInspector: false,
   batchWindowSeconds: 5,
   logRetentionDays: 90,
@@ -359,6 +360,7 @@ describe('the function', () => {
       repositories: { include: ['**'], exclude: [] },
       exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
       closeLambdaRepositories: false,
+      unscannedHours: 24,
     });
   });
 
@@ -668,6 +670,7 @@ describe('the defaults', () => {
       repositories: { include: ['**'], exclude: [] },
       exemptPrincipals: [],
       closeLambdaRepositories: false,
+      unscannedHours: 24,
     });
     const withoutCode = (resources: readonly Registered[]) =>
       resources.map(({ name, inputs: { code: _code, ...inputs } }) => JSON.stringify([name, inputs])).sort();

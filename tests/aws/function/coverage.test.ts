@@ -28,10 +28,8 @@ describe('the images that no scan judges', () => {
     const foreign = { repository: 'team/member', digest: digestOf('member'), account: '210987654321' };
     stage.cloud.inspector.cover({ ...foreign, statusCode: 'INACTIVE', reason: 'UNSUPPORTED_OS' });
     const client = new Inspector2Client(stage.config());
-    expect(await unscannedImages({ client, accountId: ACCOUNT_ID })).toEqual([
-      { repository: 'team/old', reason: 'UNSUPPORTED_OS' },
-      { repository: 'team/old', reason: 'SCAN_ELIGIBILITY_EXPIRED' },
-      { repository: 'team/push', reason: 'SCAN_FREQUENCY_SCAN_ON_PUSH' },
-    ]);
+    expect(await unscannedImages({ client, accountId: ACCOUNT_ID })).toEqual(
+      reasons.slice(0, 3).map(([repository, reason]) => ({ repository, digest: digestOf(reason), reason })),
+    );
   });
 });

@@ -95,6 +95,30 @@ describe('an observation', () => {
     expect(cloud.calls.count()).toEqual({ 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 });
   });
 
+  it.each([['by its digest'], ['with the whole repository']])(
+    'of an image has its use and its last pull, without another call: %s',
+    async (how) => {
+      const image = await push('v1');
+      await report(image, 'CVE-2026-1001');
+      const lastInUseAt = new Date('2026-06-01T10:00:00.000Z');
+      cloud.inspector.setUse(repository, image, { inUseCount: 2, lastInUseAt });
+      const stored = cloud.ecr.repository(repository).images.get(image);
+      if (stored !== undefined) stored.lastPulledAt = lastInUseAt;
+      const [seen] = await observe(how === 'by its digest' ? [image] : 'all');
+      const at = lastInUseAt.toISOString();
+      expect(seen).toMatchObject({ usage: { inUseCount: 2, lastInUseAt: at, lastPulledAt: at } });
+      expect(cloud.calls.count()).toEqual({ 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 });
+    },
+  );
+
+  it('of an image has no use that another repository reports', async () => {
+    const image = await push('v1');
+    await cloud.inspector.report({ repository: 'team/other', digest: image }, { vulnerability: 'CVE-2026-1001' });
+    cloud.inspector.setUse('team/other', image, { inUseCount: 2 });
+    const [seen] = await observe([image]);
+    expect(seen).toMatchObject({ presence: 'present', reports: [{ status: 'active' }], usage: undefined });
+  });
+
   it('of a tagged index includes its children, also nested ones, and they count as tagged', async () => {
     const [amd, arm] = [await push(), await push()];
     const inner = await pushIndex([amd]);

@@ -16,6 +16,7 @@ const FILE = {
   repositories: { include: ['**'], exclude: ['sandbox/**'] },
   exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
   closeLambdaRepositories: false,
+  unscannedHours: 24,
 };
 const SETTINGS = {
   policy: {
@@ -29,6 +30,7 @@ const SETTINGS = {
   },
   mode: 'enforce',
   sweepHours: 6,
+  unscannedHours: 24,
   maxClosesPerHour: 25,
   brakeExempt: 'never',
   repositories: { include: ['**'], exclude: ['sandbox/**'] },
@@ -77,6 +79,7 @@ describe('settings.json', () => {
         'settings.repositories is missing: expected include and exclude',
         'settings.exemptPrincipals is missing: expected a list of role ARNs',
         'settings.closeLambdaRepositories is missing: expected true or false',
+        'settings.unscannedHours is missing: expected hours',
       ],
     ],
     [

@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import type { Adapters, Dependencies } from '../../../aws/function/adapters.ts';
 import { createSweepPorts } from '../../../aws/function/sweep.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
-import { NOW, rules } from '../../shared/samples.ts';
+import { digest, NOW, rules } from '../../shared/samples.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
+const UNSCANNED = { repository: 'team/old', digest: digest(1), reason: 'UNSUPPORTED_OS' };
 const gate = (repository: string) => ({ registry: ACCOUNT_ID, repository });
 
 /** The ports over adapters that record their calls. */
@@ -31,7 +32,7 @@ function stage(repositories: ReadonlySet<string> = new Set(), readings: Readonly
     },
     scanner: {
       health: answering('health', 'Inspector is off'),
-      unscannedImages: answering('unscannedImages', [{ repository: 'team/old', reason: 'UNSUPPORTED_OS' }]),
+      unscannedImages: answering('unscannedImages', [UNSCANNED]),
       repositoriesWithFindings: answering('repositoriesWithFindings', repositories),
     },
     images: { repositories: async () => ['team/a', 'team/b'] },
@@ -40,7 +41,8 @@ function stage(repositories: ReadonlySet<string> = new Set(), readings: Readonly
   };
   const lines: unknown[] = [];
   const dependencies = {
-    settings: { accountId: ACCOUNT_ID, hash: 'abc', sweepHours: 6 },
+    settings: { accountId: ACCOUNT_ID, hash: 'abc', sweepHours: 6, unscannedHours: 48, topicArn: 'the topic' },
+    clients: { sns: { send: async ({ input }: { input: unknown }) => asked.push(['publish', input]) } },
     log: (line: unknown) => lines.push(line),
     now: () => NOW,
   };
@@ -69,8 +71,27 @@ describe('a sweep', () => {
     expect(await stage(repositories).ports.repositoriesWithFindings()).toEqual(gates);
   });
 
-  it('asks Inspector for the images that it does not scan', async () => {
-    expect(await stage().ports.unscannedImages?.()).toEqual([{ repository: 'team/old', reason: 'UNSUPPORTED_OS' }]);
+  it('asks Inspector for the images that it does not scan, and remembers them in a row of their own', async () => {
+    const { unscanned } = stage().ports;
+    expect(await unscanned?.images()).toEqual([UNSCANNED]);
+    expect(unscanned).toMatchObject({ hours: 48, row: 'the row unscanned' });
+  });
+
+  it('publishes messages about the stack without a repository', async () => {
+    const { ports, asked } = stage();
+    await ports.unscanned?.notify({ subject: 'some', text: 'text' });
+    const attribute = (StringValue: string) => ({ DataType: 'String', StringValue });
+    const attributes = { cloud: attribute('aws'), change: attribute('unscanned'), registry: attribute(ACCOUNT_ID) };
+    expect(asked).toEqual([
+      ['publish', { TopicArn: 'the topic', Subject: 'some', Message: 'text', MessageAttributes: attributes }],
+    ]);
+  });
+
+  it.each([
+    ['UNSUPPORTED_OS', 'Inspector does not support the operating system'],
+    ['NO_RESOURCES_FOUND', "see ScanStatus in Inspector's API reference"],
+  ])('explains the reason %s', (reason, text) => {
+    expect(stage().ports.unscanned?.advice.explain(reason)).toContain(text);
   });
 
   it('queries the table only for the gates of the account', async () => {

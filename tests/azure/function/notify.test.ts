@@ -102,6 +102,17 @@ describe('a notice', () => {
   });
 });
 
+it('the notice about an image that is gone says that it may run, and where to look', async () => {
+  await createNotifier(mailer, TO, () => {})(
+    GATE,
+    notice({ kind: 'opened', clearances: [{ digest: digest(1), how: 'gone' }], stillPullable: [] }),
+  );
+  const [{ plainText = '' } = {}] = stage.mails.sent;
+  expect(plainText).toContain(
+    `  ${digest(1)}: it is no longer in the registry (deleted or archived). Whether it runs is not known.\nTo find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.\n`,
+  );
+});
+
 describe('pending notices', () => {
   const image = (number: number): Gate => ({ ...GATE, digest: digest(number) });
   const savePending = (gate: Gate, ...pending: readonly Notice[]) => table.records.save(record({ gate, pending }), 0);

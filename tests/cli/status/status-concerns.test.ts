@@ -11,6 +11,7 @@ import {
   anOverride,
   blocker,
   daysLater,
+  digest,
   exception,
   finding,
   GATE,
@@ -171,6 +172,30 @@ it('a record that cannot be read is named, and the other gates are shown', async
   expect(found.concerns).toEqual([
     'AWS: the record of team/broken cannot be read, so the function cannot reconcile it: the row of team/broken cannot be read',
   ]);
+});
+
+describe('closed images without a tag', () => {
+  const image = (number: number, changes: Partial<GateRecord> = {}, isTagged = false) =>
+    record({
+      gate: { ...GATE, repository: `team/app-${number}`, digest: digest(number) },
+      blockers: [blocker({ digest: digest(number), untagged: isTagged ? undefined : true })],
+      ...changes,
+    });
+
+  it.each<[string, readonly GateRecord[], number, readonly string[]]>([
+    ['one is counted', [image(1)], 1, ['  1 closed image has no tag. Delete what nothing runs.']],
+    [
+      'several are counted, but none with a tag, and none that is not closed',
+      [image(1), image(2), image(3, {}, true), image(4, { state: { kind: 'waiting', for: 'brake' } })],
+      2,
+      ['  2 closed images have no tag. Delete what nothing runs.'],
+    ],
+    ['the images of a closed repository are not', [image(1, { gate: GATE })], 0, []],
+  ])('%s', async (_name, records, count, expected) => {
+    const found = await status(clientOf('azure', { sweep: SWEPT, records }));
+    expect(found.clouds[0]?.untaggedImages).toBe(count);
+    expect(statusLines(found).filter((line) => line.includes('no tag'))).toEqual(expected);
+  });
 });
 
 describe('status only reports', () => {

@@ -268,5 +268,11 @@ describe('status, on Azure and on both clouds', () => {
       unsure: [],
     });
     expect(await s.world()).toEqual({ ...before, poison: [{}] });
+
+    // A closed image stays closed when its tag goes, and is counted from the next sweep on.
+    s.registry.untag(REPOSITORY, 'v1');
+    await s.sweep();
+    const untagged = await readStatus({ stack: 'dev', clients: [client], now, isLive: false });
+    expect([observed.clouds[0]?.untaggedImages, untagged.clouds[0]?.untaggedImages]).toEqual([0, 1]);
   });
 });

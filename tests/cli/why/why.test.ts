@@ -65,6 +65,7 @@ describe('why, on AWS', () => {
     const clean = await s.pushVulnerable('team/app', '1.5');
     await s.runUntilIdle();
     expect(s.isClosed('team/app')).toBe(true);
+    s.cloud.inspector.setUse('team/app', other.digest, { inUseCount: 2 });
     const graph = await graphOf(programConfig(CONFIG));
     const least = leastForWhy(graph);
     const outputs = outputsOf(graph);
@@ -86,7 +87,7 @@ describe('why, on AWS', () => {
       '  The exception for CVE-2026-4004 expired at 2026-02-01 00:00 UTC and no longer exempts CVE-2026-4004.\n',
     );
     expect(stdout).toContain(
-      `\nAnother blocker of the same repository, ${other.digest} (1.3) violates the policy with 1 finding.\n`,
+      `\nAnother blocker of the same repository, ${other.digest} (1.3) violates the policy with 1 finding.\n  In use by 2 ECS tasks or EKS pods.\n`,
     );
     expect(stdout).toContain('       openssl       3.0.13  ->  3.0.15 or newer\n');
     expect(stdout).toContain(

@@ -1,7 +1,7 @@
 // What keeps a gate closed: images that are deleted and pushed again, children of an index, repositories that leave the
 // scope.
 import { describe, expect, test } from 'vitest';
-import { CRITICAL, DAY, REPOSITORY, stage } from './stage.ts';
+import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
 
 describe('blockers', () => {
   test('a deleted blocker that is pushed again within 30 days closes the gate again without a new scan', async () => {
@@ -18,6 +18,35 @@ describe('blockers', () => {
     await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(notified()).toEqual(['closed', 'opened', 'restored']);
+  });
+
+  test.each<[string, 'outOfScope' | 'gone']>([
+    ['whose tag moved', 'outOfScope'],
+    ['that was deleted', 'gone'],
+  ])('the notice names the use of a blocker %s, and no call is made for it', async (_name, how) => {
+    const { cloud, runUntilIdle, pull, calls } = await stage();
+    cloud.ecr.createRepository(REPOSITORY);
+    const digest = await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: 'v1' });
+    const pulledAt = cloud.clock.now().toISOString();
+    expect(await pull('v1')).toBe('pulled');
+    const arn = await cloud.inspector.report({ repository: REPOSITORY, digest }, CRITICAL, { event: false });
+    const lastInUseAt = new Date(cloud.clock.now().getTime() - HOUR);
+    cloud.inspector.setUse(REPOSITORY, digest, { inUseCount: 3, lastInUseAt });
+    await cloud.bus.put(cloud.inspector.eventOf(arn));
+    await runUntilIdle();
+    cloud.calls.reset();
+    if (how === 'outOfScope') await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: 'v2' });
+    else {
+      await cloud.ecr.deleteImage(REPOSITORY, digest);
+      await cloud.inspector.closeAllOf(REPOSITORY, digest);
+    }
+    await runUntilIdle();
+    const [notice = ''] = cloud.notices.map(({ message }) => message).filter((text) => text.includes('opened'));
+    const line = notice.split('\n').find((one) => one.startsWith(`  ${digest}: `));
+    expect(line).toContain(
+      `. In use by 3 ECS tasks or EKS pods, last at ${lastInUseAt.toISOString()}; last pull recorded at ${pulledAt}.`,
+    );
+    expect(calls('inspector2:ListCoverage')).toBe(0);
   });
 
   test('a deleted blocker that is pushed again after 30 days is a new image and waits for its scan', async () => {

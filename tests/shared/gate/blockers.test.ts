@@ -221,6 +221,68 @@ describe('the next blockers', () => {
   });
 });
 
+describe('an image without a tag', () => {
+  const image = { ...GATE, digest: digest(1) };
+  const untagged = { tags: [], tagged: false };
+
+  it.each<[string, true | undefined, ImageObservation, true | undefined]>([
+    ['is marked when it is closed and violates', undefined, present({ ...VIOLATING, ...untagged }), true],
+    ['is marked while proof is missing', undefined, present(untagged), true],
+    ['is no longer marked once it has a tag', true, present(VIOLATING), undefined],
+    ['is not marked if a tagged index contains it', undefined, present({ ...VIOLATING, tags: [] }), undefined],
+    ['stays marked when it is gone', true, gone(1), true],
+  ])('%s', async (_name, before, seen, after) => {
+    const closed = blocker({ closedAt: CLOSED_AT, violatedAt: NOW, untagged: before });
+    const stored = record({ gate: image, blockers: [closed] });
+    const { evaluated } = await observe([seen], stored);
+    expect(nextBlockers(stored, evaluated).blockers[0]?.untagged).toBe(after);
+  });
+});
+
+describe('the use of an image', () => {
+  const USAGE = { inUseCount: 3, lastInUseAt: hoursLater(-2) };
+  const storedWith = (usage: Blocker['usage']) => record({ blockers: [blocker({ usage })] });
+  const untagged = { tags: [], tagged: false };
+
+  it.each<[string, Blocker['usage'], ImageObservation, Blocker['usage']]>([
+    ['is recorded when it violates', undefined, present({ ...VIOLATING, usage: USAGE }), USAGE],
+    ['is kept if nothing is known now', USAGE, present(VIOLATING), USAGE],
+    [
+      'is replaced by what is known now, fact by fact',
+      USAGE,
+      present({ ...VIOLATING, usage: { inUseCount: 0 } }),
+      { ...USAGE, inUseCount: 0 },
+    ],
+    ['is recorded with a change while proof is missing', undefined, present({ tags: ['2.0'], usage: USAGE }), USAGE],
+    ['is no change by itself', undefined, present({ usage: USAGE }), undefined],
+    ['is recorded when it goes out of scope', undefined, present({ ...untagged, usage: USAGE }), USAGE],
+    ['is kept when it is gone', USAGE, gone(1), USAGE],
+  ])('%s', async (_name, before, image, after) => {
+    const stored = storedWith(before);
+    const { evaluated } = await observe([image], stored);
+    expect(nextBlockers(stored, evaluated).blockers[0]?.usage).toEqual(after);
+  });
+
+  it.each<[string, ImageObservation, object]>([
+    ['is in the clearance of an image that is gone', gone(1), { how: 'gone', usage: USAGE }],
+    [
+      'is in the clearance of an image that is out of scope',
+      present({ ...untagged, usage: { lastPulledAt: NOW } }),
+      { how: 'outOfScope', usage: { ...USAGE, lastPulledAt: NOW } },
+    ],
+  ])('%s', async (_name, image, clearance) => {
+    const stored = storedWith(USAGE);
+    const { evaluated } = await observe([image], stored);
+    expect(nextBlockers(stored, evaluated).clearances).toEqual([{ digest: digest(1), ...clearance }]);
+  });
+
+  it('is in no clearance of an image that may be pulled', async () => {
+    const stored = storedWith(USAGE);
+    const { evaluated } = await observe([present()], stored, EXCEPTED);
+    expect(nextBlockers(stored, evaluated).clearances).toEqual([{ digest: digest(1), how: 'exempted' }]);
+  });
+});
+
 describe('more blockers than fit into a record', () => {
   const many = (count: number, changes: Partial<Blocker> = {}, from = 1): readonly Blocker[] =>
     Array.from({ length: count }, (_, number) => blocker({ digest: digest(from + number), ...changes }));

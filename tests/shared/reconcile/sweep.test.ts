@@ -6,6 +6,9 @@ import type { Row, Version } from '../../../shared/reconcile/ports.ts';
 import type { LockRound, SearchState, SweepState } from '../../../shared/reconcile/schedule.ts';
 import type { SearchPorts } from '../../../shared/reconcile/search.ts';
 import { type SweepPorts, sweep, tick } from '../../../shared/reconcile/sweep.ts';
+import type { UnscannedState } from '../../../shared/reconcile/unscanned.ts';
+import type { UnscannedPorts } from '../../../shared/reconcile/unscanned-summary.ts';
+import type { Message } from '../../../shared/report/notice-text.ts';
 import { digest, GATE, hoursLater, NOW, rules } from '../samples.ts';
 
 const gate = (repository: string): Gate => ({ registry: GATE.registry, repository });
@@ -28,6 +31,15 @@ function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): 
 function waiters(...gates: readonly Gate[]): SweepPorts['waiting'] {
   return async (limit) => gates.map((one, place) => ({ gate: one, rank: `${place}` })).slice(0, limit);
 }
+
+/** Sends nothing, because no image is unscanned for long. */
+const SILENT: Omit<UnscannedPorts, 'images' | 'row'> = {
+  hours: 24,
+  advice: { explain: (reason) => `about ${reason}`, whatToDo: 'Scan them.' },
+  notify: async () => {
+    throw new Error('nothing is to be sent');
+  },
+};
 
 /** The locks in the line of a tick that reads none. */
 const NO_LOCKS = { locksRead: 0, locksMissing: 0, oldestLockReadMinutes: 0 };
@@ -91,12 +103,12 @@ describe('a sweep', () => {
     expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4, closed: 2 }]]);
   });
 
-  it.each<[string, NonNullable<SweepPorts['unscannedImages']>, Record<string, unknown>]>([
+  it.each<[string, UnscannedPorts['images'], Record<string, unknown>]>([
     [
       'counts the images that no scan judges, in included repositories',
       async () => [
-        { repository: 'team/a', reason: 'TOO_OLD' },
-        { repository: 'other/b', reason: 'TOO_OLD' },
+        { repository: 'team/a', digest: digest(1), reason: 'TOO_OLD' },
+        { repository: 'other/b', digest: digest(2), reason: 'TOO_OLD' },
       ],
       {
         kind: 'unscanned',
@@ -110,12 +122,13 @@ describe('a sweep', () => {
     [
       'is done although the images that no scan judges cannot be counted',
       () => Promise.reject(new Error('throttled')),
-      { kind: 'failed', error: 'the images that no scan judges could not be counted: Error: throttled' },
+      { kind: 'failed', error: 'the images that no scan judges could not be reported: Error: throttled' },
     ],
-  ])('%s', async (_name, unscannedImages, line) => {
+  ])('%s', async (_name, images, line) => {
+    const row = rowOf<UnscannedState>(undefined);
     const { ports, saved, lines } = stage({
       rules: rules({ repositories: { include: ['team/*'], exclude: [] } }),
-      unscannedImages,
+      unscanned: { ...SILENT, images, row },
     });
     await sweep(ports);
     expect(saved).toHaveLength(1);
@@ -157,6 +170,29 @@ describe('a sweep', () => {
         { kind: 'failed', error: 'locks without a record could not be searched for: Error: throttled' },
       ]);
     });
+  });
+
+  it('names in the summary only images of included repositories, and is done although it cannot be sent', async () => {
+    const sent: Message[] = [];
+    const { ports, saved, lines } = stage({
+      rules: rules({ repositories: { include: ['team/*'], exclude: [] } }),
+      unscanned: {
+        ...SILENT,
+        images: async () =>
+          ['team/a', 'other/b'].map((repository) => ({ repository, digest: digest(1), reason: 'TOO_OLD' })),
+        row: rowOf<UnscannedState>({ since: { '0000000000000000': hoursLater(-25) } }),
+        async notify(message) {
+          sent.push(message);
+          throw new Error('no such topic');
+        },
+      },
+    });
+    await sweep(ports);
+    expect(sent.map(({ subject }) => subject)).toEqual(['[pullgate] 1 image that no scan judges']);
+    expect([saved.length, lines.at(-1)]).toEqual([
+      1,
+      { kind: 'failed', error: 'the images that no scan judges could not be reported: Error: no such topic' },
+    ]);
   });
 
   it.each<[string, Given, string]>([

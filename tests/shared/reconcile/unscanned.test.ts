@@ -1,8 +1,9 @@
 // The number of images that no scan judges, by reason.
 import { describe, expect, it } from 'vitest';
 import { countUnscanned, describeUnscanned, type UnscannedImage } from '../../../shared/reconcile/unscanned.ts';
+import { digest } from '../samples.ts';
 
-const image = (repository: string, reason: string): UnscannedImage => ({ repository, reason });
+const image = (repository: string, reason: string): UnscannedImage => ({ repository, digest: digest(1), reason });
 const everything = () => true;
 
 describe('the images that no scan judges', () => {

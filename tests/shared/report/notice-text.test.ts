@@ -231,19 +231,29 @@ describe('a notice', () => {
   it('of a cleared gate says how each image was cleared', () => {
     const clearances = [
       { digest: digest(1), how: 'gone' },
-      { digest: digest(2), how: 'exempted' },
+      { digest: digest(2), how: 'exempted', usage: { inUseCount: 1 } },
     ] as const;
     expect(linesOf({ kind: 'cleared', images: [], clearances })).toEqual([
       'team/app (registry 123456789012) no longer needs to be closed. Its last blocker was cleared at 2026-06-15T12:00:00.000Z.',
-      `  ${DIGEST}: it is no longer in the registry (deleted or archived).`,
+      `  ${DIGEST}: it is no longer in the registry (deleted or archived). Whether it runs is not known.`,
       `  ${DIGEST.replace(/1$/, '2')}: its findings no longer violate the policy (policy change, exception or suppression).`,
+      'To find out, look for the digest.',
     ]);
+  });
+
+  it('says where to look for the use of an image only if one was freed', () => {
+    const clearances = [{ digest: digest(1), how: 'scanned' }] as const;
+    expect(linesOf({ kind: 'cleared', images: [], clearances })).not.toContain(CONTEXT.whereItRuns);
   });
 
   it('of an opening says how long the gate was closed, and which images with findings can be pulled', () => {
     const clearances = [
       { digest: digest(1), how: 'scanned' },
-      { digest: digest(1), how: 'outOfScope' },
+      {
+        digest: digest(1),
+        how: 'outOfScope',
+        usage: { inUseCount: 3, lastInUseAt: daysLater(-2), lastPulledAt: daysLater(-3) },
+      },
       { digest: digest(1), how: 'resolved' },
     ] as const;
     const stillPullable = [
@@ -254,8 +264,9 @@ describe('a notice', () => {
     expect(linesOf({ kind: 'opened', images: [], closedSince: daysLater(-1), clearances, stillPullable })).toEqual([
       'pullgate opened team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z. It had been closed since 2026-06-14T12:00:00.000Z.',
       `  ${DIGEST}: a newer scan shows nothing that violates the policy.`,
-      `  ${DIGEST}: it is out of scope (no tag points to it, or the config excludes its repository).`,
+      `  ${DIGEST}: it is out of scope (no tag points to it, or the config excludes its repository). In use by 3 tasks, last at 2026-06-13T12:00:00.000Z; last pull recorded at 2026-06-12T12:00:00.000Z.`,
       `  ${DIGEST}: the scanner reports all its findings as resolved.`,
+      'To find out, look for the digest.',
       '',
       'Images that can be pulled although they have findings:',
       `  ${DIGEST} with CVE-2024-1, CVE-2024-2: it is out of scope (no tag points to it, or the config excludes its repository).`,
