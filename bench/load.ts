@@ -1,5 +1,6 @@
 // Loads a stack with a burst of events, one vulnerability in many repositories, and a sweep over everything, and
 // measures the naive design for comparison.
+import { MAX_GATES } from '../shared/reconcile/deliver.ts';
 import { counted } from '../shared/report/sentences.ts';
 import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
 import type { Scale } from './part.ts';
@@ -124,6 +125,7 @@ async function braked(deploy: Deploy, { disclosed: [, repositories], brake }: Lo
   try {
     await world.report((await world.fill({ repositories, imagesEach: 1, findingsEach: 1 })).flat(2));
     await world.work();
+    await passNoticeTicks(world, repositories);
     checkNothingLost(world.ledger(), names(0, repositories), 'closed or waiting');
     return { repositories, brake, hours: await hoursUntilClosed(world, repositories) };
   } finally {
@@ -140,6 +142,7 @@ async function sweep(deploy: Deploy, size: LoadSize, repositories: number) {
     const what = { repositories, findings: repositories * findingsEach };
     world.reset();
     const first = await measure(world, what, () => world.work('sweep'));
+    await passNoticeTicks(world, repositories);
     checkNothingLost(world.ledger(), names(0, repositories), 'closed or waiting');
     const hours = await hoursUntilClosed(world, repositories);
     world.reset();
@@ -169,6 +172,11 @@ async function measure(
   };
 }
 
+/** Lets the ticks pass that deliver the notices of this many gates. */
+async function passNoticeTicks(world: World, gates: number): Promise<void> {
+  for (let delivered = 0; delivered < gates; delivered += MAX_GATES) await world.pass(5 * MINUTE_MILLISECONDS);
+}
+
 /**
  * The hours until every gate is closed. A tick comes every five minutes.
  *
@@ -180,8 +188,10 @@ async function hoursUntilClosed(world: World, repositories: number): Promise<num
     if (tick > 12 * (repositories + 1)) throw new Error(`only ${world.closed()} of ${repositories} gates closed`);
     await world.pass(5 * MINUTE_MILLISECONDS);
   }
+  const hours = (world.now() - startedAt) / HOUR_MILLISECONDS;
+  await passNoticeTicks(world, repositories);
   checkNothingLost(world.ledger(), names(0, repositories), 'closed');
-  return (world.now() - startedAt) / HOUR_MILLISECONDS;
+  return hours;
 }
 
 function names(first: number, repositories: number): readonly string[] {

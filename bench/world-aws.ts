@@ -101,7 +101,11 @@ function closedAmong({ ecr }: LocalAws, repositories: ReadonlySet<string>): Set<
 /** The repositories with a notice of this change. */
 function notifiedOf({ notices }: LocalAws, change: string): Set<string> {
   return new Set(
-    notices.flatMap(({ attributes }) => (attributes['change'] === change ? (attributes['repository'] ?? []) : [])),
+    notices.flatMap(({ attributes: { change: kind, repository = '' } }) => {
+      if (kind !== change) return [];
+      // A summary has an array.
+      return repository.startsWith('[') ? (JSON.parse(repository) as readonly string[]) : [repository];
+    }),
   );
 }
 

@@ -132,8 +132,8 @@ export async function deployAzure({
     reset,
     ledger: () => ({
       closed: new Set(closedManifests(registry)),
-      notifiedClosed: notifiedOf(cloud, 'closed'),
-      notifiedWaiting: notifiedOf(cloud, 'NOT closed'),
+      notifiedClosed: notifiedOf(cloud, 'closed', 'closed'),
+      notifiedWaiting: notifiedOf(cloud, 'NOT closed', 'waiting'),
       queued: cloud.queue.messages().length,
       dead: cloud.poisonQueue.messages().length,
     }),
@@ -154,10 +154,17 @@ function closedManifests({ repositories }: Registry): readonly string[] {
   );
 }
 
-/** The repositories that a mail with these words names. */
-function notifiedOf({ mails }: LocalAzure, what: string): Set<string> {
+/**
+ * The repositories that a mail with these words names. A summary counts all its gates and names some: if the mails
+ * count as many as the log has decisions with this action, none of them lacks its notice.
+ */
+function notifiedOf({ mails, logs }: LocalAzure, what: string, action: string): Set<string> {
   const lines = mails.flatMap(({ subject, plainText = '' }) => [subject, ...plainText.split('\n')]);
-  return new Set(lines.flatMap((line) => new RegExp(`^\\[pullgate\\] ${what}: ([^@]+)`).exec(line)?.[1] ?? []));
+  const named = lines.flatMap((line) => new RegExp(`^\\[pullgate\\] ${what}: ([^@]+)`).exec(line)?.[1] ?? []);
+  const counts = lines.map((line) => Number(new RegExp(`^\\[pullgate\\] (\\d+) ${what}$`).exec(line)?.[1] ?? 0));
+  const decided = logs.flatMap(({ json }) => (json?.['action'] === action ? [String(json['repository'])] : []));
+  const isEach = counts.reduce((sum, count) => sum + count, named.length) >= decided.length;
+  return new Set(isEach ? [...named, ...decided] : named);
 }
 
 function packageOf(number: number): Package {

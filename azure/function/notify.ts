@@ -1,4 +1,4 @@
-// Notifies people of state changes by mail: one mail for a change that is told at once, and one for all others of a tick.
+// Notifies people of state changes by mail: one for a change that is sent at once, and one for all others of a tick.
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Notice } from '../../shared/gate/record.ts';
 import type { Policy } from '../../shared/policy/policy.ts';

@@ -74,7 +74,8 @@ interface Decided {
   readonly override?: Pick<OverrideStep, 'step' | 'order'> | undefined;
   /**
    * The time from the provider's last update of the oldest violating report to the moment when the gate was closed and
-   * confirmed, and its notice sent if an event closed it. Undefined if nothing was closed, or if the provider gives no time.
+   * confirmed, and its notice sent if an event closed it. Undefined if nothing was closed, or if the provider gives no
+   * time.
    */
   readonly secondsSinceFinding?: number | undefined;
 }

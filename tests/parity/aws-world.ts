@@ -65,8 +65,12 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
       ticks += 1;
       const at = startedAt.getTime() + ticks * TICK_HOURS * HOUR_MILLISECONDS;
       cloud.clock.advance(at - cloud.clock.now().getTime());
-      cloud.queue.send('{"pullgate":"tick"}');
-      await cloud.runUntilIdle();
+      // The second tick delivers the notices. No read of an index is consistent.
+      for (let times = 0; times < 2; times++) {
+        cloud.queue.send('{"pullgate":"tick"}');
+        await cloud.runUntilIdle();
+        cloud.clock.advance(1_000);
+      }
     },
     async pull(repository, reference) {
       const { status, message } = await puller.pull(repository, reference);

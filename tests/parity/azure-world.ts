@@ -70,8 +70,11 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
       ticks += 1;
       const at = startedAt.getTime() + ticks * TICK_HOURS * HOUR_MILLISECONDS;
       cloud.clock.advance(at - cloud.clock.now().getTime());
-      await cloud.fireTimer('tick');
-      await cloud.runUntilIdle();
+      // The second tick delivers the notices.
+      for (let times = 0; times < 2; times++) {
+        await cloud.fireTimer('tick');
+        await cloud.runUntilIdle();
+      }
     },
     async pull(repository, reference) {
       const { status, message } = await puller.pull(registry, repository, reference);

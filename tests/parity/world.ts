@@ -56,7 +56,10 @@ export interface World {
   deploy(graph: Graph): Promise<void>;
   /** Delivers pending events, without waiting for later retries. */
   runUntilIdle(): Promise<void>;
-  /** Runs the tick two hours after the last one: everything is observed, and the brake admits waiting gates. */
+  /**
+   * Runs the tick two hours after the last one: everything is observed, and the brake admits waiting gates. Then runs
+   * another one, which delivers the notices.
+   */
   tick(): Promise<void>;
   /** Pulls an image. A missing image is refused too, because ECR refuses before it checks whether the image exists. */
   pull(repository: string, reference: string): Promise<'pulled' | 'refused'>;

@@ -23,6 +23,8 @@ interface World {
   readonly pause?: PauseState;
   /** How the registry answers a request to open a gate, by minute. Default: it opens the gate. */
   readonly opens?: (minutes: number, gate: Gate) => Partial<Decision> | Error | undefined;
+  /** Why notices cannot be sent, by minute. Default: they can. */
+  readonly notSent?: (minutes: number) => Error | undefined;
   /** The gates that an invocation from before the pause closes, by minute. */
   readonly closes?: Readonly<Record<number, Gate>>;
   /** The minute in which the table does not answer. */
@@ -37,6 +39,8 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
   const minutes = () => (at - Date.parse(NOW)) / MINUTE;
   const printed: string[] = [];
   const asked: string[] = [];
+  /** The gates of each delivery. */
+  const delivered: string[][] = [];
   const records = new Map<string, GateRecord>();
   const close = (gate: Gate) => records.set(gateKey(gate), record({ gate, state: { kind: 'closed' }, blockers: [] }));
   closed.forEach(close);
@@ -74,6 +78,11 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
       records.set(gateKey(gate), record({ gate, state: { kind: 'waiting', for: 'pause' }, blockers: [] }));
       return decision({ action: 'opened', to: { kind: 'waiting', for: 'pause' } });
     },
+    async deliver(gates: readonly Gate[]) {
+      delivered.push(gates.map(({ repository }) => repository));
+      const error = world.notSent?.(minutes());
+      return { gates: 0, failures: error === undefined ? [] : [{ gates, error }] };
+    },
   } as unknown as Client;
   const interrupted = new AbortController();
   const due = Object.entries(closes).map(([minute, gate]) => ({ minute: Number(minute), gate }));
@@ -99,6 +108,7 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
   };
   return {
     asked,
+    delivered,
     pause,
     wait: (maxMinutes = 30, until?: string) =>
       pause({ until, wait: { maxMinutes, sleep, onInterrupt: () => interrupted.signal } }),
@@ -118,6 +128,33 @@ it('without --wait, pause says until when an old invocation may still close a ga
   expect(text).toContain(
     '\nBefore `pulumi destroy`, wait until 2026-06-15 12:05 UTC and run this command again, or run ',
   );
+});
+
+describe('the notices of a pause', () => {
+  it('are delivered together after the gates are open, and those of a gate that closed during the wait, too', async () => {
+    const world = stackOf({ closed: [GATE, OTHER], closes: { 3: OTHER } });
+    await world.wait();
+    expect(world.delivered).toEqual([['team/app', 'team/other'], ['team/other']]);
+  });
+
+  it('stop no opening if they cannot be sent: the error is printed once, and each gate names it', async () => {
+    const { text, answer } = await stackOf({ closed: [GATE, OTHER], notSent: () => new Error('no topic') }).pause();
+    expect(text.match(/opened {4}team\/\S+/g)).toHaveLength(2);
+    expect(text.match(/the notice could not be sent: .+/g)).toEqual(['the notice could not be sent: no topic']);
+    expect(text).toContain('  2 gates: the notice could not be sent');
+    expect(answer?.gates.map(({ action, problem }) => [action, problem])).toEqual([
+      ['opened', 'the notice could not be sent: no topic'],
+      ['opened', 'the notice could not be sent: no topic'],
+    ]);
+  });
+
+  it('are no news for a gate that could not be opened', async () => {
+    const world = stackOf({ closed: [GATE], opens: () => new Error('denied'), notSent: () => new Error('no topic') });
+    const { answer } = await world.pause();
+    expect(answer?.gates.map(({ action, problem }) => [action, problem?.includes('denied')])).toEqual([
+      ['FAILED', true],
+    ]);
+  });
 });
 
 describe('pause --wait', () => {

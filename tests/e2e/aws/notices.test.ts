@@ -38,11 +38,13 @@ test('400 gates close while SNS is down, are stripped at once, and open for a pa
 
   // The function makes no call for it.
   const operator = asOperator(s.cloud, leastToOpen(s.graph));
-  const run = (command: string) => pullgate([command, '--outputs', outputsOf(s.graph)], operator);
+  const run = (...words: string[]) => pullgate([...words, '--outputs', outputsOf(s.graph)], operator);
   const before = s.lines('decision').length;
-  const paused = await pullgate(['pause', '--yes', '--outputs', outputsOf(s.graph)], operator);
+  const paused = await run('pause', '--yes');
   expect([paused.code, paused.stderr, closedCount(s), s.lines('decision').length]).toEqual([0, '', 0, before]);
   expect(newSubjects(s)).toEqual(['400 opened']);
+  // The function sweeps once it has seen the pause, and once more at its end.
+  await s.tick();
   expect((await run('resume')).code).toBe(0);
   await s.tick();
   expect(closedCount(s)).toBe(400);
