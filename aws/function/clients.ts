@@ -1,5 +1,5 @@
-// The SDK clients, configured for a Lambda function: retries with backoff, a pace under throttling, and timeouts so that no call hangs for the
-// whole invocation.
+// The SDK clients, configured for a Lambda function: retries with backoff, a pace for services that throttle, and
+// timeouts so that no call hangs for the whole invocation.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';

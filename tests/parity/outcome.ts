@@ -28,6 +28,11 @@ const MISSING_PROOFS = [
 ];
 /** The effects of a closing. Only AWS has exempt principals. */
 const EFFECTS = ['Pulls are blocked for everyone except exempt principals.', 'Pulls are blocked for everyone.'];
+/** How to find out whether an image runs. */
+const WHERE_IT_RUNS = [
+  'Amazon Inspector counts the use by ECS and EKS only. Other uses are not known: look for the digest where your workloads are defined.',
+  "To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.",
+];
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
@@ -78,6 +83,7 @@ function neutralText(text: string, { registry, startedAt, now }: Surroundings): 
   known = known.replaceAll(INSTANT, (instant) => (isOfRow(instant) ? '(a moment of the run)' : instant));
   for (const proof of MISSING_PROOFS) known = known.replaceAll(proof, '(what the scanner does not say)');
   for (const effect of EFFECTS) known = known.replaceAll(effect, '(the effect of a closing)');
+  for (const where of WHERE_IT_RUNS) known = known.replaceAll(where, '(where it runs)');
   for (const word of NOT_KNOWN) {
     known = known.replaceAll(`severity "${word}"`, 'severity "(not known)"');
     if (known === word) known = '(not known)';
