@@ -1,4 +1,4 @@
-// Slows the calls of a client down while its service throttles them. Otherwise the calls that wait for a retry come back
+// Slows the calls of a client down while its service throttles them. Otherwise calls that wait for a retry come back
 // together, are throttled again, and use up their attempts.
 
 /** In calls a second. The first: from the first throttled call on. */
@@ -16,7 +16,7 @@ export interface Pace {
 /**
  * The pace of one client: unlimited until a call is throttled. From then on one call begins after the other, at a rate
  * that falls when calls are throttled and rises with each other call. The SDK's adaptive retries do the same, but in a
- * loop that reads the time of day, and so it never ends on a local cloud, whose clock stands still. This reads no clock.
+ * loop that reads the time of day, which never ends on a local cloud, whose clock stands still. This reads no clock.
  * Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
  */
 export function createPace(): Pace {
