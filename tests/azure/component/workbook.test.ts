@@ -99,13 +99,14 @@ describe('the queries', () => {
     expect(closings.map(({ triggers }) => (triggers as readonly string[])[0])).toEqual([
       'finding',
       'tick',
-      'finding',
+      'tick',
       'tick',
     ]);
-    // Log Analytics no longer has a row for the last gate: it was closed for the findings in its record.
-    const [first, held, second, remembered] = closings.map(({ secondsSinceFinding }) => secondsSinceFinding);
-    expect([first, second, remembered]).toEqual([0, 0, undefined]);
-    expect(held).toBeGreaterThan(3_600);
+    // Log Analytics no longer has a row for the third gate: it was closed for the findings in its record. The last one
+    // came while the third waited.
+    const [first, held, remembered, overtaken] = closings.map(({ secondsSinceFinding }) => secondsSinceFinding);
+    expect([first, remembered]).toEqual([0, undefined]);
+    expect(Math.min(Number(held), Number(overtaken))).toBeGreaterThan(3_600);
     expect(s.lines('decision').find(({ undeterminedImages }) => undeterminedImages === 1)).toMatchObject({
       undeterminedWhy: 'Dire',
       gate: expect.stringMatching(/\/registries\/acmeimages\/team\/app@sha256:/),

@@ -143,13 +143,14 @@ test('lock: if the account has a trail, the removal of a lock restores it withou
   await s.runUntilIdle();
   expect(await s.pull('v1', NAME)).toBe('refused');
   expect(s.lastDecision(NAME)).toMatchObject({ action: 'restored', triggers: ['lock'] });
+  // pullgate's own call is no one else's: nothing is left to do.
+  expect(s.decisions(NAME)).toHaveLength(2);
+  expect(s.calls('inspector2:ListFindings')).toBe(0);
+  await s.tick();
   expect(s.notified(NAME)).toEqual(['closed', 'restored']);
   expect(lastNotice(s)).toContain(
     `The last change by someone else: ${SESSION} called DeleteRepositoryPolicy at 2026-03-02T09:`,
   );
-  // pullgate's own call is no one else's: nothing is left to do.
-  expect(s.decisions(NAME)).toHaveLength(2);
-  expect(s.calls('inspector2:ListFindings')).toBe(0);
   expect(s.cloud.deadLetters.messages()).toEqual([]);
 });
 
@@ -182,7 +183,7 @@ test('lock: a refused change, and one in a repository without a gate, change not
   s.cloud.calls.reset();
   await s.runUntilIdle();
   expect(s.lastDecision('team/other')).toMatchObject({ action: 'nothing', to: 'open', triggers: ['lock'] });
-  expect([s.policy('team/other'), s.calls('ecr:GetRepositoryPolicy')]).toEqual([FOREIGN_POLICY, 0]);
+  expect([s.policy('team/other'), s.calls('ecr:DescribeImages')]).toEqual([FOREIGN_POLICY, 0]);
   client.destroy();
   other.destroy();
 });
