@@ -171,7 +171,7 @@ async function measure(
 /**
  * The hours until every gate is closed. A tick comes every five minutes, and the first ones deliver the notices.
  *
- * @throws Error if a gate that is still open has no notice then, or if some gates are still open after one hour per gate
+ * @throws Error if a gate that is still open has no notice then, or if gates are still open after an hour per gate
  */
 async function hoursUntilClosed(world: World, repositories: number): Promise<number> {
   const startedAt = world.now();
