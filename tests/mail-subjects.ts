@@ -1,13 +1,18 @@
 // Reads the notices that the function sends, for tests: as subjects about one change of one gate each.
 import type { MailSent } from '../local/azure/mail.ts';
 
-/** The subject of each notice in a mail. A mail about several state changes has them as headings of its parts. */
-export function subjectsIn({ subject, plainText = '' }: MailSent): readonly string[] {
-  if (!subject.endsWith(' state changes')) return subjectsOf(subject, plainText);
-  return plainText.split('\n----\n\n').flatMap((part) => {
-    const [heading = '', ...lines] = part.split('\n');
-    return subjectsOf(heading, lines.join('\n'));
+/** The messages in a mail. A mail about several state changes has one part for each, with its subject as heading. */
+export function messagesIn({ subject, plainText: text = '' }: Pick<MailSent, 'subject' | 'plainText'>) {
+  if (!subject.endsWith(' state changes')) return [{ subject, text }];
+  return text.split('\n----\n\n').map((part) => {
+    const [heading = '', , ...lines] = part.split('\n');
+    return { subject: heading, text: lines.join('\n') };
   });
+}
+
+/** The subject of each notice in a mail. */
+export function subjectsIn(mail: MailSent): readonly string[] {
+  return messagesIn(mail).flatMap(({ subject, text }) => subjectsOf(subject, text));
 }
 
 /** The subject of each notice in a message: a summary names its gates, and a notice may count several restorations. */

@@ -5,6 +5,7 @@ import type { Cve } from '../../local/azure/assessment.ts';
 import { startAzure } from '../../local/azure/cloud.ts';
 import type { Graph } from '../../local/graph.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
+import { messagesIn } from '../mail-subjects.ts';
 import { grouped, type Line, SECOND_MILLISECONDS, TICK_HOURS, type Vulnerability, type World } from './world.ts';
 
 export const REGISTRY =
@@ -83,7 +84,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
       throw new Error(`a pull of ${repository}:${reference} was answered with ${status}: ${message}`);
     },
     decisions: () => linesOf(cloud.logs, 'decision'),
-    mails: () => cloud.mails.map(({ subject, plainText }) => ({ subject, text: plainText ?? '' })),
+    mails: () => cloud.mails.flatMap(messagesIn),
     startedAt,
     now: () => cloud.clock.now(),
     troubles: () => [

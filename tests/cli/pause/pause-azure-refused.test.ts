@@ -73,7 +73,7 @@ describe('roles', () => {
     const { s, name, run } = await oneClosed();
     const { code, stdout, stderr } = await run('pause --yes', 'mail');
     expect([code, stderr]).toEqual([1, '']);
-    expect(stdout).toContain(`\n  [1/1]  opened    ${name}\n      the notice could not be sent: `);
+    expect(stdout).toContain(`\n  [1/1]  opened    ${name}\n  1 gate: the notice could not be sent: `);
     expect(stdout).toMatch(
       /: \S+[.]communication[.]azure[.]com returned 40[13]: you need the stack's role 'pullgate mail sender' on its Communication Service; a new /,
     );

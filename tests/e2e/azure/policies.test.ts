@@ -19,11 +19,11 @@ const excepting = (expires: string): Config => ({
 });
 
 describe('the policy', () => {
-  test('an exception is added: opens within one tick; the exception ends: closes again', async () => {
+  test('an exception is added: opens within one tick, and the next one sends the notice; the exception ends: closes again', async () => {
     const s = await stage();
     await s.close('v1');
     await s.cloud.deploy(await graphFor(excepting('2026-03-03')));
-    await s.cloud.advance(5 * MINUTE);
+    await s.cloud.advance(10 * MINUTE);
     expect(await s.world()).toEqual(EXEMPTED);
     expect(await s.pull('v1')).toBe('pulled');
     expect(s.cloud.mails.at(-1)?.plainText).toContain('its findings no longer violate the policy');

@@ -132,7 +132,7 @@ describe('one registry of two', () => {
         'closed team/app:v3',
         'closed team/app:v4',
       ]);
-      expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 1, admitted: 1 }]);
+      expect(s.lines('tick')[0]).toMatchObject({ sweepAgeHours: 0, waiting: 1, admitted: 1 });
       const [{ healthy, why } = {}] = s.lines('scanner');
       expect(healthy).toBe(false);
       expect(why).toContain(`Resource Manager did not describe the registry ${OTHER} (`);
