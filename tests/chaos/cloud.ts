@@ -1,11 +1,12 @@
 // What a run needs from a local cloud: change its world, disturb the function, and observe the result.
 import type { Graph } from '../../local/graph.ts';
 import type { LogLine } from '../../local/log-line.ts';
+import type { BrakeState } from '../../shared/gate/brake.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
 import type { Fate } from './fates.ts';
 import type { OpeningMoment, Scenario } from './scenario.ts';
-import type { Step } from './truth.ts';
+import type { PersonStep, Step, WorldStep } from './truth.ts';
 
 /**
  * The state of the registry, the records and the queues at one moment. Images and gates have the scenario's names.
@@ -16,8 +17,10 @@ export interface Observation {
   /** The gates that are closed, by pullgate or by others: `team/app-1`, or `team/app-1@image-1-2`. */
   readonly closed: ReadonlySet<string>;
   readonly records: readonly SeenRecord[];
-  /** The changes that people were notified of. */
-  readonly notified: readonly Change[];
+  /** The changes that people were notified of, each with the text that names it. */
+  readonly notified: readonly (Change & { readonly text: string })[];
+  /** The closings that the brake's row has ever counted. */
+  readonly admissions: readonly Admission[];
   /** The number of messages on the queue. */
   readonly waiting: number;
   /** The texts of messages that were moved to the dead-letter or poison queue. */
@@ -35,6 +38,12 @@ export interface Observation {
 export interface Change {
   readonly gate: string;
   readonly change: string;
+}
+
+/** A closing that the brake has counted. */
+export interface Admission {
+  readonly gate: string;
+  readonly at: number;
 }
 
 export interface SeenRecord {
@@ -57,7 +66,13 @@ export interface ChaosCloud {
   /** Milliseconds since the epoch. */
   now(): number;
   /** Performs a step. Its events are delivered by this fate. */
-  apply(step: Step, fate: Fate): Promise<void>;
+  apply(step: WorldStep, fate: Fate): Promise<void>;
+  /** A person acts. Returns false if a command refused it. */
+  act(step: PersonStep): Promise<boolean>;
+  /** Makes the row of an image's gate readable again. */
+  repair(image: string): Promise<void>;
+  /** Reconciles every repository now, while the clock stands still. Returns the calls that wrote. */
+  reconcileAll(): Promise<readonly string[]>;
   /** Starts to disturb calls and workers, as drawn. */
   disturb(draw: Draw): void;
   /**
@@ -103,6 +118,30 @@ export interface Bounds {
   /** From one tick to the next, as this run fires them. */
   readonly tick: number;
   readonly sweep: number;
+  /** The longest invocation. */
+  readonly invocation: number;
+}
+
+/** Collects the closings of the brake's row, which forgets them after an hour. */
+export function collectAdmissions(gateOf: (key: string) => string) {
+  const found = new Map<string, Admission>();
+  return (row: BrakeState | undefined): readonly Admission[] => {
+    for (const { gate, at } of row?.closings ?? [])
+      found.set(`${gate} ${at}`, { gate: gateOf(gate), at: Date.parse(at) });
+    return [...found.values()];
+  };
+}
+
+/** The calls of this kind that were made in between, with how often. */
+export function writesBetween(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+  kind: RegExp,
+): readonly string[] {
+  return Object.entries(after).flatMap(([name, count]) => {
+    const times = count - (before[name] ?? 0);
+    return kind.test(name) && times > 0 ? [`${name} ${times} times`] : [];
+  });
 }
 
 /** How much faster the function's timers run. The delays between retries are not under test here. */

@@ -4,9 +4,9 @@ import { AZURE_BOUNDS, startChaosAzure } from './azure.ts';
 import type { Bounds, ChaosCloud, ChaosOptions } from './cloud.ts';
 import { drawFrom } from './draw.ts';
 import { fateOf, LONGEST_DELAY_MINUTES } from './fates.ts';
-import { createJudge } from './judge.ts';
+import { createJudge, type Judge } from './judge.ts';
 import { type OpeningMoment, type Scenario, type Size, scenarioOf } from './scenario.ts';
-import { happen } from './truth.ts';
+import { happen, isOfPerson, type PersonStep } from './truth.ts';
 
 export type CloudName = 'aws' | 'azure';
 
@@ -78,11 +78,12 @@ async function play(
   const { truth } = scenario;
   const judge = createJudge(cloud.name, { ...scenario, steps }, truth, bounds);
   const start = cloud.now();
-  const see = async () => judge.see(await cloud.observe());
+  const repairs = createRepairs(cloud, judge);
   const passTo = async (time: number) => {
     while (cloud.now() < time) {
       await cloud.advance(Math.min(STEP_MILLISECONDS, time - cloud.now()));
-      await see();
+      judge.see(await cloud.observe());
+      await repairs.doWhatIsDue();
     }
   };
   const passUntil = async (isEnough: () => Promise<boolean>, atMost: number) => {
@@ -101,6 +102,12 @@ async function play(
   for (const [number, timed] of steps.entries()) {
     const { minute, moment, step, fate = fateOf((...words) => draw('fate', number, ...words)) } = timed;
     await passTo(start + minute * MINUTE);
+    if (isOfPerson(step)) {
+      if (!(await cloud.act(step))) continue;
+      judge.hear(step, cloud.now(), undefined, undefined);
+      if (step.kind === 'pause') repairs.plan(step);
+      continue;
+    }
     const takePlace = async (metAt?: OpeningMoment) => {
       happen(truth, step, cloud.now());
       const arrivesAt = fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE;
@@ -115,8 +122,30 @@ async function play(
   // Wait for the last retry that the faults have caused, then for one sweep and the reconciliations that it requests.
   await passTo(cloud.now() + LONGEST_DELAY_MINUTES * MINUTE);
   await passUntil(isQuiet, bounds.event + bounds.setback);
+  await passTo(judge.ordersEnd());
   const sweeps = cloud.sweeps();
   await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);
   await passUntil(isAllThrough, bounds.event + LET_THROUGH_MILLISECONDS);
-  return judge.conclude(await cloud.observe(), cloud.decided());
+  // The first reconciliation may record that time has passed since the last one.
+  await cloud.reconcileAll();
+  const rewrites = await cloud.reconcileAll();
+  return judge.conclude(await cloud.observe(), cloud.decided(), rewrites);
+}
+
+/** Makes the rows readable again that could not be read during a pause. */
+function createRepairs(cloud: ChaosCloud, judge: Judge) {
+  let planned: readonly { readonly image: string; readonly at: number }[] = [];
+  return {
+    plan({ minutes, unreadable }: Extract<PersonStep, { kind: 'pause' }>): void {
+      if (unreadable !== undefined) planned = [...planned, { image: unreadable, at: cloud.now() + minutes * MINUTE }];
+    },
+    async doWhatIsDue(): Promise<void> {
+      const due = planned.filter(({ at }) => at <= cloud.now());
+      planned = planned.filter((one) => !due.includes(one));
+      for (const { image } of due) {
+        await cloud.repair(image);
+        judge.hearRepair(image, cloud.now());
+      }
+    },
+  };
 }
