@@ -73,7 +73,7 @@ function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode }: ChaosOptions[
   return graph;
 }
 
-export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Promise<ChaosCloud> {
+export async function startChaosAws({ scenario, draw, code, pauseStack }: ChaosOptions): Promise<ChaosCloud> {
   const { truth } = scenario;
   const graph = withCode(await graphFor(truth.policy, scenario), code);
   const clock = virtualClock({ haste: HASTE });
@@ -153,7 +153,8 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       await world.happen(given);
       for (const take of undo) take();
     },
-    act: (step) => actOn({ client, rows, gateOf, now: () => clock.now().getTime(), openByHand: refuseByHand }, step),
+    act: (step) =>
+      actOn({ client, rows, pauseStack, gateOf, now: () => clock.now().getTime(), openByHand: refuseByHand }, step),
     repair: (image) => rows.repair(gateOf(image)),
     async reconcileAll() {
       const before = cloud.calls.count(roleArn);

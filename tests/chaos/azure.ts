@@ -79,7 +79,7 @@ function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: 
   return graph;
 }
 
-export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): Promise<ChaosCloud> {
+export async function startChaosAzure({ scenario, draw, code, pauseStack }: ChaosOptions): Promise<ChaosCloud> {
   const { truth } = scenario;
   const graph = withCode(await graphFor(truth.policy, scenario), code);
   const clock = virtualClock({ haste: HASTE });
@@ -155,6 +155,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         {
           client,
           rows,
+          pauseStack,
           gateOf,
           now: () => clock.now().getTime(),
           openByHand: ({ repository, digest }) => world.open(repository, digest),

@@ -5,6 +5,7 @@ import type { BrakeState } from '../../shared/gate/brake.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
 import type { Fate } from './fates.ts';
+import type { PauseStack } from './people.ts';
 import type { OpeningMoment, Scenario } from './scenario.ts';
 import type { PersonStep, Step, WorldStep } from './truth.ts';
 
@@ -102,11 +103,17 @@ export interface ChaosCloud {
   stop(): Promise<void>;
 }
 
-export interface ChaosOptions {
-  readonly scenario: Scenario;
-  readonly draw: Draw;
+/** What replaces parts of the project in a run. Default: nothing. */
+export interface Program {
   /** An index.mjs that replaces the program's bundle in the function. */
   readonly code?: string | undefined;
+  /** Replaces what `pullgate pause` does. */
+  readonly pauseStack?: PauseStack | undefined;
+}
+
+export interface ChaosOptions extends Program {
+  readonly scenario: Scenario;
+  readonly draw: Draw;
 }
 
 /** The time limits of one cloud, in milliseconds. */

@@ -149,7 +149,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
 
   function noteOrder(gate: string, at: number): void {
     if (orders.isUncertain(gate, at)) return;
-    if (orders.isPaused(at)) openedByOrder.set(gate, /the stack is paused|override/);
+    if (orders.isPaused(at)) openedByOrder.set(gate, /pullgate is paused|override/);
     else if (orders.overrideOf(gate, at)?.order === 'open') openedByOrder.set(gate, /override/);
   }
 

@@ -16,15 +16,21 @@ export function policyFrom(draw: Draw): PlainPolicy {
   return policy;
 }
 
+/** What a step is drawn from. */
+interface Choice {
+  readonly truth: Truth;
+  readonly vulnerabilities: readonly Vulnerability[];
+  /** The repository that the burst concerns. Default: any. */
+  readonly focus: string | undefined;
+  /** How likely steps of people are: 1 in a long run, more in a short one. */
+  readonly people: number;
+}
+
 /** Draws one of the steps that are possible now. */
-export function nextStep(
-  draw: Draw,
-  truth: Truth,
-  vulnerabilities: readonly Vulnerability[],
-  focus: string | undefined,
-): Step {
+export function nextStep(draw: Draw, { truth, vulnerabilities, focus, people }: Choice): Step {
   const images = [...truth.images.values()].filter(({ repository }) => focus === undefined || repository === focus);
   const present = images.filter((image) => image.present);
+  const dangerous = [...truth.images.values()].filter((image) => image.present && isDangerous(image));
   const having = (status: TrueFinding['status']) =>
     present.flatMap(({ name, findings }) =>
       [...findings.values()].flatMap((one) =>
@@ -45,9 +51,9 @@ export function nextStep(
     [at('strip', focus ?? any([...truth.repositories.keys()])), 2],
     [{ kind: 'policy', policy: policyFrom(draw) }, 0.5],
     [pushOf(any(present.filter(isForgottenDanger)), draw), 5],
-    [overrideOf(any(present.filter((image) => mayBeOrdered(image, truth))), draw), 4],
-    [pauseOf(any(present.filter(isDangerous)), draw), 2],
-    [lossOf(any(present.filter(isDangerous))), 1],
+    [overrideOf(any(present.filter((image) => mayBeOrdered(image, truth))), draw), 5 * people],
+    [pauseOf(any(dangerous), draw), 3 * people],
+    [lossOf(any(dangerous)), 2 * people],
   ];
   const possible = candidates.flatMap(([step, weight]) => (step === undefined ? [] : [[step, weight] as const]));
   return pick(draw('kind'), possible);

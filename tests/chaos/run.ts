@@ -1,7 +1,7 @@
 // One run: a seed's world, steps and faults on one cloud, then a sweep without faults, then the judge's complaints.
 import { AWS_BOUNDS, startChaosAws } from './aws.ts';
 import { AZURE_BOUNDS, startChaosAzure } from './azure.ts';
-import type { Bounds, ChaosCloud, ChaosOptions } from './cloud.ts';
+import type { Bounds, ChaosCloud, ChaosOptions, Program } from './cloud.ts';
 import { drawFrom } from './draw.ts';
 import { fateOf, LONGEST_DELAY_MINUTES } from './fates.ts';
 import { createJudge, type Judge } from './judge.ts';
@@ -32,33 +32,28 @@ const MINUTE = 60_000;
 
 const KINDS: Readonly<Record<CloudName, Kind>> = {
   aws: {
-    size: { steps: 38, minutes: 420, repositories: [4, 6], namesRegistries: false },
+    size: { steps: 38, minutes: 420, people: 1, repositories: [4, 6], namesRegistries: false },
     bounds: AWS_BOUNDS,
     start: startChaosAws,
   },
   azure: {
-    size: { steps: 12, minutes: 420, repositories: [3, 5], namesRegistries: true },
+    size: { steps: 12, minutes: 420, people: 3, repositories: [3, 5], namesRegistries: true },
     bounds: AZURE_BOUNDS,
     start: startChaosAzure,
   },
 };
 
-export interface RunOptions {
-  /** Replaces the function's code. */
-  readonly code?: string | undefined;
-}
-
 /** The time that the narrowest brake may need to let through all closings of one run. */
-const LET_THROUGH_MILLISECONDS = 12 * 60 * MINUTE;
+const LET_THROUGH_MILLISECONDS = 16 * 60 * MINUTE;
 
 /** The interval between two observations. */
 const STEP_MILLISECONDS = 15 * MINUTE;
 
-export async function run(name: CloudName, seed: number, { code }: RunOptions = {}): Promise<RunResult> {
+export async function run(name: CloudName, seed: number, program: Program = {}): Promise<RunResult> {
   const { size, bounds, start } = KINDS[name];
   const draw = drawFrom(seed);
   const scenario = scenarioOf((...words) => draw(name, ...words), size);
-  const cloud = await start({ scenario, draw, code });
+  const cloud = await start({ scenario, draw, ...program });
   try {
     const complaints = await play(cloud, scenario, bounds, (...words) => draw('faults', ...words));
     const { steps } = scenario;

@@ -49,6 +49,8 @@ export interface Size {
   readonly steps: number;
   /** The duration over which the steps are spread. */
   readonly minutes: number;
+  /** How likely steps of people are: 1 in a long run, more in a short one. */
+  readonly people: number;
   /** The minimum and maximum number of repositories. */
   readonly repositories: readonly [least: number, most: number];
   /**
@@ -59,6 +61,12 @@ export interface Size {
 }
 
 const IMAGES_A_REPOSITORY = 3;
+/** With a narrow brake, gates wait while newcomers of lower and higher rank arrive. */
+const BRAKES: readonly (readonly [maxClosesPerHour: number, weight: number])[] = [
+  [1, 2],
+  [2, 3],
+  [1000, 15],
+];
 const MAKES_DANGER: ReadonlySet<Step['kind']> = new Set(['push', 'report', 'unsuppress']);
 const WORDS: readonly (readonly [Word, number])[] = [
   ['critical', 3],
@@ -92,7 +100,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     } else {
       // In most bursts, most steps concern one repository.
       const focus = drawn('focus') < 0.7 ? oneOf(draw('focus', minute), [...truth.repositories.keys()]) : undefined;
-      const step = nextStep(drawn, truth, vulnerabilities, focus);
+      const step = nextStep(drawn, { truth, vulnerabilities, focus, people: size.people });
       isFirst = drawn('pause') < 0.3;
       // The last step of a burst may happen while the function handles the others.
       const isMidway = isFirst && MAKES_DANGER.has(step.kind) && drawn('midway') < 0.6;
@@ -105,7 +113,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
   return {
     truth: start,
     steps,
-    maxClosesPerHour: draw('brake') < 0.15 ? 2 : 1000,
+    maxClosesPerHour: pick(draw('brake'), BRAKES),
     mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
     granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
   };
