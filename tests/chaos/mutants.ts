@@ -184,11 +184,11 @@ export const MUTANTS = {
     }),
     sign: /^a tick finds a missing lock/,
   },
-  'no sweep after a pause': {
+  'no sweep after a pause or with new settings': {
     changes: onBoth({
-      file: 'shared/reconcile/sweep.ts',
-      from: 'return `${settingsHash} ${rules.mode}`;',
-      to: "return `${settingsHash} ${rules.mode === 'pause' ? 'enforce' : rules.mode}`;",
+      file: 'shared/reconcile/schedule.ts',
+      from: 'if (last === undefined || last.fingerprint !== fingerprint) return true;',
+      to: 'if (last === undefined) return true;',
     }),
     sign: /^what was closed closes again/,
   },

@@ -1,6 +1,6 @@
 // Draws the next step of a scenario from those that are possible.
 import { between, type Draw, oneOf, pick } from './draw.ts';
-import type { PlainPolicy, Step, TrueFinding, TrueImage, Truth, Vulnerability } from './truth.ts';
+import type { Order, PlainPolicy, Step, TrueFinding, TrueImage, Truth, Vulnerability } from './truth.ts';
 
 /** A short list: the program runs once for each policy, not once for each seed. */
 const POLICIES: readonly PlainPolicy[] = [
@@ -48,10 +48,11 @@ export function nextStep(draw: Draw, { truth, vulnerabilities, focus, people }: 
     [named('remove', any(having('active'))), 5],
     [about('replay', any([...having('active'), ...having('clean')])), 6],
     [at('edit', focus ?? any([...truth.repositories.keys()])), 4],
-    [at('strip', focus ?? any([...truth.repositories.keys()])), 2],
+    [at('strip', any(dangerous)?.repository ?? focus), 4],
     [{ kind: 'policy', policy: policyFrom(draw) }, 0.5],
     [pushOf(any(present.filter(isForgottenDanger)), draw), 5],
-    [overrideOf(any(present.filter((image) => mayBeOrdered(image, truth))), draw), 5 * people],
+    [override('open', any(dangerous.filter((image) => mayBeOrdered(image, truth))), draw), 3 * people],
+    [override('closed', any(present.filter((image) => mayBeOrdered(image, truth))), draw), 2 * people],
     [pauseOf(any(dangerous), draw), 3 * people],
     [lossOf(any(dangerous)), 2 * people],
   ];
@@ -84,9 +85,8 @@ function mayBeOrdered({ foreignLock, repository }: TrueImage, { repositories }: 
   return !foreignLock && repositories.get(repository)?.included === true;
 }
 
-function overrideOf(image: TrueImage | undefined, draw: Draw): Step | undefined {
+function override(order: Order, image: TrueImage | undefined, draw: Draw): Step | undefined {
   if (image === undefined) return undefined;
-  const order = draw('order') < 0.6 ? 'open' : 'closed';
   return { kind: 'override', order, image: image.name, minutes: between(draw('for'), 60, 240) };
 }
 

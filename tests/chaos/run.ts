@@ -98,6 +98,8 @@ async function play(
     const { minute, moment, step, fate = fateOf((...words) => draw('fate', number, ...words)) } = timed;
     await passTo(start + minute * MINUTE);
     if (isOfPerson(step)) {
+      // What the step finds must be known: a record that is lost may have a lock.
+      judge.see(await cloud.observe());
       if (!(await cloud.act(step))) continue;
       judge.hear(step, cloud.now(), undefined, undefined);
       if (step.kind === 'pause') repairs.plan(step);
