@@ -97,6 +97,8 @@ export function notClosedAgain(history: History, observation: Observation): read
   return openGates(history, observation).flatMap(({ gate, image, hold }) => {
     const kept = orders.keptOpenUntil(gate, at);
     if (!history.wasClosed(gate) || kept === undefined || hold.since > kept) return [];
+    // It has closed again, and was opened later.
+    if ((history.closedAt.get(gate) ?? 0) > kept) return [];
     const isLate = at > kept + 2 * bounds.tick + bounds.event + grace(history, observation, kept);
     return isLate ? [`${gate} is open though ${image.name} had closed it and nothing keeps it open`] : [];
   });

@@ -34,6 +34,8 @@ export interface History {
   readonly gates: ReadonlyMap<string, readonly TrueImage[]>;
   /** By image. */
   readonly holdings: ReadonlyMap<string, Hold>;
+  /** When each gate was last seen closed. */
+  readonly closedAt: ReadonlyMap<string, number>;
   /** When someone outside last removed the locks of a repository or of a gate. */
   readonly strippedAt: ReadonlyMap<string, number>;
   /** The gates that were closed when their lock was removed, and that have not been seen closed again. */
@@ -75,6 +77,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
   const orders = createOrders();
   const memories = new Map<string, Memory>();
   const holdings = new Map<string, Hold>();
+  const closedAt = new Map<string, number>();
   const strippedAt = new Map<string, number>();
   const toRestore = new Map<string, Strip>();
   const unexplained = new Set<string>();
@@ -123,7 +126,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
     return finding !== undefined && (finding.status === 'clean' || finding.status === 'suppressed');
   }
 
-  function noteChanges({ closed }: Observation): void {
+  function noteChanges({ at, closed }: Observation): void {
     const countsOf = (gate: string) => {
       const counts = changes.get(gate) ?? { closed: 0, opened: 0 };
       changes.set(gate, counts);
@@ -133,7 +136,10 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
     opened = [...before].filter((gate) => !closed.has(gate) && !isForeign(gate));
     for (const gate of opened) countsOf(gate).opened += 1;
     for (const gate of unexplained) if (!closed.has(gate)) unexplained.delete(gate);
-    for (const gate of closed) toRestore.delete(gate);
+    for (const gate of closed) {
+      toRestore.delete(gate);
+      closedAt.set(gate, at);
+    }
     before = new Set(closed);
   }
 
@@ -186,7 +192,21 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
   }
 
   return {
-    ...{ cloud, bounds, scenario, truth, orders, gates, holdings, strippedAt, toRestore, unexplained, changes, lapsed },
+    ...{
+      cloud,
+      bounds,
+      scenario,
+      truth,
+      orders,
+      gates,
+      holdings,
+      closedAt,
+      strippedAt,
+      toRestore,
+      unexplained,
+      changes,
+      lapsed,
+    },
     ...{ brakedSince, openedByOrder, gateOf, isForeign, isHeld, wasClosed },
     opened: () => opened,
     beforeAt: () => beforeAt,
