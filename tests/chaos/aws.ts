@@ -37,7 +37,7 @@ import type { PlainPolicy } from './truth.ts';
 const MINUTE = 60_000;
 const ACCOUNT = '123456789012';
 const SWEEP_HOURS = 6;
-const TICK_MINUTES = 60;
+const TICK_MINUTES = 120;
 const TIMEOUT_SECONDS = 300;
 const RECEIVES = 8;
 const BATCH_WINDOW_SECONDS = 5;

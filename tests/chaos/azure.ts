@@ -150,18 +150,10 @@ export async function startChaosAzure({ scenario, draw, code, pauseStack }: Chao
       await world.happen(given, fate, late === 'event' || fate.isLost ? 0 : fate.delayMinutes);
       for (const take of undo) take();
     },
-    act: (step) =>
-      actOn(
-        {
-          client,
-          rows,
-          pauseStack,
-          gateOf,
-          now: () => clock.now().getTime(),
-          openByHand: ({ repository, digest }) => world.open(repository, digest),
-        },
-        step,
-      ),
+    act(step) {
+      const openByHand = ({ repository, digest }: Gate) => world.open(repository, digest);
+      return actOn({ client, rows, pauseStack, gateOf, now: () => clock.now().getTime(), openByHand }, step);
+    },
     repair: (image) => rows.repair(gateOf(image)),
     async reconcileAll() {
       const { id } = cloud.identity;

@@ -1,7 +1,6 @@
 // Checks of the brake: how many gates it admits, and which.
-import type { Admission, Observation } from './cloud.ts';
+import type { Admission, Ending, Observation } from './cloud.ts';
 import type { History } from './history.ts';
-import type { Ending } from './invariants.ts';
 import { rankOf, violates } from './specification.ts';
 
 const MINUTE = 60_000;

@@ -41,6 +41,14 @@ export interface Change {
   readonly change: string;
 }
 
+/** What happened by the end of a run. */
+export interface Ending {
+  /** The changes that the function's log reports. */
+  readonly decided: readonly Change[];
+  /** The writes of a second reconciliation of everything, while world and clock stood still. */
+  readonly rewrites: readonly string[];
+}
+
 /** A closing that the brake has counted. */
 export interface Admission {
   readonly gate: string;

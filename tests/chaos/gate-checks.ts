@@ -90,7 +90,7 @@ export function recordsThatDisagree(
   });
 }
 
-/** Invariant 3: after a pause, an override, a lost row or an absence, a gate that was closed does not wait for a sweep. */
+/** Invariant 3: after a pause, an override or a lost row, a gate that was closed does not wait for a sweep. */
 export function notClosedAgain(history: History, observation: Observation): readonly string[] {
   const { bounds, orders } = history;
   const { at } = observation;

@@ -1,6 +1,6 @@
 // The invariants of docs/adr/0029-the-state-of-a-gate.md and how the judge checks each of them.
 import { admissionsInAnHour, closedWithoutAdmission, overtaken } from './brake-checks.ts';
-import type { Change, Observation } from './cloud.ts';
+import type { Ending, Observation } from './cloud.ts';
 import {
   lockedDuringPause,
   notClosedAgain,
@@ -13,14 +13,6 @@ import {
 import type { History } from './history.ts';
 import { pendingNotices, unnamedReasons, unnotifiedChanges } from './notice-checks.ts';
 import { wrongAtTheEnd } from './state-checks.ts';
-
-/** What happened by the end of a run. */
-export interface Ending {
-  /** The changes that the function's log reports. */
-  readonly decided: readonly Change[];
-  /** The writes of a second reconciliation of everything, while world and clock stood still. */
-  readonly rewrites: readonly string[];
-}
 
 export interface Invariant {
   readonly number: number;

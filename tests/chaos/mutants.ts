@@ -176,22 +176,6 @@ export const MUTANTS = {
     }),
     sign: /^an override in force decides/,
   },
-  'missing locks not restored by ticks': {
-    changes: onBoth({
-      file: 'shared/reconcile/sweep.ts',
-      from: "await step(() => ports.sendRequests(locks?.missing ?? [], 'lock'));",
-      to: '',
-    }),
-    sign: /^a tick finds a missing lock/,
-  },
-  'no sweep after a pause or with new settings': {
-    changes: onBoth({
-      file: 'shared/reconcile/schedule.ts',
-      from: 'if (last === undefined || last.fingerprint !== fingerprint) return true;',
-      to: 'if (last === undefined) return true;',
-    }),
-    sign: /^what was closed closes again/,
-  },
   'every reconciliation saves its record': {
     changes: onBoth({
       file: 'shared/reconcile/apply.ts',

@@ -1,7 +1,6 @@
 // Checks of the notices: every change has one, and it names who took a lock away.
-import type { Observation } from './cloud.ts';
+import type { Ending, Observation } from './cloud.ts';
 import type { History } from './history.ts';
-import type { Ending } from './invariants.ts';
 
 /**
  * Invariant 9: each change that the function reports, and each that the registry showed, has a notice. More is allowed:

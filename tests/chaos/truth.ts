@@ -84,7 +84,8 @@ export type PersonStep =
   /** `pullgate override`: the gate of an image stays open or closed for a while. */
   | { readonly kind: 'override'; readonly order: Order; readonly image: string; readonly minutes: number }
   /**
-   * `pullgate pause --for`. While the pause lasts, the row of an image's gate cannot be read, if `unreadable` names one.
+   * `pullgate pause --for`. While the pause lasts, the row of the gate of the image `unreadable`, if any, cannot be
+   * read.
    */
   | { readonly kind: 'pause'; readonly minutes: number; readonly unreadable: string | undefined }
   /** The record of an image's gate is lost: the table was restored from an older backup. */
