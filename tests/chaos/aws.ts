@@ -95,7 +95,10 @@ export async function startChaosAws({ scenario, draw, code, pauseStack }: ChaosO
   });
   const gateOf = (image: string): Gate => ({ registry: ACCOUNT, repository: world.imageOf(image).repository });
   const rows = awsRows(dynamodb, tableName);
-  const admissionsIn = collectAdmissions((key) => key.slice(`${ACCOUNT}/`.length));
+  const admissionsIn = collectAdmissions();
+  const gates = new Map<string, Gate>(
+    [...truth.repositories.keys()].map((repository) => [repository, { registry: ACCOUNT, repository }]),
+  );
   const crashes: number[] = [];
   const written = new Set<string>();
   const known = new Map<string, GateRecord>();
@@ -216,7 +219,7 @@ export async function startChaosAws({ scenario, draw, code, pauseStack }: ChaosO
           change: attributes['change'] ?? '',
           text: message,
         })),
-        admissions: admissionsIn((await row('brake').load()).value),
+        admissions: admissionsIn((await row('brake').load()).value, gates),
         waiting: cloud.queue.messages().length,
         dead: cloud.deadLetters.messages().map(({ body }) => body),
         setbacks: [

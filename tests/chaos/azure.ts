@@ -90,12 +90,17 @@ export async function startChaosAzure({ scenario, draw, code, pauseStack }: Chao
   const table = createTable(tableClient);
   const rows = azureRows(cloud, tableClient);
   const seeRecords = recordsOf(cloud, world, table.records, rows);
-  const admissionsIn = collectAdmissions((key) => {
-    const [repository = '', digest] = key.slice(`${REGISTRY}/`.length).split('@');
-    return world.gateName(repository, digest);
-  });
+  const admissionsIn = collectAdmissions();
   const clientFor = operatorOf(cloud, graph);
   let client = await clientFor(graph);
+  /** The gates of all images that were pushed, by their names. */
+  const gates = (): ReadonlyMap<string, Gate> =>
+    new Map(
+      [...world.names.values()].map((image) => {
+        const gate = gateOf(image);
+        return [world.gateName(gate.repository, gate.digest), gate];
+      }),
+    );
   const gateOf = (image: string): Gate => {
     const { repository, digest } = world.imageOf(image);
     return { registry: REGISTRY, repository, ...(scenario.granularity === 'image' ? { digest } : {}) };
@@ -198,7 +203,7 @@ export async function startChaosAzure({ scenario, draw, code, pauseStack }: Chao
         notified: cloud.mails.flatMap((mail) =>
           subjectsIn(mail).flatMap((subject) => changeIn(subject, mail.plainText ?? '')),
         ),
-        admissions: admissionsIn((await table.row('brake').load()).value),
+        admissions: admissionsIn((await table.row('brake').load()).value, gates()),
         waiting: cloud.queue.messages().length,
         dead: cloud.poisonQueue.messages().map(({ text }) => Buffer.from(text, 'base64').toString('utf8')),
         setbacks: crashes,

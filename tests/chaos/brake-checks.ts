@@ -31,8 +31,12 @@ export function closedWithoutAdmission(
     .map((gate) => `${gate} was closed and never admitted`);
 }
 
-/** Invariant 5: compares each new admission with the gates that waited before and still wait. */
-export function overtaken(history: History, { admissions }: Observation): readonly string[] {
+/**
+ * Invariant 5: compares each new admission with the gates that waited before and still wait. A gate whose message was
+ * hidden meanwhile could not be reached.
+ */
+export function overtaken(history: History, { at: now, admissions, setbacks }: Observation): readonly string[] {
+  if (setbacks.some((at) => at >= now - 2 * HOUR)) return [];
   const waiting = [...history.brakedSince].map(([gate, since]) => ({ gate, since, rank: rank(history, gate) }));
   return admissions.filter(({ at }) => at > history.beforeAt()).flatMap((one) => overtakenBy(one, waiting, history));
 }
@@ -47,6 +51,7 @@ function overtakenBy({ gate, at }: Admission, waiting: readonly Waiting[], histo
   const own = rank(history, gate);
   return waiting
     .filter((one) => one.gate !== gate && one.rank > own && at - one.since > TURN_MILLISECONDS)
+    .filter((one) => !history.orders.isUncertain(one.gate, at))
     .map((one) => `${gate} was admitted while ${one.gate} waited`);
 }
 

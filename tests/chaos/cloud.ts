@@ -1,7 +1,8 @@
 // What a run needs from a local cloud: change its world, disturb the function, and observe the result.
 import type { Graph } from '../../local/graph.ts';
 import type { LogLine } from '../../local/log-line.ts';
-import type { BrakeState } from '../../shared/gate/brake.ts';
+import { type BrakeState, brakeKey } from '../../shared/gate/brake.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
 import type { Fate } from './fates.ts';
@@ -138,11 +139,12 @@ export interface Bounds {
 }
 
 /** Collects the closings of the brake's row, which forgets them after an hour. */
-export function collectAdmissions(gateOf: (key: string) => string) {
+export function collectAdmissions() {
   const found = new Map<string, Admission>();
-  return (row: BrakeState | undefined): readonly Admission[] => {
+  return (row: BrakeState | undefined, gates: ReadonlyMap<string, Gate>): readonly Admission[] => {
+    const names = new Map([...gates].map(([name, gate]) => [brakeKey(gate), name]));
     for (const { gate, at } of row?.closings ?? [])
-      found.set(`${gate} ${at}`, { gate: gateOf(gate), at: Date.parse(at) });
+      found.set(`${gate} ${at}`, { gate: names.get(gate) ?? gate, at: Date.parse(at) });
     return [...found.values()];
   };
 }
