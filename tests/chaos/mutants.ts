@@ -168,14 +168,6 @@ export const MUTANTS = {
     }),
     sign: /^the brake admits/,
   },
-  'an override that keeps a gate open left out': {
-    changes: onBoth({
-      file: 'shared/reconcile/desired-state.ts',
-      from: "if (ordered === 'open') return waiting({ for: 'override' });",
-      to: '',
-    }),
-    sign: /^an override in force decides/,
-  },
   'every reconciliation saves its record': {
     changes: onBoth({
       file: 'shared/reconcile/apply.ts',
