@@ -7,6 +7,7 @@ import type { Part } from './part.ts';
 import { record } from './record.ts';
 import { simulate } from './simulate.ts';
 import { azureSweep, sweep } from './sweep.ts';
+import { azureTicks, ticks } from './ticks.ts';
 
 export const PARTS: Readonly<Record<string, Part>> = {
   bundle,
@@ -14,6 +15,8 @@ export const PARTS: Readonly<Record<string, Part>> = {
   'azure-calls': azureCalls,
   sweep,
   'azure-sweep': azureSweep,
+  ticks,
+  'azure-ticks': azureTicks,
   'aws-load': awsLoad,
   'azure-load': azureLoad,
   record,

@@ -32,5 +32,7 @@ export const CHANGES: Readonly<Record<string, string>> = {
   'closed again': 'restored',
   opened: 'opened',
   'NOT closed': 'waiting',
+  'closed by override': 'closed',
+  'open by override': 'opened',
   clear: 'cleared',
 };

@@ -9,8 +9,8 @@ import { markersOf, tablesAsText, withFigures } from '../../bench/report.ts';
 const readPage = (page: string) => readFileSync(join(import.meta.dirname, '..', '..', page), 'utf8');
 const README = readPage('bench/README.md');
 const NAMES = [
-  ...['bundle', 'calls', 'azure-calls', 'sweep', 'azure-sweep', 'aws-load', 'azure-load', 'record'],
-  ...['month', 'azure-month'],
+  ...['bundle', 'calls', 'azure-calls', 'sweep', 'azure-sweep', 'ticks', 'azure-ticks'],
+  ...['aws-load', 'azure-load', 'record', 'month', 'azure-month'],
 ];
 /** Measured in load.test.ts. */
 const LOADS = ['aws-load', 'azure-load'];
@@ -137,6 +137,20 @@ describe('the sweep on Azure', () => {
   });
 });
 
+describe('the calls of a tick', () => {
+  it.each([
+    ['ticks', 'ecr:GetRepositoryPolicy', '3 repository gates are closed', '3', '13'],
+    ['azure-ticks', 'acr:GetManifest', '4 image gates are closed', '4', '18'],
+  ])('read one lock for each closed gate, and a closing makes no more calls than before: %s', async (...row) => {
+    const [part, lockCall, head, locks, closing] = row;
+    const [tick, closings] = await tinyTables(part);
+    expect(tick?.head).toEqual(['', 'no gate is closed', head]);
+    expect(tick?.rows.find(([call]) => call === lockCall)).toEqual([lockCall, '0', locks]);
+    expect(tick?.rows.filter(([call]) => /PutItem|Set|Update|Insert|Send|Publish/.test(call ?? ''))).toEqual([]);
+    expect(closings?.rows.map(([, calls]) => calls)).toEqual([closing, closing]);
+  });
+});
+
 describe('the selected parts', () => {
   it.each([
     [[], NAMES],
@@ -151,7 +165,7 @@ describe('the selected parts', () => {
 
   it('are rejected for an unknown name', () => {
     expect(() => partsNamed(['record', 'speed'])).toThrow(
-      'the bench has no part speed; the parts are bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, month, azure-month, aws-million, azure-million, simulate',
+      'the bench has no part speed; the parts are bundle, calls, azure-calls, sweep, azure-sweep, ticks, azure-ticks, aws-load, azure-load, record, month, azure-month, aws-million, azure-million, simulate',
     );
   });
 });

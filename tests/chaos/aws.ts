@@ -2,32 +2,38 @@
 // graph.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../../aws/function/records.ts';
-import type { BusEvent } from '../../local/aws/bus-event.ts';
+import { createAwsClient } from '../../cli/stack/aws-client.ts';
+import type { AwsStack } from '../../cli/stack/stack.ts';
 import type { Call } from '../../local/aws/calls.ts';
 import { startAws } from '../../local/aws/cloud.ts';
 import type { Fault } from '../../local/aws/faults.ts';
-import type { Advisory } from '../../local/aws/inspector-finding.ts';
 import { allowing } from '../../local/aws/principals.ts';
 import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
-import { CHANGES, subjectsOf } from '../mail-subjects.ts';
-import { settingsOf } from '../worker.ts';
+import { subjectsOf } from '../mail-subjects.ts';
+import { clientsOf, settingsOf } from '../worker.ts';
+import { awsRows } from './aws-rows.ts';
+import { awsWorldOf } from './aws-world.ts';
 import {
   type Bounds,
   type ChaosCloud,
   type ChaosOptions,
+  collectAdmissions,
   decisionsIn,
   HASTE,
   repositoryIn,
   seenRecord,
   withCode,
+  writesBetween,
 } from './cloud.ts';
 import { between, type Draw } from './draw.ts';
 import { type CallFate, createCallFates, STALE_MILLISECONDS } from './fates.ts';
 import { createOpeningHooks } from './openings.ts';
+import { actOn, stackOf } from './people.ts';
 import { slowWorkers } from './slow.ts';
-import type { PlainPolicy, TrueRepository, Vulnerability } from './truth.ts';
+import type { PlainPolicy } from './truth.ts';
 
 const MINUTE = 60_000;
 const ACCOUNT = '123456789012';
@@ -42,7 +48,11 @@ export const AWS_BOUNDS: Bounds = {
   setback: (6 * TIMEOUT_SECONDS + BATCH_WINDOW_SECONDS) * 1000,
   tick: TICK_MINUTES * MINUTE,
   sweep: SWEEP_HOURS * 60 * MINUTE,
+  invocation: TIMEOUT_SECONDS * 1000,
 };
+
+/** The calls that change a record, the registry, or what people read. */
+const WRITES = /^(dynamodb:(Put|Delete)Item|ecr:(Set|Delete)RepositoryPolicy|sns:Publish)$/;
 
 const graphs = new Map<string, Promise<Graph>>();
 
@@ -64,7 +74,7 @@ function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode }: ChaosOptions[
   return graph;
 }
 
-export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Promise<ChaosCloud> {
+export async function startChaosAws({ scenario, draw, code, pauseStack }: ChaosOptions): Promise<ChaosCloud> {
   const { truth } = scenario;
   const graph = withCode(await graphFor(truth.policy, scenario), code);
   const clock = virtualClock({ haste: HASTE });
@@ -74,12 +84,22 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   const cloud = await startAws(graph, { clock, concurrency, largestBatch });
   const { tableName, roleArn } = settingsOf(graph);
   const judge = cloud.principals.add(`arn:aws:iam::${ACCOUNT}:role/judge`, [allowing('dynamodb:*')]);
-  const { records } = createTable(new DynamoDBClient(cloud.clientConfig(judge)), tableName);
-  const digests = new Map<string, string>();
-  const names = new Map<string, string>();
-  const arns = new Map<string, string>();
-  const events = new Map<string, BusEvent>();
-  const editCounts = new Map([...truth.repositories.keys()].map((name) => [name, 0]));
+  const dynamodb = new DynamoDBClient(cloud.clientConfig(judge));
+  const { records, row } = createTable(dynamodb, tableName);
+  const operator = clientsOf(cloud, cloud.principals.add(`arn:aws:iam::${ACCOUNT}:role/operator`, [allowing('*')]));
+  const instant = () => clock.now().toISOString();
+  let client = createAwsClient(await awsStackOf(graph), instant, operator);
+  const world = awsWorldOf(cloud, truth, clock, async (policy) => {
+    const next = await graphFor(policy, scenario);
+    client = createAwsClient(await awsStackOf(next), instant, operator);
+    await cloud.deploy(withCode(next, code));
+  });
+  const gateOf = (image: string): Gate => ({ registry: ACCOUNT, repository: world.imageOf(image).repository });
+  const rows = awsRows(dynamodb, tableName);
+  const admissionsIn = collectAdmissions();
+  const gates = new Map<string, Gate>(
+    [...truth.repositories.keys()].map((repository) => [repository, { registry: ACCOUNT, repository }]),
+  );
   const crashes: number[] = [];
   const written = new Set<string>();
   const known = new Map<string, GateRecord>();
@@ -99,96 +119,11 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     if (outcome.kind !== 'answered')
       throw new Error(`an empty batch must be answered, not: ${JSON.stringify(outcome)}`);
 
-  for (const repository of truth.repositories.values())
-    cloud.ecr.createRepository(repository.name, policyOption(foreignPolicy(repository, 0)));
   cloud.calls.after(({ operation, input }) => {
     const text = JSON.stringify(input);
     if (operation === 'PutItem' || operation === 'DeleteItem')
       for (const name of truth.repositories.keys()) if (text.includes(`gate#${ACCOUNT}/${name}"`)) written.add(name);
   });
-
-  const imageOf = (name: string) => {
-    const image = truth.images.get(name);
-    const digest = digests.get(name);
-    if (image === undefined || digest === undefined) throw new Error(`${name} was never pushed`);
-    return { repository: image.repository, digest };
-  };
-  const arnOf = (image: string, { id }: Vulnerability) => arns.get(`${image} ${id}`) ?? '';
-  const arnsOf = (image: string) => [...arns].flatMap(([key, arn]) => (key.startsWith(`${image} `) ? [arn] : []));
-  const repositoryOf = (name: string): TrueRepository => {
-    const found = truth.repositories.get(name);
-    if (found === undefined) throw new Error(`there is no repository ${name}`);
-    return found;
-  };
-  const foreignOf = (name: string) => foreignPolicy(repositoryOf(name), editCounts.get(name) ?? 0);
-
-  /**
-   * Moves the clock, so that every earlier answer is too old for a stale read: the old policy after an edit, because a
-   * worker that reads it and then writes reverts the edit (docs/limits.md); and the old findings after a suppression
-   * ends.
-   */
-  const outlastStaleReads = () => clock.advance(STALE_MILLISECONDS + 1);
-
-  const step: ChaosCloud['apply'] = async (given) => {
-    switch (given.kind) {
-      case 'push': {
-        const digest = await cloud.ecr.pushImage(given.repository, { tag: given.tag, content: given.image });
-        if (!digests.has(given.image)) cloud.inspector.scanned(given.repository, digest);
-        digests.set(given.image, digest);
-        names.set(digest, given.image);
-        return;
-      }
-      case 'report': {
-        const arn = await cloud.inspector.report(imageOf(given.image), advisoryOf(given.vulnerability));
-        const key = `${given.image} ${given.vulnerability.id}`;
-        arns.set(key, arn);
-        events.set(key, cloud.inspector.eventOf(arn));
-        return;
-      }
-      case 'vanish': {
-        const { repository, digest } = imageOf(given.image);
-        const statusCode = 'INACTIVE';
-        cloud.inspector.cover({ repository, digest, statusCode, reason: 'SCAN_ELIGIBILITY_EXPIRED' });
-        for (const arn of arnsOf(given.image))
-          if (cloud.inspector.finding(arn)?.status === 'ACTIVE') await cloud.inspector.setStatus(arn, 'CLOSED');
-        return;
-      }
-      case 'fix': {
-        const { repository, digest } = imageOf(given.image);
-        cloud.inspector.scanned(repository, digest);
-        for (const arn of arnsOf(given.image)) await cloud.inspector.setStatus(arn, 'CLOSED');
-        return;
-      }
-      case 'suppress':
-        return cloud.inspector.setStatus(arnOf(given.image, given.vulnerability), 'SUPPRESSED');
-      case 'unsuppress':
-        await cloud.inspector.setStatus(arnOf(given.image, given.vulnerability), 'ACTIVE');
-        return outlastStaleReads();
-      case 'remove': {
-        const { repository, digest } = imageOf(given.image);
-        return cloud.ecr.deleteImage(repository, digest);
-      }
-      case 'replay': {
-        const event = events.get(`${given.image} ${given.vulnerability.id}`);
-        if (event !== undefined) await cloud.bus.put(event);
-        return;
-      }
-      case 'edit': {
-        const repository = cloud.ecr.repository(given.repository);
-        const count = editCounts.get(given.repository) ?? 0;
-        const before = teamStatement(repositoryOf(given.repository), count);
-        editCounts.set(given.repository, count + 1);
-        const after = teamStatement(repositoryOf(given.repository), count + 1);
-        repository.policyText = repository.policyText?.replace(before, after);
-        return outlastStaleReads();
-      }
-      case 'strip':
-        cloud.ecr.repository(given.repository).policyText = foreignOf(given.repository);
-        return outlastStaleReads();
-      case 'policy':
-        return cloud.deploy(withCode(await graphFor(given.policy, scenario), code));
-    }
-  };
 
   async function advance(milliseconds: number): Promise<void> {
     const end = clock.now().getTime() + milliseconds;
@@ -219,8 +154,18 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
           ? [cloud.faults.addToBus({ kind: 'delay', milliseconds: fate.delayMinutes * MINUTE })]
           : []),
       ];
-      await step(given, fate);
+      await world.happen(given);
       for (const take of undo) take();
+    },
+    act: (step) =>
+      actOn({ client, rows, pauseStack, gateOf, now: () => clock.now().getTime(), openByHand: refuseByHand }, step),
+    repair: (image) => rows.repair(gateOf(image)),
+    async reconcileAll() {
+      const before = cloud.calls.count(roleArn);
+      for (const repository of truth.repositories.keys())
+        cloud.queue.send(JSON.stringify({ pullgate: 'reconcile', repository, trigger: 'sweep' }));
+      await cloud.runUntilIdle();
+      return writesBetween(before, cloud.calls.count(roleArn), WRITES);
     },
     disturb(drawn) {
       const fateOf = createCallFates(drawn);
@@ -246,8 +191,9 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     },
     runAt(moment, happening, action) {
       if (moment === 'midway') return slow.midway(() => action(undefined));
-      if (happening.kind === 'policy') throw new Error('a change of the policy concerns no single repository');
-      const { repository } = 'repository' in happening ? happening : imageOf(happening.image);
+      if (happening.kind === 'policy' || happening.kind === 'pause')
+        throw new Error(`a ${happening.kind} concerns no single repository`);
+      const { repository } = 'repository' in happening ? happening : world.imageOf(happening.image);
       opening.runAt(repository, moment, action);
     },
     calm() {
@@ -257,27 +203,33 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     advance,
     async observe() {
       for (const name of written) {
-        const { value } = await records.load({ registry: ACCOUNT, repository: name });
+        const gate: Gate = { registry: ACCOUNT, repository: name };
+        // A row that cannot be read says what it last said.
+        if (rows.isSpoiled(gate)) continue;
+        const { value } = await records.load(gate);
         if (value === undefined) known.delete(name);
         else known.set(name, value);
       }
       written.clear();
-      const policies = [...truth.repositories.keys()].map((name) => ({
-        name,
-        text: cloud.ecr.repository(name).policyText,
-      }));
       return {
         at: clock.now().getTime(),
-        closed: new Set(policies.flatMap(({ name, text = '' }) => (isOurs(text) ? [name] : []))),
-        records: [...known].map(([gate, record]) => seenRecord(gate, record, names)),
-        notified: cloud.notices.flatMap(({ subject = '', message }) => subjectsOf(subject, message).flatMap(changeIn)),
+        closed: world.closed(),
+        records: [...known].map(([gate, record]) => seenRecord(gate, record, world.names)),
+        notified: cloud.notices.flatMap(({ subject = '', attributes, message }) =>
+          subjectsOf(subject, message).map((one) => ({
+            gate: one.slice(one.lastIndexOf(' ') + 1),
+            change: attributes['change'] ?? '',
+            text: message,
+          })),
+        ),
+        admissions: admissionsIn((await row('brake').load()).value, gates),
         waiting: cloud.queue.messages().length,
         dead: cloud.deadLetters.messages().map(({ body }) => body),
         setbacks: [
           ...crashes,
           ...cloud.logs.flatMap(({ json, at }) => (json?.['kind'] === 'retryDelayFailed' ? [at.getTime()] : [])),
         ],
-        damage: policies.flatMap(({ name, text }) => damageTo(name, text)),
+        damage: world.damage(),
       };
     },
     decided: () => decisionsIn(cloud.logs, (repository) => repository),
@@ -285,7 +237,10 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     crashes: () => crashes.length,
     sweeps: () => cloud.logs.filter(({ text }) => text.includes('"kind":"sweep"')).length,
     logs: () => cloud.logs.map(({ text }) => text),
-    stop: () => cloud.stop(),
+    async stop() {
+      dynamodb.destroy();
+      await cloud.stop();
+    },
   };
 
   /** Sometimes the team's tooling overwrites the policy between our write and our read-back. */
@@ -298,24 +253,21 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       if (operation === 'SetRepositoryPolicy') justWritten.set(name, accessKeyId);
       else if (operation === 'GetRepositoryPolicy' && justWritten.get(name) === accessKeyId) {
         justWritten.delete(name);
-        if (drawn('overwritten', name, ++count) < 0.3) cloud.ecr.repository(name).policyText = foreignOf(name);
+        if (drawn('overwritten', name, ++count) < 0.3) world.strip(name);
       }
     });
   }
-
-  function damageTo(name: string, text: string | undefined): readonly string[] {
-    const foreign = foreignOf(name);
-    if (!isOurs(text ?? '')) return text === foreign ? [] : [`${name}: the policy was ${foreign} and is ${text}`];
-    const statement = foreign === undefined ? '' : teamStatement(repositoryOf(name), editCounts.get(name) ?? 0);
-    return text?.includes(statement) === true ? [] : [`${name}: the team's statement ${statement} is not in ${text}`];
-  }
 }
 
-/** `[pullgate] closed: team/app-1` */
-function changeIn(subject: string): readonly { readonly gate: string; readonly change: string }[] {
-  const [, words = '', gate] = /^\[pullgate\] (.+): (\S+)$/.exec(subject) ?? [];
-  const change = CHANGES[words];
-  return gate === undefined || change === undefined ? [] : [{ gate, change }];
+async function awsStackOf(graph: Graph): Promise<AwsStack> {
+  const { aws } = await stackOf(graph);
+  if (aws === undefined) throw new Error('the stack is on AWS');
+  return aws;
+}
+
+/** On AWS, the statement's id shows that a lock is pullgate's, so the command opens every gate. */
+function refuseByHand({ repository }: Gate): never {
+  throw new Error(`the pause left ${repository} locked`);
 }
 
 function describe({ service, operation, input }: Call) {
@@ -323,38 +275,4 @@ function describe({ service, operation, input }: Call) {
   const isRead = /^(Get|Describe|List|BatchGet)/.test(operation) && service !== 'dynamodb';
   // Calls to the queue, and calls that concern no single repository, are never rough.
   return { service, operation, about, isRead, isRough: service !== 'sqs' && about !== '' };
-}
-
-function isOurs(policy: string): boolean {
-  return policy.includes('"Sid":"Pullgate');
-}
-
-/** The team's own statement, with the irregular spacing of a handwritten policy. */
-function teamStatement({ name }: TrueRepository, edits: number): string {
-  return `{ "Sid" :"${name.replaceAll(/\W/g, '')}${edits}",  "Effect":"Allow", "Principal": {"AWS":"arn:aws:iam::210987654321:root"},\n "Action":["ecr:BatchGetImage",   "ecr:DescribeImages"] }`;
-}
-
-/** The team's own policy. Every third repository has none, unless it serves Lambda functions. */
-function foreignPolicy(repository: TrueRepository, edits: number): string | undefined {
-  const { name, servesLambda } = repository;
-  if (Number(name.split('-').at(-1)) % 3 === 2 && !servesLambda) return undefined;
-  const lambda =
-    '{"Sid":"Lambda","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"ecr:BatchGetImage"}';
-  const statements = [teamStatement(repository, edits), ...(servesLambda ? [lambda] : [])];
-  return `{"Version":"2012-10-17",\n   "Statement":[ ${statements.join(' , ')} ]}`;
-}
-
-function policyOption(policyText: string | undefined): { readonly policyText?: string } {
-  return policyText === undefined ? {} : { policyText };
-}
-
-function advisoryOf({ id, severity, score, fixable, exploited }: Vulnerability): Advisory {
-  return {
-    vulnerability: id,
-    severity: severity?.toUpperCase() ?? 'UNTRIAGED',
-    packages: [{ name: `package-of-${id}`, version: '1.0.0', ...(fixable ? { fixedInVersion: '1.0.1' } : {}) }],
-    fixAvailable: fixable ? 'YES' : 'NO',
-    exploitAvailable: exploited ? 'YES' : 'NO',
-    cvss: [{ baseScore: score, version: '3.1' }],
-  };
 }

@@ -7,7 +7,7 @@ import { forwarded } from '../forwarded.ts';
 import { type Draw, oneOf } from './draw.ts';
 import type { Fate } from './fates.ts';
 import type { Scenario } from './scenario.ts';
-import type { Step, Vulnerability } from './truth.ts';
+import type { Step, Vulnerability, WorldStep } from './truth.ts';
 
 const MINUTE = 60_000;
 export const REGISTRY =
@@ -23,13 +23,13 @@ const SAME_EVENT_MILLISECONDS = 2 * MINUTE;
 /** How an assessment may name its image. */
 const NAMINGS = ['path', 'dashed', 'joined', 'nameless'] as const;
 
-type WorldStep = Exclude<Step, { kind: 'policy' }>;
-
 export interface AzureWorld {
   /** Performs a step. The rows that it writes to the workspace become visible after `rowDelayMinutes`. */
-  happen(step: WorldStep, fate: Fate, rowDelayMinutes: number): Promise<void>;
+  happen(step: Exclude<WorldStep, { kind: 'policy' }>, fate: Fate, rowDelayMinutes: number): Promise<void>;
   /** The name of a gate in the scenario: `team/app-1`, or `team/app-1@image-1-2`. The digest may be abbreviated. */
   gateName(repository: string, digest: string | undefined): string;
+  /** The repository and the digest of an image. */
+  imageOf(image: string): { readonly repository: string; readonly digest: string };
   /** The names of images by their digests. */
   readonly names: ReadonlyMap<string, string>;
   /** The gates that are closed, by pullgate or by others. */
@@ -167,6 +167,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
 
   return {
     names,
+    imageOf,
     gateName,
     open,
     async happen(step, fate, delay) {

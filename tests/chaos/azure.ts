@@ -3,26 +3,31 @@
 import { TableClient } from '@azure/data-tables';
 import { createTable } from '../../azure/function/records.ts';
 import type { Call } from '../../local/azure/calls.ts';
-import { type LocalAzure, startAzure } from '../../local/azure/cloud.ts';
+import { startAzure } from '../../local/azure/cloud.ts';
 import type { Fault } from '../../local/azure/faults.ts';
 import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { CHANGES, subjectsIn } from '../mail-subjects.ts';
+import { operatorOf } from './azure-operator.ts';
+import { recordsOf } from './azure-records.ts';
+import { azureRows } from './azure-rows.ts';
 import { azureWorldOf, REGISTRY } from './azure-world.ts';
 import {
   type Bounds,
   type ChaosCloud,
   type ChaosOptions,
+  collectAdmissions,
   decisionsIn,
   HASTE,
+  type Observation,
   repositoryIn,
-  type SeenRecord,
-  seenRecord,
   withCode,
+  writesBetween,
 } from './cloud.ts';
 import { type Draw, pick } from './draw.ts';
 import { type CallFate, createCallFates, type Fate, STALE_MILLISECONDS } from './fates.ts';
+import { actOn } from './people.ts';
 import { slowWorkers } from './slow.ts';
 import type { PlainPolicy } from './truth.ts';
 
@@ -36,6 +41,8 @@ const TICK_AGAIN_MINUTES = 5;
 const RETURNS_MINUTES = 120;
 /** `visibilityTimeout` of host.json: if a process dies, its message becomes visible again after this time. */
 const HIDDEN_MINUTES = 1;
+/** The host ends an invocation after ten minutes. */
+const INVOCATION_MINUTES = 10;
 
 export const AZURE_BOUNDS: Bounds = {
   event: RETURNS_MINUTES * MINUTE,
@@ -43,7 +50,11 @@ export const AZURE_BOUNDS: Bounds = {
   setback: (HIDDEN_MINUTES + TICK_AGAIN_MINUTES) * MINUTE,
   tick: TICK_MINUTES * MINUTE,
   sweep: SWEEP_HOURS * 60 * MINUTE,
+  invocation: INVOCATION_MINUTES * MINUTE,
 };
+
+/** The calls that change a record, the registry, or what people read. */
+const WRITES = /^(table:(Insert|Update|Delete)|acr:Update|mail:Send)/;
 
 const graphs = new Map<string, Promise<Graph>>();
 
@@ -68,13 +79,32 @@ function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: 
   return graph;
 }
 
-export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): Promise<ChaosCloud> {
+export async function startChaosAzure({ scenario, draw, code, pauseStack }: ChaosOptions): Promise<ChaosCloud> {
   const { truth } = scenario;
   const graph = withCode(await graphFor(truth.policy, scenario), code);
   const clock = virtualClock({ haste: HASTE });
   const cloud = await startAzure(graph, { clock, instances: INSTANCES });
   const world = azureWorldOf(cloud, scenario, draw);
-  const seeRecords = recordsOf(cloud, world);
+  const judge = cloud.principals.add('judge', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
+  const tableClient = new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions);
+  const table = createTable(tableClient);
+  const rows = azureRows(cloud, tableClient);
+  const seeRecords = recordsOf(cloud, world, table.records, rows);
+  const admissionsIn = collectAdmissions();
+  const clientFor = operatorOf(cloud, graph);
+  let client = await clientFor(graph);
+  /** The gates of all images that were pushed, by their names. */
+  const gates = (): ReadonlyMap<string, Gate> =>
+    new Map(
+      [...world.names.values()].map((image) => {
+        const gate = gateOf(image);
+        return [world.gateName(gate.repository, gate.digest), gate];
+      }),
+    );
+  const gateOf = (image: string): Gate => {
+    const { repository, digest } = world.imageOf(image);
+    return { registry: REGISTRY, repository, ...(scenario.granularity === 'image' ? { digest } : {}) };
+  };
   const crashes: number[] = [];
   const slow = slowWorkers<Call>({
     workers: INSTANCES,
@@ -108,7 +138,11 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
     name: 'azure',
     now: () => clock.now().getTime(),
     async apply(given, fate) {
-      if (given.kind === 'policy') return cloud.deploy(withCode(await graphFor(given.policy, scenario), code));
+      if (given.kind === 'policy') {
+        const next = await graphFor(given.policy, scenario);
+        client = await clientFor(next);
+        return cloud.deploy(withCode(next, code));
+      }
       // The event is late, its row is, or both are.
       const late = pick(draw('late', ++steps), [
         ['event', 1],
@@ -120,6 +154,19 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
       // for the row of another event.
       await world.happen(given, fate, late === 'event' || fate.isLost ? 0 : fate.delayMinutes);
       for (const take of undo) take();
+    },
+    act(step) {
+      const openByHand = ({ repository, digest }: Gate) => world.open(repository, digest);
+      return actOn({ client, rows, pauseStack, gateOf, now: () => clock.now().getTime(), openByHand }, step);
+    },
+    repair: (image) => rows.repair(gateOf(image)),
+    async reconcileAll() {
+      const { id } = cloud.identity;
+      const before = cloud.calls.count(id);
+      for (const repository of truth.repositories.keys())
+        cloud.queue.send(textOf({ pullgate: 'reconcile', registry: REGISTRY, repository, trigger: 'sweep' }));
+      await cloud.runUntilIdle();
+      return writesBetween(before, cloud.calls.count(id), WRITES);
     },
     disturb(drawn) {
       const fateOf = createCallFates(drawn);
@@ -153,7 +200,10 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         at: clock.now().getTime(),
         closed: world.closed(),
         records: await seeRecords(),
-        notified: cloud.mails.flatMap(subjectsIn).flatMap(changeIn),
+        notified: cloud.mails.flatMap((mail) =>
+          subjectsIn(mail).flatMap((subject) => changeIn(subject, mail.plainText ?? '')),
+        ),
+        admissions: admissionsIn((await table.row('brake').load()).value, gates()),
         waiting: cloud.queue.messages().length,
         dead: cloud.poisonQueue.messages().map(({ text }) => Buffer.from(text, 'base64').toString('utf8')),
         setbacks: crashes,
@@ -196,11 +246,11 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
   }
 
   /** `[pullgate] closed: team/app-1@sha256:0123456789ab` */
-  function changeIn(subject: string): readonly { readonly gate: string; readonly change: string }[] {
+  function changeIn(subject: string, text: string): Observation['notified'] {
     const [, words = '', repository, digest] = /^\[pullgate\] (.+): ([^@]+)(?:@(.+))?$/.exec(subject) ?? [];
     const change = CHANGES[words];
     if (repository === undefined || change === undefined) return [];
-    return [{ gate: world.gateName(repository, digest), change }];
+    return [{ gate: world.gateName(repository, digest), change, text }];
   }
 }
 
@@ -213,31 +263,9 @@ function faultsOfBus({ isLost, copies, overtakes }: Fate, delayMinutes: number) 
   ];
 }
 
-/** Returns all gate records, and loads only those that changed since the last call. */
-function recordsOf(cloud: LocalAzure, { gateName, names }: ReturnType<typeof azureWorldOf>) {
-  const judge = cloud.principals.add('judge', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
-  const { records } = createTable(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
-  const known = new Map<string, { readonly etag: string; readonly seen: SeenRecord }>();
-  return async (): Promise<readonly SeenRecord[]> => {
-    const rows = cloud.table.entities().filter(({ partitionKey }) => partitionKey.startsWith('gate|'));
-    const found: SeenRecord[] = [];
-    for (const { partitionKey, rowKey, etag, properties } of rows) {
-      const key = `${partitionKey} ${rowKey}`;
-      const before = known.get(key);
-      if (before?.etag === etag) {
-        found.push(before.seen);
-        continue;
-      }
-      const text = (name: string) => properties.get(name)?.value as string | undefined;
-      const gate: Gate = { registry: REGISTRY, repository: text('repository') ?? '', digest: text('digest') };
-      const { value } = await records.load(gate);
-      if (value === undefined) continue;
-      const seen = seenRecord(gateName(gate.repository, gate.digest), value, names);
-      known.set(key, { etag, seen });
-      found.push(seen);
-    }
-    return found;
-  };
+/** The text of a message on the queue. */
+function textOf(message: object): string {
+  return Buffer.from(JSON.stringify(message)).toString('base64');
 }
 
 function targetOf({ input }: Call): { readonly repository: string; readonly digest: string | undefined } {

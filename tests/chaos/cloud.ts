@@ -1,11 +1,14 @@
 // What a run needs from a local cloud: change its world, disturb the function, and observe the result.
 import type { Graph } from '../../local/graph.ts';
 import type { LogLine } from '../../local/log-line.ts';
+import { type BrakeState, brakeKey } from '../../shared/gate/brake.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
 import type { Fate } from './fates.ts';
+import type { PauseStack } from './people.ts';
 import type { OpeningMoment, Scenario } from './scenario.ts';
-import type { Step } from './truth.ts';
+import type { PersonStep, Step, WorldStep } from './truth.ts';
 
 /**
  * The state of the registry, the records and the queues at one moment. Images and gates have the scenario's names.
@@ -16,8 +19,10 @@ export interface Observation {
   /** The gates that are closed, by pullgate or by others: `team/app-1`, or `team/app-1@image-1-2`. */
   readonly closed: ReadonlySet<string>;
   readonly records: readonly SeenRecord[];
-  /** The changes that people were notified of. */
-  readonly notified: readonly Change[];
+  /** The changes that people were notified of, each with the text that names it. */
+  readonly notified: readonly (Change & { readonly text: string })[];
+  /** The closings that the brake's row has ever counted. */
+  readonly admissions: readonly Admission[];
   /** The number of messages on the queue. */
   readonly waiting: number;
   /** The texts of messages that were moved to the dead-letter or poison queue. */
@@ -35,6 +40,20 @@ export interface Observation {
 export interface Change {
   readonly gate: string;
   readonly change: string;
+}
+
+/** What happened by the end of a run. */
+export interface Ending {
+  /** The changes that the function's log reports. */
+  readonly decided: readonly Change[];
+  /** The writes of a second reconciliation of everything, while world and clock stood still. */
+  readonly rewrites: readonly string[];
+}
+
+/** A closing that the brake has counted. */
+export interface Admission {
+  readonly gate: string;
+  readonly at: number;
 }
 
 export interface SeenRecord {
@@ -59,7 +78,13 @@ export interface ChaosCloud {
   /** Milliseconds since the epoch. */
   now(): number;
   /** Performs a step. Its events are delivered by this fate. */
-  apply(step: Step, fate: Fate): Promise<void>;
+  apply(step: WorldStep, fate: Fate): Promise<void>;
+  /** A person acts. Returns false if a command refused it. */
+  act(step: PersonStep): Promise<boolean>;
+  /** Makes the row of an image's gate readable again. */
+  repair(image: string): Promise<void>;
+  /** Reconciles every repository now, while the clock stands still. Returns the calls that wrote. */
+  reconcileAll(): Promise<readonly string[]>;
   /** Starts to disturb calls and workers, as drawn. */
   disturb(draw: Draw): void;
   /**
@@ -89,11 +114,17 @@ export interface ChaosCloud {
   stop(): Promise<void>;
 }
 
-export interface ChaosOptions {
-  readonly scenario: Scenario;
-  readonly draw: Draw;
+/** What replaces parts of the project in a run. Default: nothing. */
+export interface Program {
   /** An index.mjs that replaces the program's bundle in the function. */
   readonly code?: string | undefined;
+  /** Replaces what `pullgate pause` does. */
+  readonly pauseStack?: PauseStack | undefined;
+}
+
+export interface ChaosOptions extends Program {
+  readonly scenario: Scenario;
+  readonly draw: Draw;
 }
 
 /** The time limits of one cloud, in milliseconds. */
@@ -105,6 +136,31 @@ export interface Bounds {
   /** From one tick to the next, as this run fires them. */
   readonly tick: number;
   readonly sweep: number;
+  /** The longest invocation. */
+  readonly invocation: number;
+}
+
+/** Collects the closings of the brake's row, which forgets them after an hour. */
+export function collectAdmissions() {
+  const found = new Map<string, Admission>();
+  return (row: BrakeState | undefined, gates: ReadonlyMap<string, Gate>): readonly Admission[] => {
+    const names = new Map([...gates].map(([name, gate]) => [brakeKey(gate), name]));
+    for (const { gate, at } of row?.closings ?? [])
+      found.set(`${gate} ${at}`, { gate: names.get(gate) ?? gate, at: Date.parse(at) });
+    return [...found.values()];
+  };
+}
+
+/** The calls of this kind that were made in between, with how often. */
+export function writesBetween(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+  kind: RegExp,
+): readonly string[] {
+  return Object.entries(after).flatMap(([name, count]) => {
+    const times = count - (before[name] ?? 0);
+    return kind.test(name) && times > 0 ? [`${name} ${times} times`] : [];
+  });
 }
 
 /** How much faster the function's timers run. The delays between retries are not under test here. */

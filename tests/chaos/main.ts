@@ -1,7 +1,8 @@
 // `npm run chaos`: runs many seeds, or repeats one seed and prints its log.
 import { parseArgs } from 'node:util';
+import type { Program } from './cloud.ts';
 import { describeFailure, describeTotal, runMany, seedsFrom } from './many.ts';
-import { codeOf, MUTANTS, type Mutant } from './mutants.ts';
+import { MUTANTS, type Mutant, programWith } from './mutants.ts';
 import { type CloudName, run } from './run.ts';
 
 const HELP = `npm run chaos -- [--seeds 200] [--from 1] [--cloud aws|azure] [--at-once 2] [--mutant NAME]
@@ -56,12 +57,12 @@ async function main(): Promise<boolean> {
   }
   const planted = mutant();
   const of = clouds(planted);
-  const codes = new Map<CloudName, string>();
-  if (planted !== undefined) for (const cloud of of) codes.set(cloud, await codeOf(planted, cloud));
+  const programs = new Map<CloudName, Program>();
+  if (planted !== undefined) for (const cloud of of) programs.set(cloud, await programWith(planted, cloud));
   if (values.seed !== undefined) {
     let isWell = true;
     for (const cloud of of) {
-      const result = await run(cloud, count('seed'), { code: codes.get(cloud) });
+      const result = await run(cloud, count('seed'), programs.get(cloud));
       for (const line of result.logs) print(line);
       for (const complaint of result.complaints) print(complaint);
       print(`complaints of seed ${result.seed} on ${cloud}: ${result.complaints.length}`);
@@ -75,7 +76,7 @@ async function main(): Promise<boolean> {
       clouds: [cloud],
       seeds: seedsFrom(count('from'), count('seeds')),
       atOnce: count('at-once'),
-      code: codes.get(cloud),
+      ...programs.get(cloud),
       heard: (result) => {
         if (result.complaints.length > 0) print(describeFailure(result));
         else if (result.seed % 100 === 0) print(`${cloud}: seed ${result.seed} done`);

@@ -1,7 +1,8 @@
 // Many runs, some at a time, on one cloud or both.
-import { type CloudName, type RunOptions, type RunResult, run } from './run.ts';
+import type { Program } from './cloud.ts';
+import { type CloudName, type RunResult, run } from './run.ts';
 
-export interface Many extends RunOptions {
+export interface Many extends Program {
   readonly clouds: readonly CloudName[];
   /** They run in this order. */
   readonly seeds: readonly number[];

@@ -1,7 +1,7 @@
 // The harness bites: with any one of these faults planted in the deployed code, it complains, and of the right thing.
 import { expect, test } from 'vitest';
 import { runMany, runsWith, seedsFrom } from './many.ts';
-import { codeOf, MUTANTS, type Mutant } from './mutants.ts';
+import { MUTANTS, type Mutant, programWith } from './mutants.ts';
 
 /** How many seeds are tried at most, from 1 on. */
 const TRIED = 40;
@@ -10,9 +10,9 @@ const FINDING = 3;
 
 test.each(Object.keys(MUTANTS) as Mutant[])('%s: found', { timeout: 1_800_000 }, async (mutant) => {
   const { sign } = MUTANTS[mutant];
-  const code = await codeOf(mutant, 'aws');
+  const program = await programWith(mutant, 'aws');
   const until = { sign, seeds: FINDING };
-  const total = await runMany({ clouds: ['aws'], seeds: seedsFrom(1, TRIED), atOnce: 4, code, until });
+  const total = await runMany({ clouds: ['aws'], seeds: seedsFrom(1, TRIED), atOnce: 4, until, ...program });
   const found = runsWith(total.failed, sign);
   process.stdout.write(`${mutant}: found by ${found.map(({ seed }) => seed).join(', ')} of ${total.seeds} seeds\n`);
   expect(found.length).toBeGreaterThanOrEqual(FINDING);

@@ -4,6 +4,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Program } from './cloud.ts';
+import type { PauseStack } from './people.ts';
 import type { CloudName } from './run.ts';
 
 interface Change {
@@ -21,7 +23,7 @@ export interface Planted {
 }
 
 const PROJECT = join(import.meta.dirname, '..', '..');
-const COPIED = ['shared', 'aws', 'azure', 'bundle.ts', 'package.json'];
+const COPIED = ['shared', 'aws', 'azure', 'cli', 'config', 'bundle.ts', 'package.json'];
 
 const onBoth = (...changes: readonly Change[]): Planted['changes'] => ({ aws: changes, azure: changes });
 
@@ -158,6 +160,38 @@ export const MUTANTS = {
     },
     sign: /the team's statement|the policy was/,
   },
+  'the brake not asked': {
+    changes: onBoth({
+      file: 'shared/reconcile/desired-state.ts',
+      from: 'const mayClose = await inTurn(() => askBrake(brake, candidate, now, rules.maxClosesPerHour));',
+      to: 'const mayClose = true;',
+    }),
+    sign: /^the brake admits/,
+  },
+  'every reconciliation saves its record': {
+    changes: onBoth({
+      file: 'shared/reconcile/apply.ts',
+      from: 'return version !== stored.version || JSON.stringify(confirmed) !== JSON.stringify(stored.value);',
+      to: 'return true;',
+    }),
+    sign: /^a second reconciliation writes nothing/,
+  },
+  'a pause that the function does not respect': {
+    changes: onBoth({
+      file: 'shared/reconcile/rules.ts',
+      from: 'if (value === undefined || !isPaused(value, now)) return createRules(settings, settings.mode);',
+      to: 'if (value === undefined || !isPaused(value, now) || value.paused) return createRules(settings, settings.mode);',
+    }),
+    sign: /^during a pause nothing of ours is locked/,
+  },
+  'a pause that stops at an unreadable row': {
+    changes: onBoth({
+      file: 'cli/stack/overview.ts',
+      from: "unreadable.push({ gate, problem: sentenceOf(error, 'reads') });",
+      to: 'throw error;',
+    }),
+    sign: /^during a pause nothing of ours is locked/,
+  },
 } as const satisfies Readonly<Record<string, Planted>>;
 
 export type Mutant = keyof typeof MUTANTS;
@@ -168,11 +202,11 @@ const BUNDLERS: Readonly<Record<CloudName, string>> = {
 };
 
 /**
- * Returns the code of a function with a planted fault.
+ * Returns the code of a function and of a command with a planted fault.
  *
  * @throws Error if the text to change does not occur exactly once: adapt the fault to the source
  */
-export async function codeOf(mutant: Mutant, cloud: CloudName): Promise<string> {
+export async function programWith(mutant: Mutant, cloud: CloudName): Promise<Program> {
   const folder = mkdtempSync(join(tmpdir(), 'pullgate-mutant-'));
   try {
     for (const name of COPIED) cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
@@ -194,7 +228,8 @@ export async function codeOf(mutant: Mutant, cloud: CloudName): Promise<string> 
     );
     const code = module.bundleHandler({}).files['index.mjs'];
     if (code === undefined) throw new Error('the bundle has no index.mjs');
-    return code;
+    const command: { pauseStack: PauseStack } = await import(pathToFileURL(join(folder, 'cli/pause/pause.ts')).href);
+    return { code, pauseStack: command.pauseStack };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

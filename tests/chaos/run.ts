@@ -1,12 +1,12 @@
 // One run: a seed's world, steps and faults on one cloud, then a sweep without faults, then the judge's complaints.
 import { AWS_BOUNDS, startChaosAws } from './aws.ts';
 import { AZURE_BOUNDS, startChaosAzure } from './azure.ts';
-import type { Bounds, ChaosCloud, ChaosOptions } from './cloud.ts';
+import type { Bounds, ChaosCloud, ChaosOptions, Program } from './cloud.ts';
 import { drawFrom } from './draw.ts';
 import { fateOf, LONGEST_DELAY_MINUTES } from './fates.ts';
-import { createJudge } from './judge.ts';
+import { createJudge, type Judge } from './judge.ts';
 import { type OpeningMoment, type Scenario, type Size, scenarioOf } from './scenario.ts';
-import { happen } from './truth.ts';
+import { happen, isOfPerson, type PersonStep } from './truth.ts';
 
 export type CloudName = 'aws' | 'azure';
 
@@ -32,33 +32,28 @@ const MINUTE = 60_000;
 
 const KINDS: Readonly<Record<CloudName, Kind>> = {
   aws: {
-    size: { steps: 38, minutes: 420, repositories: [4, 6], namesRegistries: false },
+    size: { steps: 38, minutes: 420, people: 1, repositories: [4, 6], namesRegistries: false },
     bounds: AWS_BOUNDS,
     start: startChaosAws,
   },
   azure: {
-    size: { steps: 12, minutes: 420, repositories: [3, 5], namesRegistries: true },
+    size: { steps: 12, minutes: 420, people: 3, repositories: [3, 5], namesRegistries: true },
     bounds: AZURE_BOUNDS,
     start: startChaosAzure,
   },
 };
 
-export interface RunOptions {
-  /** Replaces the function's code. */
-  readonly code?: string | undefined;
-}
-
 /** The time that the narrowest brake may need to let through all closings of one run. */
-const LET_THROUGH_MILLISECONDS = 12 * 60 * MINUTE;
+const LET_THROUGH_MILLISECONDS = 16 * 60 * MINUTE;
 
 /** The interval between two observations. */
 const STEP_MILLISECONDS = 15 * MINUTE;
 
-export async function run(name: CloudName, seed: number, { code }: RunOptions = {}): Promise<RunResult> {
+export async function run(name: CloudName, seed: number, program: Program = {}): Promise<RunResult> {
   const { size, bounds, start } = KINDS[name];
   const draw = drawFrom(seed);
   const scenario = scenarioOf((...words) => draw(name, ...words), size);
-  const cloud = await start({ scenario, draw, code });
+  const cloud = await start({ scenario, draw, ...program });
   try {
     const complaints = await play(cloud, scenario, bounds, (...words) => draw('faults', ...words));
     const { steps } = scenario;
@@ -78,11 +73,12 @@ async function play(
   const { truth } = scenario;
   const judge = createJudge(cloud.name, { ...scenario, steps }, truth, bounds);
   const start = cloud.now();
-  const see = async () => judge.see(await cloud.observe());
+  const repairs = createRepairs(cloud, judge);
   const passTo = async (time: number) => {
     while (cloud.now() < time) {
       await cloud.advance(Math.min(STEP_MILLISECONDS, time - cloud.now()));
-      await see();
+      judge.see(await cloud.observe());
+      await repairs.doWhatIsDue();
     }
   };
   const passUntil = async (isEnough: () => Promise<boolean>, atMost: number) => {
@@ -102,6 +98,14 @@ async function play(
   for (const [number, timed] of steps.entries()) {
     const { minute, moment, step, fate = fateOf((...words) => draw('fate', number, ...words)) } = timed;
     await passTo(start + minute * MINUTE);
+    if (isOfPerson(step)) {
+      // What the step finds must be known: a record that is lost may have a lock.
+      judge.see(await cloud.observe());
+      if (!(await cloud.act(step))) continue;
+      judge.hear(step, cloud.now(), undefined, undefined);
+      if (step.kind === 'pause') repairs.plan(step);
+      continue;
+    }
     const takePlace = async (metAt?: OpeningMoment) => {
       happen(truth, step, cloud.now());
       const arrivesAt = fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE;
@@ -116,9 +120,31 @@ async function play(
   // Wait for the last retry that the faults have caused, then for one sweep and the reconciliations that it requests.
   await passTo(cloud.now() + LONGEST_DELAY_MINUTES * MINUTE);
   await passUntil(isQuiet, bounds.event + bounds.setback);
+  await passTo(judge.ordersEnd());
   const sweeps = cloud.sweeps();
   await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);
   await passUntil(isAllThrough, bounds.event + LET_THROUGH_MILLISECONDS);
+  // The first reconciliation may record that time has passed since the last one.
+  await cloud.reconcileAll();
+  const rewrites = await cloud.reconcileAll();
   await passUntil(isAllTold, 2 * bounds.tick);
-  return judge.conclude(await cloud.observe(), cloud.decided());
+  return judge.conclude(await cloud.observe(), cloud.decided(), rewrites);
+}
+
+/** Makes the rows readable again that could not be read during a pause. */
+function createRepairs(cloud: ChaosCloud, judge: Judge) {
+  let planned: readonly { readonly image: string; readonly at: number }[] = [];
+  return {
+    plan({ minutes, unreadable }: Extract<PersonStep, { kind: 'pause' }>): void {
+      if (unreadable !== undefined) planned = [...planned, { image: unreadable, at: cloud.now() + minutes * MINUTE }];
+    },
+    async doWhatIsDue(): Promise<void> {
+      const due = planned.filter(({ at }) => at <= cloud.now());
+      planned = planned.filter((one) => !due.includes(one));
+      for (const { image } of due) {
+        await cloud.repair(image);
+        judge.hearRepair(image, cloud.now());
+      }
+    },
+  };
 }

@@ -1,12 +1,11 @@
 // The scenario of one run: repositories, images, a policy and a long list of timed steps, all drawn from the seed.
 import { between, type Draw, oneOf, pick } from './draw.ts';
 import { CALM, type Fate, LOST } from './fates.ts';
-import { violates } from './plain.ts';
+import { nextStep, policyFrom } from './next-step.ts';
+import { violates } from './specification.ts';
 import {
   happen,
-  type PlainPolicy,
   type Step,
-  type TrueFinding,
   type TrueImage,
   type TrueRepository,
   type Truth,
@@ -50,6 +49,8 @@ export interface Size {
   readonly steps: number;
   /** The duration over which the steps are spread. */
   readonly minutes: number;
+  /** How likely steps of people are: 1 in a long run, more in a short one. */
+  readonly people: number;
   /** The minimum and maximum number of repositories. */
   readonly repositories: readonly [least: number, most: number];
   /**
@@ -60,6 +61,12 @@ export interface Size {
 }
 
 const IMAGES_A_REPOSITORY = 3;
+/** With a narrow brake, gates wait while newcomers of lower and higher rank arrive. */
+const BRAKES: readonly (readonly [maxClosesPerHour: number, weight: number])[] = [
+  [1, 2],
+  [2, 3],
+  [1000, 15],
+];
 const MAKES_DANGER: ReadonlySet<Step['kind']> = new Set(['push', 'report', 'unsuppress']);
 const WORDS: readonly (readonly [Word, number])[] = [
   ['critical', 3],
@@ -93,7 +100,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     } else {
       // In most bursts, most steps concern one repository.
       const focus = drawn('focus') < 0.7 ? oneOf(draw('focus', minute), [...truth.repositories.keys()]) : undefined;
-      const step = nextStep(drawn, truth, vulnerabilities, focus);
+      const step = nextStep(drawn, { truth, vulnerabilities, focus, people: size.people });
       isFirst = drawn('pause') < 0.3;
       // The last step of a burst may happen while the function handles the others.
       const isMidway = isFirst && MAKES_DANGER.has(step.kind) && drawn('midway') < 0.6;
@@ -106,7 +113,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
   return {
     truth: start,
     steps,
-    maxClosesPerHour: draw('brake') < 0.15 ? 2 : 1000,
+    maxClosesPerHour: pick(draw('brake'), BRAKES),
     mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
     granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
   };
@@ -160,20 +167,6 @@ function catalogue(draw: Draw): readonly Vulnerability[] {
   });
 }
 
-/** A short list: the program runs once for each policy, not once for each seed. */
-const POLICIES: readonly PlainPolicy[] = [
-  { threshold: 'high', unfixable: 'high', exploited: 'never', images: 'tagged', excepted: [] },
-  { threshold: 'critical', unfixable: 'never', exploited: 'medium', images: 'tagged', excepted: [] },
-  { threshold: 'high', unfixable: 'critical', exploited: 'never', images: 'all', excepted: ['CVE-2026-1001'] },
-  { threshold: 'medium', unfixable: 'critical', exploited: 'high', images: 'tagged', excepted: ['CVE-2026-1002'] },
-];
-
-function policyFrom(draw: Draw): PlainPolicy {
-  const policy = oneOf(draw('policy'), POLICIES);
-  if (policy === undefined) throw new Error('there is no policy');
-  return policy;
-}
-
 /**
  * One finding of one image holds a repository's gate, and the finding is suppressed. While the function opens the gate,
  * another finding arrives, the suppression ends, or the team edits the repository's policy.
@@ -209,67 +202,4 @@ function raceOf(
     { moment: 'atOnce', fate: CALM, step: { kind: 'suppress', ...found } },
     { fate: CALM, ...racer },
   ];
-}
-
-/** Draws one of the steps that are possible now. */
-function nextStep(
-  draw: Draw,
-  truth: Truth,
-  vulnerabilities: readonly Vulnerability[],
-  focus: string | undefined,
-): Step {
-  const images = [...truth.images.values()].filter(({ repository }) => focus === undefined || repository === focus);
-  const present = images.filter((image) => image.present);
-  const having = (status: TrueFinding['status']) =>
-    present.flatMap(({ name, findings }) =>
-      [...findings.values()].flatMap((one) =>
-        one.status === status ? [{ image: name, vulnerability: one.vulnerability }] : [],
-      ),
-    );
-  const any = <T>(list: readonly T[]): T | undefined => oneOf(draw('which'), list);
-  const candidates: readonly (readonly [Step | undefined, number])[] = [
-    [pushOf(any(images), draw), 20],
-    [reportOf(any(present), oneOf(draw('vulnerability'), vulnerabilities)), 38],
-    [named('vanish', any(having('active'))), 6],
-    [named('fix', any(present)), 10],
-    [about('suppress', any(having('active'))), 5],
-    [about('unsuppress', any(having('suppressed'))), 3],
-    [named('remove', any(having('active'))), 5],
-    [about('replay', any([...having('active'), ...having('clean')])), 6],
-    [at('edit', focus ?? any([...truth.repositories.keys()])), 4],
-    [at('strip', focus ?? any([...truth.repositories.keys()])), 2],
-    [{ kind: 'policy', policy: policyFrom(draw) }, 0.5],
-  ];
-  const possible = candidates.flatMap(([step, weight]) => (step === undefined ? [] : [[step, weight] as const]));
-  return pick(draw('kind'), possible);
-}
-
-function pushOf(image: TrueImage | undefined, draw: Draw): Step | undefined {
-  if (image === undefined) return undefined;
-  const { name, repository } = image;
-  return { kind: 'push', image: name, repository, tag: `v${between(draw('tag'), 1, 2)}` };
-}
-
-function reportOf(image: TrueImage | undefined, vulnerability: Vulnerability | undefined): Step | undefined {
-  if (image === undefined || vulnerability === undefined) return undefined;
-  return { kind: 'report', image: image.name, vulnerability };
-}
-
-function named(
-  kind: 'vanish' | 'fix' | 'remove',
-  one: { readonly name: string } | { readonly image: string } | undefined,
-): Step | undefined {
-  if (one === undefined) return undefined;
-  return { kind, image: 'name' in one ? one.name : one.image };
-}
-
-function about(
-  kind: 'suppress' | 'unsuppress' | 'replay',
-  found: { readonly image: string; readonly vulnerability: Vulnerability } | undefined,
-): Step | undefined {
-  return found === undefined ? undefined : { kind, ...found };
-}
-
-function at(kind: 'edit' | 'strip', repository: string | undefined): Step | undefined {
-  return repository === undefined ? undefined : { kind, repository };
 }

@@ -76,7 +76,28 @@ export type Step =
   /** The team's tooling writes the policy without our statement, or removes our locks. */
   | { readonly kind: 'strip'; readonly repository: string }
   /** `pulumi up` with another policy. */
-  | { readonly kind: 'policy'; readonly policy: PlainPolicy };
+  | { readonly kind: 'policy'; readonly policy: PlainPolicy }
+  | PersonStep;
+
+/** What a person does to the stack, with the commands or to its table. */
+export type PersonStep =
+  /** `pullgate override`: the gate of an image stays open or closed for a while. */
+  | { readonly kind: 'override'; readonly order: Order; readonly image: string; readonly minutes: number }
+  /**
+   * `pullgate pause --for`. While the pause lasts, the row of the gate of the image `unreadable`, if any, cannot be
+   * read.
+   */
+  | { readonly kind: 'pause'; readonly minutes: number; readonly unreadable: string | undefined }
+  /** The record of an image's gate is lost: the table was restored from an older backup. */
+  | { readonly kind: 'lose'; readonly image: string };
+
+export type WorldStep = Exclude<Step, PersonStep>;
+
+export type Order = 'open' | 'closed';
+
+export function isOfPerson(step: Step): step is PersonStep {
+  return step.kind === 'override' || step.kind === 'pause' || step.kind === 'lose';
+}
 
 /** Applies a step to the truth at the given time. */
 export function happen(truth: Truth, step: Step, at: number): void {
@@ -125,6 +146,9 @@ export function happen(truth: Truth, step: Step, at: number): void {
     case 'edit':
     case 'replay':
     case 'strip':
+    case 'override':
+    case 'pause':
+    case 'lose':
       return;
   }
 }
