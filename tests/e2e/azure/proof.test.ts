@@ -176,7 +176,7 @@ describe('Log Analytics answers partially, late, or not at all', () => {
     release();
     expect(s.lines('failed')).toHaveLength(1);
     expect(s.lines('sweep')).toEqual([]);
-    await s.cloud.advance(5 * MINUTE);
+    await s.cloud.advance(10 * MINUTE);
     expect(await s.world()).toEqual(CLOSED);
   });
 
