@@ -18,8 +18,8 @@ export interface Rules {
   readonly policy: Policy;
   readonly judge: Judge;
   readonly mode: EffectiveMode;
-  /** Since when the stack has been paused. Undefined: it is not paused. */
-  readonly pausedSince?: Instant | undefined;
+  /** When the stack was last paused or resumed. Undefined: never. */
+  readonly pauseChangedAt?: Instant | undefined;
   /** The brake's limit. */
   readonly maxClosesPerHour: number;
   readonly brakeExempt: BrakeExempt;
@@ -45,8 +45,8 @@ export async function currentRules(
   now: Instant,
 ): Promise<Rules> {
   const { value } = await pause.load();
-  if (value === undefined || !isPaused(value, now)) return createRules(settings, settings.mode);
-  return { ...createRules(settings, 'pause'), pausedSince: value.at };
+  const rules = createRules(settings, isPaused(value, now) ? 'pause' : settings.mode);
+  return value === undefined ? rules : { ...rules, pauseChangedAt: value.at };
 }
 
 /** Prepares the rules once for many gates. */

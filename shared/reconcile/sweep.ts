@@ -81,6 +81,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const locks = swept === undefined ? await step(() => checkLocks(ports)) : undefined;
   await step(() => ports.sendRequests(locks?.missing ?? [], 'lock'));
   const facts = await step(async () => ports.tickFacts?.());
+  const pausedSince = rules.mode === 'pause' ? rules.pauseChangedAt : undefined;
   log({
     kind: 'tick',
     ...(current === undefined ? {} : { sweepAgeHours: hoursSince(current.sweptAt, now()) }),
@@ -89,7 +90,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
     ...(locks === undefined
       ? {}
       : { locksRead: locks.read, locksMissing: locks.missing.length, oldestLockReadMinutes: locks.oldestReadMinutes }),
-    ...(rules.pausedSince === undefined ? {} : { pausedHours: hoursSince(rules.pausedSince, now()) }),
+    ...(pausedSince === undefined ? {} : { pausedHours: hoursSince(pausedSince, now()) }),
     ...facts,
   });
   if (failures.length === 1) throw failures[0];
@@ -175,5 +176,6 @@ function hoursSince(at: Instant, now: Instant): number {
 
 /** A fingerprint that changes with the settings, and when a pause begins or ends, which makes a sweep due at once. */
 function fingerprintOf({ settingsHash, rules }: SweepPorts): string {
-  return `${settingsHash} ${rules.mode}`;
+  const { mode, pauseChangedAt } = rules;
+  return [settingsHash, mode, ...(pauseChangedAt === undefined ? [] : [pauseChangedAt])].join(' ');
 }

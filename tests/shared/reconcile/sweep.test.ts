@@ -238,6 +238,16 @@ describe('a tick', () => {
     ['sweeps at once when a pause begins', { last: SWEPT, rules: rules({ mode: 'pause' }) }, true],
     ['sweeps at once when a pause ends', { last: { ...SWEPT, fingerprint: 'a pause' } }, true],
     [
+      'sweeps at once after a pause that began and ended since the last tick',
+      { last: { ...SWEPT, fingerprint: `a enforce ${NOW}` }, rules: { ...rules(), pauseChangedAt: hoursLater(0.01) } },
+      true,
+    ],
+    [
+      'does not sweep again once it has swept after a pause',
+      { last: { ...SWEPT, fingerprint: `a enforce ${NOW}` }, rules: { ...rules(), pauseChangedAt: NOW } },
+      false,
+    ],
+    [
       'does not sweep again during the pause',
       { last: { ...SWEPT, fingerprint: 'a pause' }, rules: rules({ mode: 'pause' }) },
       false,
@@ -327,7 +337,7 @@ describe('a tick', () => {
   it('logs for how long the stack has been paused', async () => {
     const { ports, lines } = stage({
       last: SWEPT,
-      rules: { ...rules({ mode: 'pause' }), pausedSince: hoursLater(-30) },
+      rules: { ...rules({ mode: 'pause' }), pauseChangedAt: hoursLater(-30) },
     });
     await tick(ports);
     expect(lines.at(-1)).toMatchObject({ kind: 'tick', pausedHours: 30 });
