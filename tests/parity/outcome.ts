@@ -33,6 +33,11 @@ const WHERE_IT_RUNS = [
   'Amazon Inspector counts the use by ECS and EKS only. Other uses are not known: look for the digest where your workloads are defined.',
   "To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.",
 ];
+/** How to find out who changed a lock. */
+const WHERE_TO_LOOK = [
+  "If someone changed it, CloudTrail's event history says who: look for SetRepositoryPolicy and DeleteRepositoryPolicy.",
+  "If someone changed it, the registry's diagnostic logs show who used the registry at that time, if you collect them: https://learn.microsoft.com/azure/azure-monitor/reference/supported-logs/microsoft-containerregistry-registries-logs",
+];
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
@@ -84,6 +89,7 @@ function neutralText(text: string, { registry, startedAt, now }: Surroundings): 
   for (const proof of MISSING_PROOFS) known = known.replaceAll(proof, '(what the scanner does not say)');
   for (const effect of EFFECTS) known = known.replaceAll(effect, '(the effect of a closing)');
   for (const where of WHERE_IT_RUNS) known = known.replaceAll(where, '(where it runs)');
+  for (const where of WHERE_TO_LOOK) known = known.replaceAll(where, '(where to look)');
   for (const word of NOT_KNOWN) {
     known = known.replaceAll(`severity "${word}"`, 'severity "(not known)"');
     if (known === word) known = '(not known)';
