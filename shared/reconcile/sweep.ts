@@ -141,6 +141,9 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   return state;
 }
 
+/** The most repositories that the line about the locks of one deployment names. */
+const MAX_EXAMPLES = 5;
+
 /** Requests a reconciliation of repositories with a lock of ours and no record. The sweep is complete without it. */
 async function requestUnrecorded(recorded: ReadonlySet<string>, ports: SweepPorts): Promise<void> {
   const { search, sendRequests, log } = ports;
@@ -150,7 +153,8 @@ async function requestUnrecorded(recorded: ReadonlySet<string>, ports: SweepPort
     await sendRequests(ours, 'lock');
     for (const [id, gates] of others) {
       const why = `pulls are refused by ${id}, a lock of another pullgate deployment; if it no longer exists, run \`pullgate release --orphans ${id}\``;
-      log({ kind: 'otherLocks', id, repositories: gates.length, example: gates[0]?.repository ?? '', why });
+      const examples = gates.slice(0, MAX_EXAMPLES).map(({ repository }) => repository);
+      log({ kind: 'otherLocks', id, repositories: gates.length, examples, why });
     }
   } catch (error) {
     log({ kind: 'failed', error: `locks without a record could not be searched for: ${describeError(error)}` });

@@ -39,12 +39,12 @@ type KnownFields =
   | { readonly kind: 'scanner'; readonly healthy: boolean; readonly why: string | undefined }
   /** The images that no scan judges, by reason. `why`: the same as text. */
   | ({ readonly kind: 'unscanned'; readonly why: string } & Unscanned)
-  /** Locks of another deployment, by its id. `example`: the first of its repositories. */
+  /** Locks of another deployment, by its id. `examples`: some of the repositories that have one. */
   | {
       readonly kind: 'otherLocks';
       readonly id: string;
       readonly repositories: number;
-      readonly example: string;
+      readonly examples: readonly string[];
       readonly why: string;
     }
   /** A repository that is no longer scanned continuously. */

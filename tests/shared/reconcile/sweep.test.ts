@@ -156,7 +156,7 @@ describe('a sweep', () => {
           kind: 'otherLocks',
           id: 'X',
           repositories: 2,
-          example: 'b',
+          examples: ['b', 'c'],
           why: 'pulls are refused by X, a lock of another pullgate deployment; if it no longer exists, run `pullgate release --orphans X`',
         },
       ]);

@@ -107,6 +107,11 @@ describe('a decision in one sentence', () => {
       'team/app is open now, waiting: the stack is in audit mode, which closes nothing',
     ],
     [
+      'a gate whose record does not say why it is closed',
+      { action: 'unexplained', to: { kind: 'unexplained' } },
+      'team/app stays closed, although its record does not say why',
+    ],
+    [
       'a gate that waits for the brake',
       { action: 'waiting', to: waitingForBrake },
       'team/app is open, waiting: the limit on closings per hour (maxClosesPerHour) is reached; pullgate closes it when the limit allows',
