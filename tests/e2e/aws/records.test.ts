@@ -77,7 +77,9 @@ describe('a lost record', () => {
       '{"Version":"2012-10-17","Statement":[{"Sid":"Pullgate0123456789ab","Effect":"Deny","Principal":"*","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}]}';
     cloud.ecr.createRepository(REPOSITORY, { policyText: text });
     await sweep();
-    expect(lines('otherLocks')).toMatchObject([{ id: 'Pullgate0123456789ab', repositories: 1, examples: [REPOSITORY] }]);
+    expect(lines('otherLocks')).toMatchObject([
+      { id: 'Pullgate0123456789ab', repositories: 1, examples: [REPOSITORY] },
+    ]);
     expect(policy()).toBe(text);
   });
 });
