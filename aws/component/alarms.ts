@@ -98,7 +98,7 @@ const METRICS: readonly MetricSpec[] = [
     pattern: '{ $.oldestLockReadMinutes >= 0 }',
     value: '$.oldestLockReadMinutes',
   },
-  { name: 'refused', metric: 'Refused', pattern: '{ $.kind = "decision" && $.to = "waiting: refused" }', value: '1' },
+  { name: 'refused', metric: 'Refused', pattern: '{ $.action = "refused" && $.to = "waiting: refused" }', value: '1' },
   { name: 'calls', metric: 'Calls', pattern: '{ $.kind = "usage" }', value: '$.allCalls' },
 ];
 

@@ -1,4 +1,5 @@
 // The AWS ports that ticks and sweeps need.
+import { hasOurs } from '../../shared/reconcile/owner.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
@@ -38,8 +39,7 @@ export function createSweepPorts(
       repositories: async () => (await images.repositories()).map((repository) => ({ registry, repository })),
       async read(gate) {
         const reading = await lock.read(gate);
-        const isOurs = reading?.lock === 'current' || reading?.lock === 'otherForm';
-        return { isOurs, others: reading?.otherLocks ?? [] };
+        return { isOurs: reading !== undefined && hasOurs(reading), others: reading?.otherLocks ?? [] };
       },
     },
     lockedGates: (after) => table.locked(registry, after),

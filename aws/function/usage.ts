@@ -1,4 +1,4 @@
-// What Amazon tells about the use of an image.
+// What Inspector and ECR report about the use of an image.
 import type { AwsEcrContainerImageDetails } from '@aws-sdk/client-inspector2';
 import type { Usage } from '../../shared/reconcile/observation.ts';
 

@@ -1,6 +1,7 @@
 // Runs `override open`, `override close` and `override clear`, and prints the result.
 
 import type { NewOverride, Override } from '../../shared/gate/override.ts';
+import { isClosed } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
 import { counted, describeState, gateName } from '../../shared/report/sentences.ts';
@@ -150,7 +151,7 @@ function wordOf(result: OverrideResult | undefined): string {
   if (word === 'opened' || word === 'closed') return word;
   if (word === 'restored') return 'closed';
   if (word === 'gone') return 'is gone';
-  return state?.kind === 'closed' ? 'is closed' : 'is open';
+  return state !== undefined && isClosed(state) ? 'is closed' : 'is open';
 }
 
 function it(gates: readonly GateInRun[]): string {

@@ -1,5 +1,6 @@
 // Formats the state of a stack as lines: first what requires action, then the gates and the rest.
 import type { Gate } from '../../shared/gate/gate.ts';
+import { isClosed } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeUnscanned, type Unscanned } from '../../shared/reconcile/unscanned.ts';
 import { counted, describeState } from '../../shared/report/sentences.ts';
@@ -42,7 +43,7 @@ function modeLine({ mode, pause }: CloudStatus, now: Instant): string {
 function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
   const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, brake, gates, untaggedImages, live } = status;
   const groups: readonly (readonly [title: string, style: Style, gates: readonly GateStatus[]])[] = [
-    ['Closed by pullgate', 'red', gates.filter(({ state }) => state.kind === 'closed' || state.kind === 'unexplained')],
+    ['Closed by pullgate', 'red', gates.filter(({ state }) => isClosed(state))],
     ['Closing or opening', 'yellow', gates.filter(({ state }) => state.kind === 'closing' || state.kind === 'opening')],
     ['Closed by someone else', 'yellow', gates.filter(isOthers)],
     [

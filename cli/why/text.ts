@@ -122,7 +122,7 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
   return [
     '',
     `${name} ${stateWords(image)}`,
-    // Only AWS tells.
+    // Only AWS reports a use.
     ...(usage === undefined ? [] : [`  ${capitalized(describeUsage(usage, USERS))}.`]),
     ...table('Findings that violate:', rows),
     ...table('Findings of unknown severity:', undetermined.map(unknown)),

@@ -19,7 +19,7 @@ export interface Turn extends Candidate {
   readonly calledAt?: Instant | undefined;
 }
 
-interface Event {
+interface Mark {
   readonly gate: string;
   readonly at: Instant;
 }
@@ -27,11 +27,11 @@ interface Event {
 /** The brake of a stack. It lists at most as many gates as may close within an hour. */
 export interface BrakeState {
   /** The closings that count towards the limit. */
-  readonly closings: readonly Event[];
+  readonly closings: readonly Mark[];
   /** The gates that close next, in this order. */
   readonly turns: readonly Turn[];
   /** The gates that did not use their turn. They have none for an hour, so that they block no other gate. */
-  readonly missed: readonly Event[];
+  readonly missed: readonly Mark[];
 }
 
 export const IDLE_BRAKE: BrakeState = { closings: [], turns: [], missed: [] };
@@ -47,7 +47,7 @@ export function brakeKey(gate: Gate): string {
 /** Drops what is an hour old or older. */
 export function lastHour({ closings, turns, missed }: BrakeState, now: Instant): BrakeState {
   const hourAgo = new Date(Date.parse(now) - HOUR_MILLISECONDS).toISOString();
-  const isRecent = ({ at }: Event) => at > hourAgo;
+  const isRecent = ({ at }: Mark) => at > hourAgo;
   return { closings: closings.filter(isRecent), turns, missed: missed.filter(isRecent) };
 }
 

@@ -94,8 +94,8 @@ function evaluateNewcomer(input: EvaluationInput): ImageEvaluation {
 function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocker, verdict: Verdict): ImageEvaluation {
   const absent = absentOf(blocker, findingsIn(image));
   const statusOf = statusesOf(image);
-  const unexplained = absent.filter((finding) => statusOf(finding) === 'active');
-  const isAccountedFor = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
+  const unaccounted = absent.filter((finding) => statusOf(finding) === 'active');
+  const isAccountedFor = blocker.omittedFindings === 0 && judgeImage(input, unaccounted).kind === 'allow';
   // An unknown severity clears no active blocker, but it does not make an inactive blocker active.
   if (verdict.kind === 'undetermined' && (blocker.inactive === undefined || !isAccountedFor)) {
     return { kind: 'holds', blocker: keptBlocker(input, image, blocker), why: { kind: 'undetermined' }, verdict };

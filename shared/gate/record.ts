@@ -78,6 +78,11 @@ export type GateState =
   | { readonly kind: 'unexplained' }
   | ({ readonly kind: 'waiting' } & Waiting);
 
+/** Does a lock of ours refuse pulls in this state? */
+export function isClosed({ kind }: Pick<GateState, 'kind'>): boolean {
+  return kind === 'closed' || kind === 'unexplained';
+}
+
 /** A state without a pending intent. */
 export type StableState = Exclude<GateState, { kind: 'closing' | 'opening' }>;
 
@@ -106,7 +111,11 @@ export type NoticedChange =
       readonly repeated?: Repetition | undefined;
     }
   /** The gate stays closed, although the record does not say why it was closed. */
-  | { readonly kind: 'unexplained' }
+  | {
+      readonly kind: 'unexplained';
+      /** When its lock was found. */
+      readonly since?: Instant | undefined;
+    }
   /** A closed gate is in use, and its users fail. It stays closed. */
   | { readonly kind: 'closedInUse'; readonly inUse: InUse }
   | { readonly kind: 'waiting'; readonly waiting: Waiting }

@@ -10,6 +10,7 @@ import {
   type Blocker,
   type GateRecord,
   type GateState,
+  isClosed,
   isForgettable,
   type StableState,
 } from '../gate/record.ts';
@@ -19,6 +20,7 @@ import { missedNotice } from '../report/notice.ts';
 import { giveBack } from './ask-brake.ts';
 import { findDesiredState } from './desired-state.ts';
 import { createNotices, sendAtOnce } from './notices.ts';
+import type { Scope } from './observation.ts';
 import { observeAndEvaluate, scopeOf } from './observe.ts';
 import type { OwnedReading } from './owner.ts';
 import type { Ports, Version, Versioned, Written } from './ports.ts';
@@ -30,6 +32,8 @@ export interface ApplyInput<Snapshot> {
   readonly request: ReconcileRequest;
   /** The record as it was loaded, with version 0 if there was none. */
   readonly stored: Versioned<GateRecord>;
+  /** What was observed. */
+  readonly scope: Scope;
   readonly evaluated: readonly EvaluatedImage[];
   readonly next: NextBlockers;
   /** The lock as read from the registry. Undefined if the repository does not exist or there is nothing to do. */
@@ -73,7 +77,7 @@ export async function apply<Snapshot>(
   ports: Ports<Snapshot>,
 ): Promise<Applied | Conflict> {
   const record = { ...input.stored.value, unexplainedSince: input.unexplainedSince };
-  const desired = await findDesiredState({ ...input, record, scope: input.request.scope }, rules, ports);
+  const desired = await findDesiredState({ ...input, record }, rules, ports);
   const plan = makePlan(input, desired, rules);
   const conflict: Conflict = { kind: 'conflict', hasClosed: input.hasClosed };
   const version = await recordIntent(plan, ports);
@@ -115,10 +119,6 @@ function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, r
   const before = isLockAsDesired ? stored.value : withReverted(stored.value, desired);
   const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers, unexplainedSince };
   return { ...input, rules, desired, isLockAsDesired, before, record };
-}
-
-function isClosed(state: StableState): boolean {
-  return state.kind === 'closed' || state.kind === 'unexplained';
 }
 
 /** A lock that is not ours counts as absent, and an unexplained one as right: pullgate leaves both alone. */
@@ -250,6 +250,7 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     next,
     evaluated,
     changedBy: request.changedBy,
+    unexplainedSince: record.unexplainedSince,
   });
   return {
     ...record,
@@ -258,7 +259,7 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     // After an override ends, `since` is reset so that the row is not removed at once.
     since: stays && record.state.kind === desired.kind && override?.step !== 'ends' ? record.since : now,
     closedSince: isClosed(desired) ? (record.closedSince ?? now) : undefined,
-    unexplainedSince: isClosed(desired) ? record.unexplainedSince : undefined,
+    unexplainedSince: desired.kind === 'open' ? undefined : record.unexplainedSince,
     waitingSince: desired.kind === 'waiting' ? (record.waitingSince ?? now) : undefined,
     concern,
     restorations,

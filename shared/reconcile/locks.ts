@@ -1,7 +1,7 @@
 // Checks that the locks of closed gates are still in the registry. A tick reads as many as it can, and the next tick
 // goes on from there.
 import type { Gate } from '../gate/gate.ts';
-import type { GateRecord } from '../gate/record.ts';
+import { type GateRecord, isClosed } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { LogLine } from '../report/log-line.ts';
 import { mapConcurrently } from '../runtime/concurrency.ts';
@@ -44,11 +44,13 @@ export interface LockCheck {
 /** The most pages of `lockedGates` that a tick reads. */
 const MAX_PAGES = 10;
 const READS_AT_ONCE = 8;
+/** How old the row may become while each tick reads every lock. */
+const ROW_MINUTES = 15;
 
 /** Should the registry show a lock of the gate? Someone else's lock counts: the gate closes once it is gone. */
 export function shouldBeLocked({ state }: GateRecord): boolean {
   if (state.kind === 'waiting') return state.for === 'foreignLock';
-  return state.kind === 'closed' || state.kind === 'closing';
+  return isClosed(state) || state.kind === 'closing';
 }
 
 /** Reads the locks of the next gates, and returns those that are missing. A gate that cannot be read is logged. */
@@ -72,10 +74,16 @@ export async function checkLocks(ports: LockPorts): Promise<LockCheck> {
       break;
     }
   }
+  const isUnfinished = readSince !== startedAt;
+  const isOutdated = before !== undefined && minutesBetween(before.readSince ?? before.startedAt, now) >= ROW_MINUTES;
   // If a concurrent tick saved first, it read the same locks.
-  if (after !== before?.after) await ports.round.save({ after, startedAt, readSince }, version);
-  const since = readSince ?? startedAt;
-  return { missing, read, oldestReadMinutes: (Date.parse(now) - Date.parse(since)) / MINUTE_MILLISECONDS };
+  if (after !== before?.after || (isUnfinished ? before === undefined : isOutdated))
+    await ports.round.save({ after, startedAt, readSince }, version);
+  return { missing, read, oldestReadMinutes: minutesBetween(readSince ?? before?.startedAt ?? startedAt, now) };
+}
+
+function minutesBetween(from: Instant, to: Instant): number {
+  return (Date.parse(to) - Date.parse(from)) / MINUTE_MILLISECONDS;
 }
 
 /** Reads the lock of each gate, and logs the gates that cannot be read. Stops if the registry throttles the calls. */

@@ -27,6 +27,7 @@ interface Done {
   readonly next: NextBlockers;
   readonly evaluated: readonly EvaluatedImage[];
   readonly changedBy: OutsideChange | undefined;
+  readonly unexplainedSince: Instant | undefined;
   readonly now: Instant;
 }
 

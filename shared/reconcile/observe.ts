@@ -10,6 +10,8 @@ import { isAboutLock, isByCommand } from './trigger.ts';
 
 /** The observations and their evaluation. */
 export interface Evaluated {
+  /** What was observed. */
+  readonly scope: Scope;
   readonly observations: readonly ImageObservation[];
   readonly evaluated: readonly EvaluatedImage[];
   readonly next: NextBlockers;
@@ -32,7 +34,7 @@ export async function observeAndEvaluate<Snapshot>(
   const observations = await ports.registry.observe(record.gate, scope, known);
   const now = ports.now();
   const evaluated = await evaluateImages(observations, { record, rules, observedAt, now }, ports.registry);
-  return { observations, evaluated, next: nextBlockers(record, evaluated), now };
+  return { scope, observations, evaluated, next: nextBlockers(record, evaluated), now };
 }
 
 /**

@@ -8,8 +8,8 @@ export interface OwnedReading<Snapshot> extends Omit<Reading<Snapshot>, 'lock'> 
 }
 
 /** Is there a lock of ours? */
-export function hasOurs(reading: OwnedReading<unknown>): boolean {
-  return reading.lock === 'current' || reading.lock === 'otherForm';
+export function hasOurs({ lock }: Pick<OwnedReading<unknown> | Reading<unknown>, 'lock'>): boolean {
+  return lock === 'current' || lock === 'otherForm';
 }
 
 /** Adds the owner from the record: a lock that the record does not claim is not ours. */

@@ -76,7 +76,8 @@ async function attempt<Snapshot>(
   const { gate, triggers } = request;
   const { value, version } = await ports.records.load(gate);
   const record = value ?? newRecord(gate, ports.now());
-  if (isAboutLock(triggers) && !(await hasLock(record, ports))) return untouched(request, record, rules);
+  const isLockDue = before.hasClosed || !isAboutLock(triggers) || (await hasLock(record, ports));
+  if (!isLockDue) return untouched(request, record, rules);
   const byFunction = !isByCommand(triggers);
   const seen = await observeOrRemember({ request, record, isWide: before.isWide }, rules, ports);
   const { evaluated, next, now } = seen;
@@ -91,6 +92,7 @@ async function attempt<Snapshot>(
     {
       request,
       stored: { value: record, version },
+      scope: seen.scope,
       evaluated,
       next,
       reading,
@@ -108,9 +110,10 @@ async function attempt<Snapshot>(
   return { kind: 'applied', result, observeError: seen.observeError };
 }
 
-/** Should the gate have a lock, or does it have one? */
+/** Should the gate have a lock, or does it have one? A refused closing may succeed now. */
 async function hasLock<Snapshot>(record: GateRecord, { registry }: Ports<Snapshot>): Promise<boolean> {
-  if (shouldBeLocked(record)) return true;
+  const { state } = record;
+  if (shouldBeLocked(record) || (state.kind === 'waiting' && state.for === 'refused')) return true;
   const reading = await registry.read(record.gate, record.lockIds);
   return reading !== undefined && hasOurs(withOwner(reading, record));
 }
@@ -191,7 +194,14 @@ async function observeOrRemember<Snapshot>(
     return await observeAndEvaluate(scopeOf(request, record, isWide), record, rules, ports);
   } catch (observeError) {
     if (isByCommand(request.triggers) || !mustCloseUnobserved(record, ports.now())) throw observeError;
-    return { observations: [], evaluated: [], next: nextBlockers(record, []), now: ports.now(), observeError };
+    return {
+      scope: [],
+      observations: [],
+      evaluated: [],
+      next: nextBlockers(record, []),
+      now: ports.now(),
+      observeError,
+    };
   }
 }
 

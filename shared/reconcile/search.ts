@@ -41,7 +41,7 @@ export async function searchLocks(
   const { value, version } = await place.load();
   const found: (FoundLocks & { readonly gate: Gate })[] = [];
   let after = value?.after;
-  for (const page of chunksOf(inTurn(await repositories(), hasRecord, after), PAGE)) {
+  for (const page of chunksOf(nextRepositories(await repositories(), hasRecord, after), PAGE)) {
     const { answers, isThrottled } = await readLocks(page, read, ports);
     if (isThrottled) break;
     for (const [gate, locks] of answers) found.push({ gate, ...locks });
@@ -56,7 +56,7 @@ export async function searchLocks(
 }
 
 /** The repositories without a record, by name: first those after the last one that was read. */
-function inTurn(
+function nextRepositories(
   repositories: readonly Gate[],
   hasRecord: (gate: Gate) => boolean,
   after: string | undefined,

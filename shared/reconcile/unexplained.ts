@@ -16,8 +16,10 @@ export function unexplainedSince(
   { hasClosed, now }: { readonly hasClosed: boolean; readonly now: Instant },
 ): Instant | undefined {
   if (record.unexplainedSince !== undefined) return record.unexplainedSince;
-  const hasNoLock = record.state.kind === 'open' || record.state.kind === 'waiting';
-  return reading !== undefined && hasOurs(reading) && hasNoLock && !hasClosed ? now : undefined;
+  const { state, blockers, override } = record;
+  const isOpen = state.kind === 'open' || state.kind === 'waiting';
+  const isExplained = !isOpen || override !== undefined || blockers.some(({ closedAt }) => closedAt !== undefined);
+  return reading !== undefined && hasOurs(reading) && !isExplained && !hasClosed ? now : undefined;
 }
 
 export interface UnexplainedInput {
@@ -32,11 +34,12 @@ export interface UnexplainedInput {
 /** Does a gate without blockers have to stay closed, because its lock is unexplained and its images are not proven? */
 export async function isUnexplained(
   { record, scope, evaluated, reading, now }: UnexplainedInput,
-  { mode, policy }: Rules,
+  { mode, policy, includes }: Rules,
   registry: Pick<Ports<unknown>['registry'], 'images' | 'scans'>,
 ): Promise<boolean> {
   const since = record.unexplainedSince;
-  if (since === undefined || mode !== 'enforce' || !hasOurs(reading)) return false;
+  const isInScope = mode === 'enforce' && includes(record.gate.repository);
+  if (since === undefined || !isInScope || !hasOurs(reading)) return false;
   const isAllowed = evaluated.every(
     ({ evaluation }) => !('verdict' in evaluation) || evaluation.verdict.kind === 'allow',
   );

@@ -10,6 +10,7 @@ import {
   renderNotice,
   waitingOf,
 } from './notice-text.ts';
+import { describeOverride } from './override-text.ts';
 import { CLEARANCES, counted, gateName } from './sentences.ts';
 
 /** A notice, and the gate that it is about. */
@@ -91,6 +92,7 @@ function commonReason(about: readonly GateNotice[]): readonly string[] {
 
 /** A reason that several gates can share: what delays a closing, what ended a wait, or the worst finding. */
 function reasonOf(notice: Notice): string {
+  if (notice.override?.isNews === true) return describeOverride(notice.override.order);
   const waiting = waitingOf(notice);
   if (waiting !== undefined) return reasonToWait(waiting, notice.override);
   if (notice.kind === 'restored') return reasonToRestore(notice.was);
@@ -129,5 +131,8 @@ function describeDropped(about: readonly GateNotice[]): readonly string[] {
   const dropped = about.reduce((sum, { notice: { droppedBefore = 0 } }) => sum + droppedBefore, 0);
   return dropped === 0
     ? []
-    : ['', `And ${counted(dropped, 'older change')} of these gates that could not be sent in time.`];
+    : [
+        '',
+        `${counted(dropped, 'older notice')} of these gates could not be sent in time, and ${dropped === 1 ? 'was' : 'were'} dropped.`,
+      ];
 }

@@ -123,8 +123,8 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       ]);
     case 'unexplained':
       return changeOf(`closed, reason unknown: ${name}`, [
-        `${where} has a lock of pullgate, and the record does not say why it was closed. The records may be lost, or an older copy of them may have been restored.`,
-        `It stays closed, and opens automatically once each of its images has a scan that finished after ${notice.at} and shows nothing that violates the policy.`,
+        `${where} has had a lock of pullgate since ${notice.since ?? notice.at} at the latest, and the record does not say why. The record may be lost, an older copy of it may have been restored, or someone may have written the lock back.`,
+        `It stays closed, and opens automatically once each of its images has a scan that finished after that time and shows nothing that violates the policy.`,
         `If you know that its images are fine, run \`${overrideCommand('IMAGE')}\`. pullgate then removes the lock, and closes the gate again only for a finding.`,
       ]);
     case 'closedInUse':
@@ -185,7 +185,7 @@ function describeChange({ who, call, at }: OutsideChange): string {
 function describeRepetition({ times, since }: Repetition, name: string, where: string): Change {
   const often = counted(times, 'time');
   return changeOf(`closed again ${often}: ${name}`, [
-    `The lock that keeps ${where} closed was missing or did not match the config, again and again. pullgate restored it ${often} since ${since}. There is at most one notice a day about it.`,
+    `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it ${often} since ${since}. There is at most one notice a day about it.`,
     IGNORE_THE_LOCK,
   ]);
 }
@@ -274,7 +274,10 @@ function describeOtherLocks({ otherLocks = [] }: Notice): readonly string[] {
 
 function describeDropped({ droppedBefore = 0 }: Notice): readonly string[] {
   if (droppedBefore === 0) return [];
-  return ['', `And ${counted(droppedBefore, 'older change')} of this gate that could not be sent in time.`];
+  return [
+    '',
+    `${counted(droppedBefore, 'older notice')} of this gate could not be sent in time, and ${droppedBefore === 1 ? 'was' : 'were'} dropped.`,
+  ];
 }
 
 /** An image that is gone or out of scope may still run, and a workload that names its digest may start it again. */

@@ -31,6 +31,8 @@ interface NoticeInput {
   readonly otherLocks: readonly string[] | undefined;
   /** The change of the lock that triggered the reconciliation, if any. */
   readonly changedBy?: OutsideChange | undefined;
+  /** When a lock was found that the record does not explain. */
+  readonly unexplainedSince?: Instant | undefined;
   readonly now: Instant;
 }
 
@@ -62,7 +64,7 @@ function changeOf(kind: Notice['kind'], state: StableState, input: NoticeInput):
     return { kind, waiting, closedSince: record.closedSince, clearances, stillPullable: pullable };
   }
   if (waiting !== undefined) return { kind: 'waiting', waiting };
-  if (state.kind === 'unexplained') return { kind: 'unexplained' };
+  if (state.kind === 'unexplained') return { kind: 'unexplained', since: input.unexplainedSince };
   if (state.kind === 'open') return { kind: 'cleared', clearances };
   if (kind === 'closedInUse' && inUse !== undefined) return { kind, inUse };
   if (kind !== 'restored') return { kind: 'closed' };

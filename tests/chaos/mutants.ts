@@ -40,7 +40,7 @@ export const MUTANTS = {
   'opening on a finding that is closed or absent': {
     changes: onBoth({
       file: 'shared/gate/image-evaluation.ts',
-      from: "const isAccountedFor = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';",
+      from: "const isAccountedFor = blocker.omittedFindings === 0 && judgeImage(input, unaccounted).kind === 'allow';",
       to: 'const isAccountedFor = true;',
     }),
     sign: /is open though|at the end .* is open/,

@@ -124,11 +124,12 @@ async function play(
   const sweeps = cloud.sweeps();
   await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);
   await passUntil(isAllThrough, bounds.event + LET_THROUGH_MILLISECONDS);
+  await passUntil(isAllTold, 2 * bounds.tick);
+  const [ending, decided] = [await cloud.observe(), cloud.decided()];
   // The first reconciliation may record that time has passed since the last one.
   await cloud.reconcileAll();
   const rewrites = await cloud.reconcileAll();
-  await passUntil(isAllTold, 2 * bounds.tick);
-  return judge.conclude(await cloud.observe(), cloud.decided(), rewrites);
+  return judge.conclude(ending, decided, rewrites);
 }
 
 /** Makes the rows readable again that could not be read during a pause. */

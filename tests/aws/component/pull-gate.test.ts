@@ -616,7 +616,7 @@ describe('the alarms', () => {
         [STATEMENT_ID, 'ClosedGates', '{ $.kind = "sweep" }', '$.closed'],
         [STATEMENT_ID, 'ClosedThisHour', '{ $.kind = "tick" }', '$.closedThisHour'],
         [STATEMENT_ID, 'OldestLockReadMinutes', '{ $.oldestLockReadMinutes >= 0 }', '$.oldestLockReadMinutes'],
-        [STATEMENT_ID, 'Refused', '{ $.kind = "decision" && $.to = "waiting: refused" }', '1'],
+        [STATEMENT_ID, 'Refused', '{ $.action = "refused" && $.to = "waiting: refused" }', '1'],
         [STATEMENT_ID, 'Calls', '{ $.kind = "usage" }', '$.allCalls'],
       ]),
     );

@@ -209,6 +209,7 @@ describe('a gate without a row', () => {
       {
         request,
         stored,
+        scope: [],
         evaluated: [],
         next,
         reading: undefined,

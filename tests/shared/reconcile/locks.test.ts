@@ -96,10 +96,20 @@ describe('the check of the locks', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('that throttles on the first page saves nothing', async () => {
+  it('that throttles on the first page again and again has read nothing since the first time', async () => {
     const { check, row } = stage({ pages: 1, errors: { '0a': 'throttled' } });
     expect(await check()).toEqual({ missing: [], read: 2, oldestReadMinutes: 0 });
-    expect(row()).toBeUndefined();
+    expect(await check(hoursLater(1))).toMatchObject({ oldestReadMinutes: 60 });
+    expect(row()).toEqual({ startedAt: NOW });
+  });
+
+  it('that reads every lock again does not keep an old time in its row', async () => {
+    const round = { startedAt: hoursLater(-48), readSince: hoursLater(-48) };
+    const { check, row } = stage({ pages: 1, round });
+    expect(await check()).toMatchObject({ oldestReadMinutes: 0 });
+    expect(row()).toEqual({ startedAt: NOW, readSince: NOW });
+    await check(hoursLater(0.2));
+    expect(row()).toEqual({ startedAt: NOW, readSince: NOW });
   });
 });
 

@@ -1,7 +1,7 @@
 // Gates in a registry whose locks do not name their owner: pullgate opens the gates that it closed, and never others.
 import { describe, expect, it } from 'vitest';
-import type { GateRecord } from '../../../shared/gate/record.ts';
-import { digest, GATE, hoursLater, rules } from '../samples.ts';
+import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
+import { digest, GATE, hoursLater, NOW, rules } from '../samples.ts';
 import { notified, reconcileOnce, VIOLATING, writes } from './reconciling.ts';
 import { newWorld, type World, type WorldRepository } from './world.ts';
 
@@ -233,5 +233,21 @@ describe('our lock', () => {
     world.around = () => {};
     await reconcileOnce(world);
     expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['absent', 'open']);
+  });
+});
+
+describe('a missing lock', () => {
+  it('that is restored while another worker opens the gate is removed again', async () => {
+    const world = unmarked();
+    await reconcileOnce(world);
+    world.repository().ours = 'absent';
+    world.around = (call, when) => {
+      if (call !== 'write closed' || when !== 'before') return;
+      world.around = () => {};
+      repair(world);
+      world.save({ ...newRecord(GATE, NOW), since: NOW });
+    };
+    await reconcileOnce(world, { scope: 'all', triggers: ['lock'] });
+    expect([world.repository().ours, world.record(GATE)?.state]).toEqual(['absent', { kind: 'open' }]);
   });
 });

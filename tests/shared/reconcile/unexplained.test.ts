@@ -109,6 +109,11 @@ describe('an unexplained lock is removed', () => {
     expect((await reconcileOnce(lost([]), SEARCHED)).action).toBe('opened');
   });
 
+  it('if the config excludes the repository', async () => {
+    const byRules = rules({ repositories: { include: ['**'], exclude: ['team/*'] } });
+    expect(await sweptAfter(await found(), 1, byRules)).toEqual(['opened', 'open', 'absent']);
+  });
+
   it('by an override that opens it', async () => {
     const world = await found();
     world.save({ ...(world.record(GATE) ?? newRecord(GATE, NOW)), override: anOverride() });
@@ -151,11 +156,48 @@ describe('an unexplained lock stays', () => {
     expect(await sweptAfter(world, 2)).toEqual(['nothing', 'unexplained', 'current']);
   });
 
+  it('for a request about a lock, which observes no image', async () => {
+    const world = await found();
+    scanned(world, 1, finished(1));
+    world.now = hoursLater(2);
+    expect((await reconcileOnce(world, SEARCHED)).to.kind).toBe('unexplained');
+  });
+
+  it('after a pause, if its gate was closed for a blocker and closes again', async () => {
+    const world = lost();
+    world.repository().images.set(digest(1), { findings: [finding()] });
+    await sweptAfter(world, 0);
+    expect(await sweptAfter(world, 1, rules({ mode: 'pause' }))).toEqual(['opened', 'waiting', 'absent']);
+    expect(await sweptAfter(world, 2)).toEqual(['restored', 'closed', 'current']);
+    world.repository().images.delete(digest(1));
+    expect(await sweptAfter(world, 3)).toEqual(['unexplained', 'unexplained', 'current']);
+  });
+
   it('for an event: only a sweep observes all images', async () => {
     const world = await found();
     scanned(world, 1, finished(1));
     world.now = hoursLater(2);
     expect((await reconcileOnce(world)).to.kind).toBe('unexplained');
+  });
+});
+
+describe('a lock is explained', () => {
+  it('if it could not be rewritten, although its gate waits then', async () => {
+    const world = lost();
+    world.save(record());
+    Object.assign(world.repository(), { ours: 'otherForm', refuses: 'too long' });
+    world.repository().images.set(digest(1), { findings: [finding()] });
+    expect((await reconcileOnce(world)).to).toMatchObject({ kind: 'waiting', for: 'refused' });
+    world.repository().refuses = undefined;
+    await reconcileOnce(world, SEARCHED);
+    expect(world.record(GATE)).toMatchObject({ state: { kind: 'closed' } });
+    expect(world.record(GATE)?.unexplainedSince).toBeUndefined();
+  });
+
+  it('if its gate has an override', async () => {
+    const world = lost();
+    world.save({ ...newRecord(GATE, NOW), override: anOverride() });
+    expect((await reconcileOnce(world, SEARCHED)).action).toBe('opened');
   });
 });
 

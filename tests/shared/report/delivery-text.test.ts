@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Notice } from '../../../shared/gate/record.ts';
 import { type GateNotice, MAX_SINGLE, renderDelivery } from '../../../shared/report/delivery-text.ts';
+import { describeOverride } from '../../../shared/report/override-text.ts';
 import { anOverride, CONTEXT, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
 const gateOf = (number: number) => ({ ...GATE, repository: `team/app-${number}` });
@@ -82,6 +83,19 @@ describe('a summary', () => {
     expect(linesOf(many(21, { kind: 'restored' }))[0]).toContain('pullgate closed again 21 gates, ');
   });
 
+  it('counts a single one', () => {
+    expect(linesOf([...many(20, {}), ...many(1, { droppedBefore: 1 }, 20)])).toContain(
+      '1 older notice of these gates could not be sent in time, and was dropped.',
+    );
+  });
+
+  it('of overrides gives their reason if it is the same', () => {
+    const override = { step: 'ends', isNews: true, notified: 'begin', order: anOverride().order } as const;
+    expect(linesOf(many(21, { kind: 'opened', override }))[1]).toBe(
+      `The reason is the same for each: ${describeOverride(override.order)}.`,
+    );
+  });
+
   it('of locks that no record explains says why that may be', () => {
     expect(linesOf(many(21, { kind: 'unexplained' }))[1]).toBe(
       'The reason is the same for each: the record may be lost, or an older copy of it may have been restored.',
@@ -113,7 +127,7 @@ describe('a summary', () => {
       ...many(1, { droppedBefore: 3 }, 20),
       ...many(1, { droppedBefore: 4 }, 21),
     ]);
-    expect(lines).toContain('And 7 older changes of these gates that could not be sent in time.');
+    expect(lines).toContain('7 older notices of these gates could not be sent in time, and were dropped.');
   });
 
   it.each<[string, Partial<Notice>, string]>([

@@ -72,7 +72,7 @@ describe('a notice', () => {
     const { subject, text } = renderNotice(GATE, withImage({ kind: 'restored', repeated }), CONTEXT);
     expect(subject).toBe('[pullgate] closed again 7 times: team/app');
     expect(text.split('\n')).toEqual([
-      'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config, again and again. pullgate restored it 7 times since 2026-06-15T12:00:00.000Z. There is at most one notice a day about it.',
+      'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config. pullgate restored it 7 times since 2026-06-15T12:00:00.000Z. There is at most one notice a day about it.',
       'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
       '',
     ]);
@@ -81,9 +81,11 @@ describe('a notice', () => {
   it('ends with the number of older changes that could not be sent in time', () => {
     expect(linesOf({ droppedBefore: 3 }).slice(-2)).toEqual([
       '',
-      'And 3 older changes of this gate that could not be sent in time.',
+      '3 older notices of this gate could not be sent in time, and were dropped.',
     ]);
-    expect(linesOf({ droppedBefore: 1 }).at(-1)).toContain('And 1 older change of ');
+    expect(linesOf({ droppedBefore: 1 }).at(-1)).toBe(
+      '1 older notice of this gate could not be sent in time, and was dropped.',
+    );
   });
 
   it('of a restored lock says how to keep it from being removed again', () => {
@@ -133,10 +135,16 @@ describe('a notice', () => {
       '[pullgate] closed, reason unknown: team/app',
     );
     expect(linesOf({ kind: 'unexplained' })).toEqual([
-      'team/app (registry 123456789012) has a lock of pullgate, and the record does not say why it was closed. The records may be lost, or an older copy of them may have been restored.',
-      'It stays closed, and opens automatically once each of its images has a scan that finished after 2026-06-15T12:00:00.000Z and shows nothing that violates the policy.',
+      'team/app (registry 123456789012) has had a lock of pullgate since 2026-06-15T12:00:00.000Z at the latest, and the record does not say why. The record may be lost, an older copy of it may have been restored, or someone may have written the lock back.',
+      'It stays closed, and opens automatically once each of its images has a scan that finished after that time and shows nothing that violates the policy.',
       'If you know that its images are fine, run `pullgate override open IMAGE --for 4h --reason TEXT --approved-by NAME`. pullgate then removes the lock, and closes the gate again only for a finding.',
     ]);
+  });
+
+  it('of a lock that was found before names that time', () => {
+    expect(linesOf({ kind: 'unexplained', since: '2026-06-01T00:00:00.000Z' })[0]).toContain(
+      'has had a lock of pullgate since 2026-06-01T00:00:00.000Z at the latest',
+    );
   });
 
   it('of a closed gate that is in use says that its users fail', () => {
