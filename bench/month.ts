@@ -1,6 +1,7 @@
 // What a typical month costs: each thing that happens is measured once and multiplied by how often it happens, and the
 // stack's resources are counted in the program's graph.
 import { type Graph, graphOf } from '../local/graph.ts';
+import { MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
 import {
   AWS_STANDING,
   AZURE_STANDING,
@@ -173,6 +174,10 @@ async function settle(world: World, { repositories: [quiet, closed], imagesEach,
   await world.fill({ first: quiet, repositories: closed, imagesEach, findingsEach, violatingEach: 1 });
   await world.work('sweep');
   expectClosed(world, closed);
+  // The first tick sends the notices. An index shows a write a moment later.
+  await world.pass(MINUTE_MILLISECONDS);
+  await world.work('tick');
+  await world.pass(MINUTE_MILLISECONDS);
   return world.storedBytes().exported;
 }
 

@@ -9,8 +9,8 @@ import { bundleHandler as bundleAzureHandler } from '../azure/component/code.ts'
 import { bundleFunction, stableJson } from '../bundle.ts';
 
 const project = join(import.meta.dirname, '..');
-/** The SDK is nine tenths of it; the project is about 50 KB. */
-const BUDGET_BYTES = 425_000;
+/** The SDK is nine tenths of it; the project is about 65 KB. */
+const BUDGET_BYTES = 445_000;
 const AZURE_BUDGET_BYTES = 850_000;
 
 let folder = '';

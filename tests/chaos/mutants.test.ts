@@ -4,7 +4,7 @@ import { runMany, runsWith, seedsFrom } from './many.ts';
 import { MUTANTS, type Mutant, programWith } from './mutants.ts';
 
 /** How many seeds are tried at most, from 1 on. */
-const TRIED = 40;
+const TRIED = 80;
 /** How many of them must find the fault. No more are tried then. */
 const FINDING = 3;
 
