@@ -79,7 +79,7 @@ const CLOSED: Partial<Observation> = {
 /** The first gate is open, and its record does not know. */
 const OPENED: Partial<Observation> = { ...CLOSED, closed: new Set([OTHER]) };
 const PAUSE: Step = { kind: 'pause', minutes: 60, unreadable: undefined };
-const override = (order: 'open' | 'closed'): Step => ({ kind: 'override', order, image: IMAGE, minutes: 60 });
+const override = (order: 'open' | 'closed'): Step => ({ kind: 'override', order, image: IMAGE, minutes: 240 });
 
 /** Passes a while with both gates closed. */
 function settle(s: Stage): void {
@@ -174,7 +174,7 @@ const VIOLATIONS: readonly (readonly [number: number, says: string, play: (s: St
     (s) => {
       s.see(1, OPENED);
       s.hear(override('closed'));
-      s.see(15, { ...OPENED, waiting: 0 });
+      s.see(180, { ...OPENED, waiting: 0 });
       return s.end(CLOSED);
     },
   ],
