@@ -135,6 +135,8 @@ function intentOf({ stored, next, desired, record, isLockAsDesired, now }: Plan<
     blockers: desired.kind === 'open' ? stored.value.blockers : next.blockers,
     state: { kind: isClosed(desired) ? 'closing' : 'opening' },
     since: now,
+    // A lost record does not say that the gate was closed. After a crash, the opening must still be announced.
+    closedSince: record.closedSince ?? (isLockAsDesired || isClosed(desired) ? undefined : now),
     // A lock that this worker writes is ours.
     claimed: !isLockAsDesired || record.claimed,
   };

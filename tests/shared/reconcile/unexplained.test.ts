@@ -181,6 +181,21 @@ describe('an unexplained lock stays', () => {
   });
 });
 
+describe('an opening in audit mode', () => {
+  it('of a gate whose record was lost is announced, although the worker crashes before it is confirmed', async () => {
+    const world = lost();
+    world.repository().images.set(digest(1), { findings: [finding()] });
+    world.around = (call, when) => {
+      if (call === 'write open' && when === 'after') throw new Error('killed');
+    };
+    const audit = rules({ mode: 'audit' });
+    await expect(reconcileOnce(world, SWEPT, audit)).rejects.toThrow('killed');
+    world.around = () => {};
+    expect(await sweptAfter(world, 0, audit)).toEqual(['opened', 'waiting', 'absent']);
+    expect(world.record(GATE)?.closedSince).toBeUndefined();
+  });
+});
+
 describe('a lock is explained', () => {
   it('if it could not be rewritten, although its gate waits then', async () => {
     const world = lost();
