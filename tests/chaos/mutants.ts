@@ -179,8 +179,8 @@ export const MUTANTS = {
   'a pause that the function does not respect': {
     changes: onBoth({
       file: 'shared/reconcile/rules.ts',
-      from: 'if (value === undefined || !isPaused(value, now)) return createRules(settings, settings.mode);',
-      to: 'if (value === undefined || !isPaused(value, now) || value.paused) return createRules(settings, settings.mode);',
+      from: "const rules = createRules(settings, isPaused(value, now) ? 'pause' : settings.mode);",
+      to: 'const rules = createRules(settings, settings.mode);',
     }),
     sign: /^during a pause nothing of ours is locked/,
   },

@@ -56,7 +56,7 @@ describe('a lost record', () => {
     await runUntilIdle();
     expect([isClosed(), lastDecision().action, await pull('v1')]).toEqual([false, 'opened', 'pulled']);
     expect(notified()).toEqual(['closed', 'unexplained', 'opened']);
-    expect(cloud.notices[1]?.message).toContain('the record does not say why it was closed');
+    expect(cloud.notices[1]?.message).toContain('and the record does not say why');
   });
 
   test('the gate is closed for what the scanner still reports', async () => {
