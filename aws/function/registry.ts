@@ -19,16 +19,16 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
     async images({ repository }) {
       const found = await images.describeAll(repository);
       const children = await childrenOfTagged(images, repository, found);
-      return [...found.values()].flatMap(({ digest, tags, isIndex, isArtifact }) =>
-        isIndex || isArtifact ? [] : [{ digest, tagged: tags.length > 0 || children.has(digest) }],
-      );
+      return [...found.values()]
+        .filter(isJudged)
+        .map((image) => ({ digest: image.digest, tagged: isTagged(image, children) }));
     },
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
     unknownReports: scanner.unknownReports,
 
     async observe({ repository }, scope, known) {
       const { digests, found, children } = await selectImages(images, repository, scope);
-      const present = [...found.values()].flatMap((one) => (one.isIndex || one.isArtifact ? [] : [one.digest]));
+      const present = [...found.values()].filter(isJudged).map(({ digest }) => digest);
       const reports =
         found.size === 0 ? new Map<string, Reported>() : await scanner.reportsOf({ repository, digests, present });
       const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...reports.keys()] : digests;
@@ -45,6 +45,16 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
       return answered.map((digest) => observationFrom(digest, found.get(digest), counted, reports.get(digest)));
     },
   };
+}
+
+/** Can Inspector scan it? */
+function isJudged({ isIndex, isArtifact }: Image): boolean {
+  return !isIndex && !isArtifact;
+}
+
+/** @param children those of the tagged indexes */
+function isTagged({ digest, tags }: Image, children: ReadonlySet<string>): boolean {
+  return tags.length > 0 || children.has(digest);
 }
 
 interface Selection {
@@ -99,7 +109,7 @@ function observationFrom(
     digest,
     presence: 'present',
     tags,
-    tagged: tags.length > 0 || children.has(digest),
+    tagged: isTagged(image, children),
     reports,
     usage: lastPulledAt === undefined ? usage : { ...usage, lastPulledAt },
   };

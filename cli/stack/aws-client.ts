@@ -8,10 +8,9 @@ import {
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { type Adapters, createAdapters } from '../../aws/function/adapters.ts';
 import { createClients } from '../../aws/function/clients.ts';
-import { createImages, type Images } from '../../aws/function/images.ts';
+import type { Images } from '../../aws/function/images.ts';
 import { createRegistry } from '../../aws/function/registry.ts';
-import { createRepositoryLock, type RepositoryLock } from '../../aws/function/repository-lock.ts';
-import { denyStatement } from '../../aws/function/repository-policy.ts';
+import type { RepositoryLock } from '../../aws/function/repository-lock.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Outcome } from '../../shared/report/decision.ts';
@@ -27,10 +26,8 @@ import type { AwsStack } from './stack.ts';
  */
 export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = createClients(settings.region)): Client {
   const adapters = createAdapters({ settings, clients: sdk, now, log: () => {} });
-  const { table, pause, portsFrom, scanner } = adapters;
+  const { table, images, lock, pause, portsFrom, scanner } = adapters;
   const { accountId } = settings;
-  const images = createImages(sdk.ecr, accountId);
-  const lock = createRepositoryLock(sdk, accountId, denyStatement(settings));
   const reader: Reader = { settings, ecr: sdk.ecr, images, lock, table, scanner };
   return {
     cloud: 'aws',

@@ -115,8 +115,9 @@ function isOthers({ state }: GateStatus): boolean {
 
 function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instant): readonly string[] {
   const { gate, state, since, closedSince, blockers, worst, override, pendingNotices } = status;
+  const needsWords = state.kind === 'waiting' || state.kind === 'unexplained';
   const notes = [
-    state.kind === 'waiting' || state.kind === 'unexplained' ? describeState(state) : undefined,
+    needsWords ? describeState(state) : undefined,
     worst === undefined
       ? undefined
       : `${counted(blockers, 'blocker')}, worst: ${worst.vulnerability} in ${worst.package.name}`,
@@ -125,7 +126,7 @@ function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instan
       : `override: ${override.kind} until ${endOf(override.until, now)}, ${override.reason} (approved by ${override.approvedBy})`,
     pendingNotices === 0 ? undefined : 'notice pending',
   ].filter((note) => note !== undefined);
-  const word = state.kind === 'waiting' || state.kind === 'unexplained' ? '' : `${state.kind} `;
+  const word = needsWords ? '' : `${state.kind} `;
   return [nameOf(gate), `${word}since ${minute(closedSince ?? since)}`, notes.join('; ')].map(plain);
 }
 

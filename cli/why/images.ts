@@ -25,7 +25,7 @@ export interface ImageAnswer {
   /** `asked`: the named image; `child`: an image of the named index; `other`: another blocker of the same gate. */
   readonly part: 'asked' | 'child' | 'other';
   readonly verdict: Verdict['kind'] | 'outOfScope' | 'gone';
-  /** What is known about its use: as observed now, else as recorded. Undefined: nothing. */
+  /** What is known about its use: as observed now and, of a blocker, as recorded. Undefined: nothing. */
   readonly usage: Usage | undefined;
   /** Why the image is a blocker now; undefined if it is not. */
   readonly holds: HoldReason | undefined;

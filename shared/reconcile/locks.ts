@@ -74,11 +74,12 @@ export async function checkLocks(ports: LockPorts): Promise<LockCheck> {
       break;
     }
   }
-  const isUnfinished = readSince !== startedAt;
+  const isComplete = readSince === startedAt;
   const isOutdated = before !== undefined && minutesBetween(before.readSince ?? before.startedAt, now) >= ROW_MINUTES;
+  // While each tick reads every lock, only a row that is already there has to be kept up to date.
+  const needsSaving = after !== before?.after || (isComplete ? isOutdated : before === undefined);
   // If a concurrent tick saved first, it read the same locks.
-  if (after !== before?.after || (isUnfinished ? before === undefined : isOutdated))
-    await ports.round.save({ after, startedAt, readSince }, version);
+  if (needsSaving) await ports.round.save({ after, startedAt, readSince }, version);
   return { missing, read, oldestReadMinutes: minutesBetween(readSince ?? before?.startedAt ?? startedAt, now) };
 }
 

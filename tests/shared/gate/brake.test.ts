@@ -157,7 +157,7 @@ describe('a tick', () => {
     });
   });
 
-  it('calls nobody if the limit is reached or was lowered', () => {
+  it('calls no gate if the limit is reached or was lowered', () => {
     expect(callWaiting(closedAgo(0.5, 0.4), waiting, NOW, 1)).toMatchObject({
       next: { turns: [gate('a', '0')] },
       called: [],

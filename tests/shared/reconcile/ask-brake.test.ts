@@ -71,7 +71,7 @@ describe('the turns', () => {
     expect([await assignTurns(row, [A, B], NOW, 2), stored.version]).toEqual([expected, 1]);
   });
 
-  it('are not saved if nobody waits', async () => {
+  it('are not saved if no gate waits', async () => {
     const { row, stored } = brakeRow([], { ...IDLE_BRAKE, closings: [{ gate: 'c', at: hoursLater(-2) }] });
     expect([await assignTurns(row, [], NOW, 2), stored.version]).toEqual([{ called: [], closed: 0 }, 0]);
   });

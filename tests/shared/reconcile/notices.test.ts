@@ -116,7 +116,7 @@ describe('a lock that is removed again and again', () => {
     expect(repeated(world).slice(2)).toEqual([{ times: 4, since: hoursLater(24) }]);
   });
 
-  it('is told by the next reconciliation a day later, if nobody removes it any more', async () => {
+  it('is sent by the next reconciliation a day later, although the lock is no longer removed', async () => {
     const world = await violating(true);
     for (const hours of [0, 1, 2]) await strip(world, hours);
     world.now = hoursLater(23);
