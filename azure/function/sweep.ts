@@ -69,11 +69,13 @@ export function createSweepPorts(
 }
 
 /** A gate in a registry that is not one of the stack's, or has a problem, is left as it is. */
-async function isUnlocked(gate: Gate, { usable, registryAt }: Sweep): Promise<boolean> {
+async function isUnlocked(gate: Gate, { usable, registryAt, table }: Sweep): Promise<boolean> {
   const resolved = (await usable()).find(({ id }) => id === gate.registry);
   if (resolved === undefined) return false;
   const reading = await registryAt(resolved).port().read(gate);
-  return reading === undefined || reading.lock === 'absent';
+  if (reading !== undefined) return reading.lock === 'absent';
+  // The image is gone. Once its gate is open, it needs a lock only if it is pushed again.
+  return (await table.records.load(gate)).value?.state.kind !== 'open';
 }
 
 async function usableIds({ usable }: Sweep): Promise<ReadonlySet<string>> {

@@ -47,10 +47,17 @@ const READS_AT_ONCE = 8;
 /** How old the row may become while each tick reads every lock. */
 const ROW_MINUTES = 15;
 
-/** Should the registry show a lock of the gate? Someone else's lock counts: the gate closes once it is gone. */
-export function shouldBeLocked({ state }: GateRecord): boolean {
-  if (state.kind === 'waiting') return state.for === 'foreignLock';
-  return isClosed(state) || state.kind === 'closing';
+/**
+ * Should the registry show a lock of the gate? Someone else's lock counts: the gate closes once it is gone. An image
+ * that was closed and deleted counts, too: it closes again once it is pushed again.
+ */
+export function shouldBeLocked({ gate, state, blockers }: GateRecord): boolean {
+  if (isClosed(state) || state.kind === 'closing' || (state.kind === 'waiting' && state.for === 'foreignLock'))
+    return true;
+  return (
+    gate.digest !== undefined &&
+    blockers.some(({ closedAt, inactive }) => closedAt !== undefined && inactive?.why === 'gone')
+  );
 }
 
 /** Reads the locks of the next gates, and returns those that are missing. A gate that cannot be read is logged. */

@@ -9,7 +9,7 @@ import type { ResolvedRegistry, UnresolvedRegistry } from '../../../azure/functi
 import type { Settings } from '../../../azure/function/settings.ts';
 import { createSweepPorts } from '../../../azure/function/sweep.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
-import { digest, NOW, rules } from '../../shared/samples.ts';
+import { digest, NOW, record, rules } from '../../shared/samples.ts';
 import { DIGEST, REGISTRY_ID } from './samples.ts';
 
 const idOf = (name: string) => REGISTRY_ID.replace('myacr', name);
@@ -61,6 +61,10 @@ function stage({ registries = [usable('myacr')], granularity = 'image', ...world
   const knownFindings: boolean[] = [];
   const adapters = {
     table: {
+      records: {
+        load: ({ repository }: Gate) =>
+          Promise.resolve({ value: record({ state: { kind: repository === 'gone-before' ? 'open' : 'closed' } }) }),
+      },
       row: (name: string) => `the row ${name}`,
       async *gates() {
         yield* world.gates ?? [];
@@ -128,15 +132,15 @@ describe('a tick', () => {
     expect(await ports.overridesDue(NOW, 2)).toEqual(gates.slice(3, 5));
   });
 
-  it('reads the locks of usable registries: one that is absent or whose image is gone is unlocked', async () => {
+  it('reads the locks of usable registries: one that is absent, or whose image is gone while the gate is not open, is unlocked', async () => {
     const due = [gate('myacr', 'team/a')];
     const readings = { locked: { lock: 'unmarked' }, unlocked: { lock: 'absent' } };
     const { ports } = stage({ registries: [usable('myacr'), misconfigured('brokenacr')], due, readings });
     expect(await ports.lockedGates('here')).toEqual({ gates: due, next: 'here' });
-    const gates = [gate('myacr', 'locked'), gate('myacr', 'unlocked'), gate('myacr', 'gone')];
+    const gates = ['locked', 'unlocked', 'gone', 'gone-before'].map((name) => gate('myacr', name));
     const others = [gate('brokenacr', 'unlocked'), gate('formeracr', 'unlocked')];
     const unlocked = await Promise.all([...gates, ...others].map(ports.isUnlocked));
-    expect(unlocked).toEqual([false, true, true, false, false]);
+    expect(unlocked).toEqual([false, true, true, false, false, false]);
   });
 
   it('takes only status 429 for throttling', () => {

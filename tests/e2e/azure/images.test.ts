@@ -16,7 +16,7 @@ const GONE: World = {
 };
 
 describe('images that are deleted and pushed again', () => {
-  test('deleted, and the same digest pushed again within 30 days: the record is kept, and the sweep locks the image again', async () => {
+  test('deleted, and the same digest pushed again within 30 days: the record is kept, and the next tick locks the image again', async () => {
     const s = await stage();
     const digest = s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
     const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest }, 'team/app:v1');
@@ -31,9 +31,12 @@ describe('images that are deleted and pushed again', () => {
     s.cloud.clock.advance(29 * DAY);
     await s.tick();
     expect(await s.world()).toEqual(GONE);
+    // A tick that does not sweep reads that the image is gone, and does nothing else.
+    await s.tick();
+    expect(s.lines('tick').at(-1)).toMatchObject({ locksRead: 1, locksMissing: 0 });
     expect(s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' })).toBe(digest);
     expect(await s.pull('v1')).toBe('pulled');
-    await s.sweep();
+    await s.tick();
     expect(await s.world()).toEqual({ ...CLOSED, notified: [...GONE.notified, 'closed again team/app:v1'] });
     expect(await s.pull('v1')).toBe('refused');
   });

@@ -1,11 +1,11 @@
 // The check of the locks in the registry: in pages, over several ticks, with gates that cannot be read.
 import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../shared/gate/gate.ts';
-import type { GateState } from '../../../shared/gate/record.ts';
+import type { Blocker, GateRecord, GateState } from '../../../shared/gate/record.ts';
 import { checkLocks, type LockPorts, shouldBeLocked } from '../../../shared/reconcile/locks.ts';
 import type { LockRound } from '../../../shared/reconcile/schedule.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
-import { GATE, hoursLater, NOW, record } from '../samples.ts';
+import { blocker, digest, GATE, hoursLater, NOW, record } from '../samples.ts';
 
 interface Given {
   readonly pages: number;
@@ -114,6 +114,9 @@ describe('the check of the locks', () => {
 });
 
 describe('the registry should show a lock', () => {
+  const GONE = { at: NOW, why: 'gone' } as const;
+  const closed = (inactive: Blocker['inactive']) => blocker({ closedAt: hoursLater(-24), inactive });
+
   it.each<[GateState, boolean]>([
     [{ kind: 'closed' }, true],
     [{ kind: 'closing' }, true],
@@ -123,5 +126,16 @@ describe('the registry should show a lock', () => {
     [{ kind: 'waiting', for: 'brake' }, false],
   ])('%j: %s', (state, expected) => {
     expect(shouldBeLocked(record({ state }))).toBe(expected);
+  });
+
+  it.each<[string, Partial<GateRecord>, boolean]>([
+    ['an image that was closed and is gone', {}, true],
+    ['an image that was never closed and is gone', { blockers: [blocker({ inactive: GONE })] }, false],
+    ['an image that was closed and is exempted', { blockers: [closed({ at: NOW, why: 'exempted' })] }, false],
+    ['a repository without the image that closed it', { gate: GATE }, false],
+  ])('%s: %s', (_name, changes, expected) => {
+    const state: GateState = { kind: 'open' };
+    const gate = { ...GATE, digest: digest(1) };
+    expect(shouldBeLocked(record({ gate, state, blockers: [closed(GONE)], ...changes }))).toBe(expected);
   });
 });
