@@ -224,7 +224,11 @@ export async function startChaosAws({ scenario, draw, code, pauseStack }: ChaosO
         ),
         admissions: admissionsIn((await row('brake').load()).value, gates),
         waiting: cloud.queue.messages().length,
-        dead: cloud.deadLetters.messages().map(({ body }) => body),
+        // After its last receive a message is still hidden for a while before it is moved.
+        dead: [
+          ...cloud.deadLetters.messages(),
+          ...cloud.queue.messages().filter(({ receiveCount }) => receiveCount >= RECEIVES),
+        ].map(({ body }) => body),
         setbacks: [
           ...crashes,
           ...cloud.logs.flatMap(({ json, at }) => (json?.['kind'] === 'retryDelayFailed' ? [at.getTime()] : [])),

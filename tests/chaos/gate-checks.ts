@@ -4,6 +4,8 @@ import type { History, Hold } from './history.ts';
 import type { TrueImage } from './truth.ts';
 
 const MINUTE = 60_000;
+/** The longest interval between two observations (`run.ts`). */
+const OBSERVED_MILLISECONDS = 15 * MINUTE;
 /** The gates whose lock one tick reads (shared/reconcile/locks.ts). */
 const LOCKS_PER_TICK = 1_000;
 
@@ -90,13 +92,19 @@ export function recordsThatDisagree(
   });
 }
 
-/** Invariant 3: after a pause, an override or a lost row, a gate that was closed does not wait for a sweep. */
+/**
+ * Invariant 3: after a pause, an override, a lost row, or a deletion and another push, a gate that was closed does not
+ * wait for a sweep.
+ */
 export function notClosedAgain(history: History, observation: Observation): readonly string[] {
   const { bounds, orders } = history;
   const { at } = observation;
   return openGates(history, observation).flatMap(({ gate, image, hold }) => {
-    const kept = orders.keptOpenUntil(gate, at);
-    if (!history.wasClosed(gate) || kept === undefined || hold.since > kept) return [];
+    const backSince = history.backSince.get(gate) ?? 0;
+    const kept = Math.max(orders.keptOpenUntil(gate, at) ?? 0, backSince);
+    // An image that is back holds its gate from the next observation on.
+    const latest = kept === backSince ? kept + OBSERVED_MILLISECONDS : kept;
+    if (!history.wasClosed(gate) || kept === 0 || hold.since > latest) return [];
     // It has closed again, and was opened later.
     if ((history.closedAt.get(gate) ?? 0) > kept) return [];
     const isLate = at > kept + 2 * bounds.tick + bounds.event + grace(history, observation, kept);

@@ -3,11 +3,11 @@
 import type { Bounds, Observation, SeenRecord } from './cloud.ts';
 import { createOrders, type Orders } from './orders.ts';
 import type { OpeningMoment, Scenario } from './scenario.ts';
-import { type Desired, desiredState, holds, isCleared, type Memory } from './specification.ts';
+import { type Desired, desiredState, holds, isCleared, type Memory, violates } from './specification.ts';
 import { isOfPerson, type Step, type TrueImage, type Truth } from './truth.ts';
 
 const MINUTE = 60_000;
-/** An image that has held its gate for this long is known to every worker, unless its event or row was late. */
+/** An image that has held its gate for this long since its event arrived is known to every worker. */
 const SETTLED_MILLISECONDS = 25 * MINUTE;
 
 /** Since when an image must hold its gate closed. */
@@ -34,13 +34,15 @@ export interface History {
   readonly gates: ReadonlyMap<string, readonly TrueImage[]>;
   /** By image. */
   readonly holdings: ReadonlyMap<string, Hold>;
+  /** When each image that was closed and deleted was pushed again, by its gate. */
+  readonly backSince: ReadonlyMap<string, number>;
   /** When each gate was last seen closed. */
   readonly closedAt: ReadonlyMap<string, number>;
   /** When someone outside last removed the locks of a repository or of a gate. */
   readonly strippedAt: ReadonlyMap<string, number>;
   /** The gates that were closed when their lock was removed, and that have not been seen closed again. */
   readonly toRestore: ReadonlyMap<string, Strip>;
-  /** The gates that were locked when their record was lost, and that have not been seen open since then. */
+  /** The gates that were locked when their record was lost, and that have not been seen open without a blocker since. */
   readonly unexplained: ReadonlySet<string>;
   /** Observed changes of the registry by pullgate, by gate. Each must have a notice. */
   readonly changes: ReadonlyMap<string, { readonly closed: number; readonly opened: number }>;
@@ -62,7 +64,7 @@ export interface History {
   gateOf(image: TrueImage): string;
   isForeign(gate: string): boolean;
   isHeld(image: TrueImage): boolean;
-  /** An image has held the gate for so long that every worker knows it. */
+  /** A recorded image, or one of which an event arrived, has held the gate for so long that every worker knows it. */
   isHeldForLong(gate: string): boolean;
   wasClosed(gate: string): boolean;
   desired(gate: string, observation: Observation, record?: SeenRecord): Desired;
@@ -77,6 +79,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
   const orders = createOrders();
   const memories = new Map<string, Memory>();
   const holdings = new Map<string, Hold>();
+  const backSince = new Map<string, number>();
   const closedAt = new Map<string, number>();
   const strippedAt = new Map<string, number>();
   const toRestore = new Map<string, Strip>();
@@ -85,6 +88,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
   const lapsed = new Set<string>();
   const brakedSince = new Map<string, number>();
   const openedByOrder = new Map<string, RegExp>();
+  const removed = new Set<string>();
   let danger = new Set<TrueImage>();
   let dangerNow: ReadonlySet<TrueImage> = danger;
   let [beforeAt, seenAt] = [0, 0];
@@ -93,16 +97,24 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
 
   const isHeld = (image: TrueImage) => holds(image, memories.get(image.name), truth, cloud);
   const imagesOf = (gate: string) => gates.get(gate) ?? [];
+  const isHeldNow = (gate: string) => imagesOf(gate).some(isHeld);
   const isForeign = (gate: string) => imagesOf(gate).some(({ foreignLock }) => foreignLock);
   const wasClosed = (gate: string) =>
     imagesOf(gate).some((image) => isHeld(image) && memories.get(image.name)?.wasClosed === true);
   const isHeldForLong = (gate: string) =>
     imagesOf(gate).some(({ name }) => {
       const hold = holdings.get(name);
-      return hold !== undefined && hold.since <= beforeAt - SETTLED_MILLISECONDS;
+      const knownSince = memories.has(name) ? hold?.since : hold?.heardAt;
+      return knownSince !== undefined && knownSince <= beforeAt - SETTLED_MILLISECONDS;
     });
-  /** Azure's registries send no events to pullgate. */
-  const isHeardOf = ({ kind }: Step) => cloud === 'aws' || (kind !== 'push' && kind !== 'remove');
+  /**
+   * Azure's registries send no events to pullgate. Events of findings that do not matter may be left out by the rule
+   * or the automation that sends them.
+   */
+  const isHeardOf = (step: Step) => {
+    if ('vulnerability' in step) return violates(step.vulnerability, truth.policy);
+    return cloud === 'aws' || (step.kind !== 'push' && step.kind !== 'remove');
+  };
 
   /** Remembers the findings in the records, and forgets those that the records may drop. */
   function remember(records: readonly SeenRecord[]): void {
@@ -135,7 +147,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
     for (const gate of closed) if (!before.has(gate) && !isForeign(gate)) countsOf(gate).closed += 1;
     opened = [...before].filter((gate) => !closed.has(gate) && !isForeign(gate));
     for (const gate of opened) countsOf(gate).opened += 1;
-    for (const gate of unexplained) if (!closed.has(gate)) unexplained.delete(gate);
+    for (const gate of unexplained) if (!closed.has(gate) && !isHeldNow(gate)) unexplained.delete(gate);
     for (const gate of closed) {
       toRestore.delete(gate);
       closedAt.set(gate, at);
@@ -200,6 +212,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
       orders,
       gates,
       holdings,
+      backSince,
       closedAt,
       strippedAt,
       toRestore,
@@ -218,8 +231,8 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
         isGone: cloud === 'azure' && images.every(({ present }) => !present),
         isPaused: orders.isPaused(at),
         override: orders.overrideOf(gate, at)?.order,
-        isUnexplained: unexplained.has(gate),
-        isHeld: images.some(isHeld),
+        isUnexplained: unexplained.has(gate) && closed.has(gate) && !isHeldNow(gate),
+        isHeld: isHeldNow(gate),
         isAudit: scenario.mode === 'audit',
         isForeign: isForeign(gate),
         isLocked: closed.has(gate),
@@ -243,6 +256,9 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
         before = new Set([...before].filter((one) => one !== gate));
         lapse(gate);
       }
+      if (step.kind === 'remove') removed.add(image.name);
+      if (step.kind === 'push' && removed.delete(image.name) && isImageGate && wasClosed(gate))
+        backSince.set(gate, now);
       if (metAt === 'afterIntent' && before.has(gate) && memories.has(image.name)) danger.add(image);
       if (!isHeld(image) || arrivesAt === undefined || !isHeardOf(step)) return;
       const hold = holdings.get(image.name) ?? { since: now, heardAt: undefined };

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Bounds, Change, Observation, SeenRecord } from './cloud.ts';
 import { INVARIANTS } from './invariants.ts';
 import { createJudge } from './judge.ts';
-import type { Step, TrueImage, Vulnerability, Word } from './truth.ts';
+import { happen, type Step, type TrueImage, type Vulnerability, type Word } from './truth.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -26,8 +26,8 @@ function imageNamed(name: string, repository: string, severity: Word): TrueImage
   };
 }
 
-/** A stack with two repositories whose images violate, and its judge. */
-function stage() {
+/** A stack with two repositories whose images violate, and its judge. On Azure, each image is a gate. */
+function stage(cloud: 'aws' | 'azure' = 'aws') {
   const images = [imageNamed(IMAGE, GATE, 'critical'), imageNamed(OTHER_IMAGE, OTHER, 'high')];
   const repositories = [GATE, OTHER].map((name) => ({ name, included: true, servesLambda: false }));
   const truth = {
@@ -35,8 +35,9 @@ function stage() {
     images: new Map(images.map((one) => [one.name, one])),
     policy: { threshold: 'high', unfixable: 'high', exploited: 'never', images: 'tagged', excepted: [] },
   } as const;
-  const scenario = { truth, steps: [], maxClosesPerHour: 1, mode: 'enforce', granularity: 'repository' } as const;
-  const judge = createJudge('aws', scenario, truth, BOUNDS);
+  const granularity = cloud === 'aws' ? 'repository' : 'image';
+  const scenario = { truth, steps: [], maxClosesPerHour: 1, mode: 'enforce', granularity } as const;
+  const judge = createJudge(cloud, scenario, truth, BOUNDS);
   let now = 0;
   const observation = (seen: Partial<Observation>): Observation => ({
     ...{ at: now, closed: new Set(), records: [], notified: [], admissions: [], waiting: 1, dead: [] },
@@ -48,7 +49,10 @@ function stage() {
       now += minutes * MINUTE;
       judge.see(observation(seen));
     },
-    hear: (step: Step) => judge.hear(step, now, undefined, undefined),
+    hear(step: Step): void {
+      happen(truth, step, now);
+      judge.hear(step, now, undefined, undefined);
+    },
     end: (seen: Partial<Observation>, decided: readonly Change[] = [], rewrites: readonly string[] = []) =>
       judge.conclude(observation({ waiting: 0, ...seen }), decided, rewrites),
     now: () => now,
@@ -243,4 +247,18 @@ test('finds nothing if gates close, open for a pause and an override, lose a loc
   const ofOther = [notice(OTHER), { ...opened, gate: OTHER }, notice(OTHER, 'restored')];
   const ofGate = [opened, { ...opened, text: 'An override by ada' }, restored, restored, restored];
   expect(s.end({ ...CLOSED, notified: [notice(GATE), ...ofGate, ...ofOther] })).toEqual([]);
+});
+
+test('finds an image on Azure that was closed and deleted, and stays open after another push', () => {
+  const s = stage('azure');
+  const gate = `${GATE}@${IMAGE}`;
+  const known = { ...CLOSED, records: [{ ...record(GATE, 'closed'), gate }] };
+  s.see(60, { ...known, closed: new Set([gate]) });
+  s.hear({ kind: 'remove', image: IMAGE });
+  s.see(60, { ...known, closed: new Set() });
+  s.hear({ kind: 'push', image: IMAGE, repository: GATE, tag: 'v1' });
+  s.see(15, { ...known, closed: new Set() });
+  s.see(3 * 60, { ...known, closed: new Set() });
+  const name = INVARIANTS.find(({ number }) => number === 3)?.name;
+  expect(s.end(known)).toContain(`${name}: ${gate} is open though ${IMAGE} had closed it and nothing keeps it open`);
 });
