@@ -42,7 +42,7 @@ export interface History {
   readonly strippedAt: ReadonlyMap<string, number>;
   /** The gates that were closed when their lock was removed, and that have not been seen closed again. */
   readonly toRestore: ReadonlyMap<string, Strip>;
-  /** The gates that were locked when their record was lost, and that have not been seen open without a blocker since. */
+  /** The gates that were locked when their record was lost, until they are seen open without a blocker. */
   readonly unexplained: ReadonlySet<string>;
   /** Observed changes of the registry by pullgate, by gate. Each must have a notice. */
   readonly changes: ReadonlyMap<string, { readonly closed: number; readonly opened: number }>;
@@ -98,6 +98,8 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
   const isHeld = (image: TrueImage) => holds(image, memories.get(image.name), truth, cloud);
   const imagesOf = (gate: string) => gates.get(gate) ?? [];
   const isHeldNow = (gate: string) => imagesOf(gate).some(isHeld);
+  /** A blocker explains a lock whose record was lost. On Azure nothing does: it counts as someone else's. */
+  const isExplained = (gate: string) => cloud === 'aws' && isHeldNow(gate);
   const isForeign = (gate: string) => imagesOf(gate).some(({ foreignLock }) => foreignLock);
   const wasClosed = (gate: string) =>
     imagesOf(gate).some((image) => isHeld(image) && memories.get(image.name)?.wasClosed === true);
@@ -147,7 +149,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
     for (const gate of closed) if (!before.has(gate) && !isForeign(gate)) countsOf(gate).closed += 1;
     opened = [...before].filter((gate) => !closed.has(gate) && !isForeign(gate));
     for (const gate of opened) countsOf(gate).opened += 1;
-    for (const gate of unexplained) if (!closed.has(gate) && !isHeldNow(gate)) unexplained.delete(gate);
+    for (const gate of unexplained) if (!closed.has(gate) && !isExplained(gate)) unexplained.delete(gate);
     for (const gate of closed) {
       toRestore.delete(gate);
       closedAt.set(gate, at);
@@ -231,7 +233,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
         isGone: cloud === 'azure' && images.every(({ present }) => !present),
         isPaused: orders.isPaused(at),
         override: orders.overrideOf(gate, at)?.order,
-        isUnexplained: unexplained.has(gate) && closed.has(gate) && !isHeldNow(gate),
+        isUnexplained: unexplained.has(gate) && closed.has(gate) && !isExplained(gate),
         isHeld: isHeldNow(gate),
         isAudit: scenario.mode === 'audit',
         isForeign: isForeign(gate),
