@@ -70,6 +70,18 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
     expect(writes(figures.sweep.next)).toBe(0);
   });
 
+  it('makes fewer calls for a burst than the naive design', () => {
+    const { large, naive } = figures.burst;
+    expect(callsForEach(large)).toBeLessThan(callsForEach(naive));
+  });
+
+  it('asks the scanner at most three times for two images of a burst', () => {
+    const { calls, repositories } = figures.burst.large;
+    const asked = calls[cloud === 'aws' ? 'inspector2:ListFindings' : 'logs:Query'] ?? 0;
+    expect(asked).toBeGreaterThanOrEqual(repositories);
+    expect(asked / repositories).toBeLessThanOrEqual(1.5);
+  });
+
   it('has a price for each unit that its meters count', () => {
     const { prices } = LOADS[cloud];
     const { large, naive } = figures.burst;
