@@ -194,8 +194,8 @@ async function reconcileAt(
   const isOfGranularity = (digest !== undefined) === (settings.granularity === 'image');
   if (trigger === 'lock' ? !isOfGranularity : digest === undefined) {
     // The lock of one gate says nothing about the other gates of its repository.
-    const asked = { rules: await rules(), repository, trigger: trigger === 'lock' ? 'tick' : trigger } as const;
-    await reconcileRepository({ ...job, ...asked });
+    const asked = trigger === 'lock' ? 'tick' : trigger;
+    await reconcileRepository({ ...job, rules: await rules(), repository, trigger: asked });
     return 'done';
   }
   const repositoryGate: Gate = { registry: id, repository };

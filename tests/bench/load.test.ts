@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Expected, LOAD_SIZES, type Load, load, lost } from '../../bench/load.ts';
 import { LOADS } from '../../bench/load-parts.ts';
-import { callsForEach, tablesOf } from '../../bench/load-tables.ts';
+import { callsForEach, gigabyteSecondsOf, tablesOf } from '../../bench/load-tables.ts';
 import { AWS_PRICES, dollarsOf } from '../../bench/prices.ts';
 import { tablesAsText } from '../../bench/report.ts';
 import type { Ledger } from '../../bench/world.ts';
@@ -104,6 +104,16 @@ describe('the cost', () => {
   it('is the sum of the metered units at their prices', () => {
     const billed = { 'Lambda requests': 2_000_000, 'log, MB': 1_000 };
     expect(dollarsOf(billed, AWS_PRICES)).toBeCloseTo(0.4 + 0.5);
+  });
+
+  it('has the measured time, and that of each call in the real cloud', () => {
+    const episode = {
+      ...{ repositories: 1, findings: 1, invocations: 1, seconds: 1, peakMegabytes: 1 },
+      calls: { 'acr:GetManifest': 3, 'table:Get': 2 },
+      billed: { 'function GB-seconds': 4 },
+    };
+    const time = { meter: 'function GB-seconds', secondsEachCall: 0.1 };
+    expect(gigabyteSecondsOf(episode, time, 2)).toBeCloseTo(5);
   });
 
   it('is an error if a unit has no price', () => {

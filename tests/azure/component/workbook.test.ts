@@ -93,8 +93,8 @@ describe('the queries', () => {
     for (const query of [...asked, ...PAGES]) {
       expect([query, fieldsOf(query).filter((field) => !known.has(field))]).toEqual([query, []]);
     }
-    // The panels show true numbers: an event closes a gate after its two minutes in the queue, and a gate that the brake held took the hours that
-    // it waited.
+    // The panels show true numbers: an event closes a gate after its two minutes in the queue, and a gate that the
+    // brake held took the hours that it waited.
     const closings = s.lines('decision').filter(({ action }) => action === 'closed');
     expect(closings.map(({ triggers }) => (triggers as readonly string[])[0])).toEqual([
       'finding',
