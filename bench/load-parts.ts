@@ -1,4 +1,5 @@
 // The parts of the bench that load a stack, one per cloud.
+import { CALL_SECONDS } from './call-seconds.ts';
 import { LOAD_SIZES, load, MILLION_SWEEP, sweepLoad } from './load.ts';
 import { sweepTablesOf, tablesOf, type Words } from './load-tables.ts';
 import type { Part } from './part.ts';
@@ -22,6 +23,7 @@ export const LOADS = {
     gateWrites: "writes of a repository's policy",
     writes: ['ecr:SetRepositoryPolicy'],
     prices: AWS_PRICES,
+    time: { meter: 'Lambda GB-seconds', secondsEachCall: CALL_SECONDS.aws },
   },
   azure: {
     title: 'Load on Azure',
@@ -30,6 +32,7 @@ export const LOADS = {
     gateWrites: "writes of a manifest's attributes",
     writes: ['acr:UpdateManifest'],
     prices: AZURE_PRICES,
+    time: { meter: 'function GB-seconds', secondsEachCall: CALL_SECONDS.azure },
   },
 } as const satisfies Record<string, LoadPart>;
 

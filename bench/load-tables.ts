@@ -14,6 +14,8 @@ export interface Words {
   /** The label of these calls. */
   readonly gateWrites: string;
   readonly prices: Prices;
+  /** The meter of the function's time, and how long a call takes in the real cloud. */
+  readonly time: { readonly meter: string; readonly secondsEachCall: number };
 }
 
 export function tablesOf(load: Load, words: Words): readonly Table[] {
@@ -67,7 +69,8 @@ function flatTable({ memoryMegabytes }: SweepLoad, rows: readonly FlatRow[]): Ta
   };
 }
 
-function millionTable({ burst, sweep }: Load, { writes, gateWrites, prices }: Words): Table {
+function millionTable({ burst, sweep, memoryMegabytes }: Load, words: Words): Table {
+  const { writes, gateWrites, prices, time } = words;
   const columns = [burst.large, burst.naive, sweep.large, sweep.next] as const;
   const names = [...new Set(columns.flatMap(({ billed }) => Object.keys(billed)))];
   const row = (name: string, of: (episode: Episode) => number) => {
@@ -87,10 +90,18 @@ function millionTable({ burst, sweep }: Load, { writes, gateWrites, prices }: Wo
       row('calls of the function', callsOf),
       row(gateWrites, ({ calls }) => sumOf(calls, writes)),
       ...names.map((name) => row(name, ({ billed }) => billed[name] ?? 0)),
+      row(`GB-seconds if each call takes ${time.secondsEachCall} seconds more, one after the other`, (episode) =>
+        gigabyteSecondsOf(episode, time, memoryMegabytes / 1024),
+      ),
       row('US dollars, at list prices', ({ billed }) => dollarsOf(billed, prices)),
       row('seconds on this machine, function and local cloud', ({ seconds }) => seconds),
     ],
   };
+}
+
+/** The measured time, and that of the calls in the real cloud, as in the month. */
+export function gigabyteSecondsOf(episode: Episode, { meter, secondsEachCall }: Words['time'], gigabytes: number) {
+  return (episode.billed[meter] ?? 0) + callsOf(episode) * secondsEachCall * gigabytes;
 }
 
 function brakeTable({ braked }: SweepLoad): Table {

@@ -241,6 +241,6 @@ export const LOAD_SIZES: Readonly<Record<'aws' | 'azure', Readonly<Record<Scale,
       brake: 25,
       sweep: [100, 1_000],
     },
-    tiny: { burst: [3, 12], findingsEach: 10, findingsPerReport: 5, disclosed: [3, 12], brake: 5, sweep: [6, 24] },
+    tiny: { burst: [3, 12], findingsEach: 20, findingsPerReport: 5, disclosed: [3, 12], brake: 5, sweep: [6, 24] },
   },
 };

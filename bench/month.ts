@@ -2,6 +2,7 @@
 // stack's resources are counted in the program's graph.
 import { type Graph, graphOf } from '../local/graph.ts';
 import { MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
+import { CALL_SECONDS } from './call-seconds.ts';
 import {
   AWS_STANDING,
   AZURE_STANDING,
@@ -88,8 +89,6 @@ const KMS_REQUESTS_EACH_PUBLISH = 2;
 const DAYS_KEPT_FREE = 31;
 /** A row comes minutes after its event: the message is retried until then. */
 const ROWS_ARE_LATE_MINUTES = 3;
-/** How long a call takes. An estimate: the local clouds answer at once. */
-const [AWS_CALL_SECONDS, AZURE_CALL_SECONDS] = [0.05, 0.1];
 
 export const month = monthOf({
   title: 'A month on AWS',
@@ -97,9 +96,9 @@ export const month = monthOf({
   config: { 'pullgate:mode': 'enforce', 'pullgate:notifyEmails': ['security@example.com'] },
   standing: AWS_STANDING,
   prices: AWS_MONTH_PRICES,
-  time: { meter: 'Lambda GB-seconds', secondsEachCall: AWS_CALL_SECONDS, leastSeconds: 0 },
+  time: { meter: 'Lambda GB-seconds', secondsEachCall: CALL_SECONDS.aws, leastSeconds: 0 },
   assumed: [
-    `Each call takes ${AWS_CALL_SECONDS} seconds, and no two run at once.`,
+    `Each call takes ${CALL_SECONDS.aws} seconds, and no two run at once.`,
     `Lambda writes ${count(LAMBDA_LOG_BYTES)} bytes of its own to the log for each invocation, and polls the empty queue ${count(EMPTY_POLLS_A_MONTH)} times.`,
   ],
   besides: ({ invocations, billed, recordBytes }, retentionDays) => {
@@ -121,9 +120,9 @@ export const azureMonth = monthOf({
   standing: AZURE_STANDING,
   prices: AZURE_MONTH_PRICES,
   // An instance is billed for a second at least: https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#billing
-  time: { meter: 'function GB-seconds', secondsEachCall: AZURE_CALL_SECONDS, leastSeconds: 1 },
+  time: { meter: 'function GB-seconds', secondsEachCall: CALL_SECONDS.azure, leastSeconds: 1 },
   assumed: [
-    `Each call takes ${AZURE_CALL_SECONDS} seconds, and no two run at once.`,
+    `Each call takes ${CALL_SECONDS.azure} seconds, and no two run at once.`,
     `Each recommendation names one finding, and its row can be read ${ROWS_ARE_LATE_MINUTES} minutes after its event.`,
     `The Functions host adds ${count(HOST_LOG_BYTES)} bytes to the log for each invocation, and makes ${count(HOST_TRANSACTIONS_A_MONTH)} storage transactions of its own.`,
   ],

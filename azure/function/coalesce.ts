@@ -12,28 +12,37 @@ import type { SeenImages } from './seen-images.ts';
 export interface Job {
   readonly request: ReconcileRequest;
   readonly registry: AzureRegistry;
-  readonly rules: Rules;
+  /** The rules when the reconciliation starts, with the latest pause. */
+  readonly rules: () => Promise<Rules>;
   readonly log: Log;
   /** Observations of the repository's images that were made just before. */
   readonly seen?: SeenImages | undefined;
 }
 
-/** A reconciliation that has not started, and its result. */
+/** The result of a job. Undefined if an earlier reconciliation has already shown what its events report. */
+export type JobResult = Result | undefined;
+
+/** A reconciliation that has not started, with the jobs that it serves. */
 interface Next {
-  job: Job;
-  readonly result: Promise<Result>;
+  readonly jobs: Job[];
+  readonly result: Promise<JobResult>;
 }
 
 /**
  * Runs one reconciliation of a gate at a time. A job that arrives meanwhile joins the next reconciliation. That one
- * starts later than the job arrived, so nothing is missed.
+ * starts later than the job arrived, so nothing is missed. It does not start if earlier ones cover all its jobs.
  */
-export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (job: Job) => Promise<Result> {
+export function coalesceByGate(
+  reconcileGate: (job: Job) => Promise<Result>,
+  isCovered: (request: ReconcileRequest) => boolean,
+): (job: Job) => Promise<JobResult> {
   const running = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Next>();
 
-  function start(key: string, job: Job): Promise<Result> {
-    const result = reconcileGate(job);
+  function start(key: string, jobs: readonly Job[]): Promise<JobResult> {
+    const left = jobs.filter(({ request }) => !isCovered(request));
+    const job = together(left);
+    const result = job === undefined ? Promise.resolve(undefined) : reconcileGate(job);
     const ended: Promise<unknown> = result
       .catch(() => {})
       .then(() => {
@@ -47,30 +56,40 @@ export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (j
   return (job) => {
     const key = gateKey(job.request.gate);
     const before = running.get(key);
-    if (before === undefined) return start(key, job);
+    if (before === undefined) return start(key, [job]);
+    // Observations from before the wait are stale when it ends.
+    const waits: Job = { ...job, seen: undefined };
     const joined = waiting.get(key);
     if (joined !== undefined) {
-      // The latest job replaces the earlier one: its rules include the latest pause, and its invocation, which owns the
-      // log, has the most time left.
-      joined.job = { ...job, request: together(joined.job.request, job.request), seen: undefined };
+      joined.jobs.push(waits);
       return joined.result;
     }
+    const jobs = [waits];
     const result = before.then(() => {
       waiting.delete(key);
-      return start(key, next.job);
+      return start(key, jobs);
     });
-    // Observations from before the wait are stale when it ends.
-    const next: Next = { job: { ...job, seen: undefined }, result };
-    waiting.set(key, next);
+    waiting.set(key, { jobs, result });
     return result;
   };
 }
 
-function together(a: ReconcileRequest, b: ReconcileRequest): ReconcileRequest {
+/**
+ * One job for all of them. The latest job gives everything but the request, because its invocation, which owns the log,
+ * has the most time left. Undefined if there are none.
+ */
+function together(jobs: readonly Job[]): Job | undefined {
+  const latest = jobs.at(-1);
+  if (latest === undefined) return undefined;
+  const requests = jobs.map(({ request }) => request);
+  const scopes = requests.map(({ scope }) => scope);
   return {
-    gate: a.gate,
-    scope: a.scope === 'all' || b.scope === 'all' ? 'all' : [...new Set([...a.scope, ...b.scope])],
-    triggers: [...new Set([...a.triggers, ...b.triggers])],
-    namedReports: [...a.namedReports, ...b.namedReports],
+    ...latest,
+    request: {
+      gate: latest.request.gate,
+      scope: scopes.some((scope) => scope === 'all') ? 'all' : [...new Set(scopes.flat())],
+      triggers: [...new Set(requests.flatMap(({ triggers }) => triggers))],
+      namedReports: requests.flatMap(({ namedReports }) => namedReports),
+    },
   };
 }

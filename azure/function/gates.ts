@@ -4,23 +4,26 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result } from '../../shared/reconcile/result.ts';
+import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
-import { coalesceByGate, type Job } from './coalesce.ts';
+import { coalesceByGate, type Job, type JobResult } from './coalesce.ts';
 import { handOver, rulesForObsolete } from './handover.ts';
 import { PartialAnswer } from './log-analytics.ts';
 import { createSeenImages } from './seen-images.ts';
+import { createShownReports } from './shown-reports.ts';
 
 /** A repository to reconcile, with everything that its reconciliation needs. */
-export type RepositoryJob = Omit<Job, 'request' | 'seen'> & {
+export type RepositoryJob = Omit<Job, 'request' | 'rules' | 'seen'> & {
+  readonly rules: Rules;
   readonly repository: string;
   readonly trigger: FunctionTrigger;
 };
 
 export interface Reconcilers {
   /** Reconciles one gate. A change that the registry refuses moves to the poison queue, which raises an alarm. */
-  reconcileGate(job: Job): Promise<Result>;
+  reconcileGate(job: Job): Promise<JobResult>;
   /**
    * Reconciles all gates of a repository: its images or itself, by the configured granularity, and those that another
    * granularity left behind.
@@ -43,7 +46,13 @@ const GATES_AT_ONCE = 8;
 
 export function createReconcilers(dependencies: Dependencies, adapters: Adapters): Reconcilers {
   const { table, queue } = adapters;
-  const reconcileGate = coalesceByGate((job) => reconcileNow(job, dependencies, adapters));
+  const shown = createShownReports();
+  const reconcileGate = coalesceByGate(async (job) => {
+    const result = await reconcileNow(job, dependencies, adapters);
+    // Only events ask for it, and a sweep may observe more than there is room for.
+    if (job.request.namedReports.length > 0) shown.remember(job.request.gate, result);
+    return result;
+  }, shown.cover);
   const context: Context = { ...dependencies, table, queue, reconcileGate };
   return { reconcileGate, reconcileRepository: (job) => reconcileRepository(job, context) };
 }
@@ -53,7 +62,8 @@ async function reconcileNow(
   { now }: Dependencies,
   { queue, portsFrom }: Adapters,
 ): Promise<Result> {
-  const result = await reconcile(request, rules, portsFrom(now(), registry, log, seen));
+  const startedAt = now();
+  const result = await reconcile(request, await rules(), portsFrom(startedAt, registry, log, seen));
   const { notifyError } = result.decision;
   if (notifyError !== undefined)
     log({ kind: 'failed', ...request.gate, error: `a notice could not be sent: ${notifyError}` });
@@ -76,11 +86,11 @@ async function reconcileRepository({ repository, ...job }: RepositoryJob, contex
   const successors = await handOver(obsoleteGates, successorOf, table.records, now());
   const known = [...recorded.map(({ gate }) => gate), ...successors].flatMap(({ digest }) => digest ?? []);
   if (isByImage) await reconcileImages(repositoryGate, [...new Set(known)], job, context);
-  else await reconcileGate({ ...job, request: requestFor(repositoryGate, job) });
+  else await reconcileGate({ ...job, rules: async () => job.rules, request: requestFor(repositoryGate, job) });
   // An obsolete gate opens once its successor is closed.
   await mapConcurrently(obsoleteGates, GATES_AT_ONCE, async (gate) => {
     const rules = await rulesForObsolete(gate, successorOf, table.records, job.rules);
-    await reconcileGate({ ...job, rules, request: requestFor(gate, job) });
+    await reconcileGate({ ...job, rules: async () => rules, request: requestFor(gate, job) });
   });
 }
 
@@ -117,7 +127,7 @@ async function reconcileImages(
   });
   const seen = createSeenImages(overview);
   await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>
-    reconcileGate({ ...job, request: requestFor({ ...repositoryGate, digest }, job), seen }),
+    reconcileGate({ ...job, rules: async () => rules, request: requestFor({ ...repositoryGate, digest }, job), seen }),
   );
 }
 

@@ -3,7 +3,7 @@ import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { deliverInTick } from '../../shared/reconcile/deliver.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
-import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
+import type { UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
 import { tick } from '../../shared/reconcile/sweep.ts';
 import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
@@ -13,6 +13,7 @@ import { describeProblem } from '../../shared/runtime/problem.ts';
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { type Adapters, createAdapters, type Dependencies } from './adapters.ts';
 import { type ImageLocation, type ImageLocations, locateImage } from './attribution.ts';
+import type { JobResult } from './coalesce.ts';
 import { describeCallError } from './errors.ts';
 import { createReconcilers, type Reconcilers } from './gates.ts';
 import type { Log } from './log.ts';
@@ -122,7 +123,7 @@ async function handleReconcile(
 /** @throws Error the first that kept a location from being reconciled; logs the others */
 async function handleImage(message: ImageMessage, invocation: Invocation): Promise<Retry | undefined> {
   const { digest, assessment, at } = message;
-  const namedReports = assessment === undefined ? [] : [{ id: assessment, digest, notBefore: rowTimeOf(at) }];
+  const namedReports = assessment === undefined ? [] : [{ id: assessment, digest, at, notBefore: rowTimeOf(at) }];
   const asked: Asked = { digest, scope: [digest], trigger: 'finding', namedReports };
   const { locations, failures } = await findLocations(message, invocation);
   const errors = [...failures];
@@ -188,22 +189,24 @@ async function reconcileAt(
     await adapters.queue.deadLetter({ pullgate: 'reconcile', registry: id, repository, digest, trigger });
     return 'deadLettered';
   }
-  const job = { registry, rules: await currentRules(settings, adapters.pause, now()), log };
+  const job = { registry, log };
+  const rules = () => currentRules(settings, adapters.pause, now());
   const isOfGranularity = (digest !== undefined) === (settings.granularity === 'image');
   if (trigger === 'lock' ? !isOfGranularity : digest === undefined) {
     // The lock of one gate says nothing about the other gates of its repository.
-    await reconcileRepository({ ...job, repository, trigger: trigger === 'lock' ? 'tick' : trigger });
+    const asked = trigger === 'lock' ? 'tick' : trigger;
+    await reconcileRepository({ ...job, rules: await rules(), repository, trigger: asked });
     return 'done';
   }
   const repositoryGate: Gate = { registry: id, repository };
   const imageGate: Gate = { ...repositoryGate, ...(digest === undefined ? {} : { digest }) };
   const gate = settings.granularity === 'image' ? imageGate : repositoryGate;
   const request: ReconcileRequest = { gate, scope, triggers: [trigger], namedReports };
-  return handledFrom(await reconcileGate({ ...job, request }), request, imageGate);
+  return handledFrom(await reconcileGate({ ...job, rules, request }), request, imageGate);
 }
 
-function handledFrom(result: Result, { namedReports: [named] }: ReconcileRequest, imageGate: Gate): Handled {
-  if (result.kind === 'done') return 'done';
+function handledFrom(result: JobResult, { namedReports: [named] }: ReconcileRequest, imageGate: Gate): Handled {
+  if (result === undefined || result.kind === 'done') return 'done';
   if (result.kind === 'deadLetter') return 'deadLettered';
   if (result.reports === 'all') return { why: result.why, whenUsedUp: 'deadLetter' };
   // A reconciliation may serve several messages. Each message is retried only for the report that it named.

@@ -106,7 +106,7 @@ async function attempt<Snapshot>(
   );
   if (applied.kind === 'conflict') return applied;
   const decision = decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt: ports.now() });
-  const result = resultOf(decision, evaluated, findStale(request, seen.observations));
+  const result = resultOf(decision, seen, findStale(request, seen.observations));
   return { kind: 'applied', result, observeError: seen.observeError };
 }
 
@@ -125,7 +125,7 @@ async function hasLock<Snapshot>(record: GateRecord, { registry }: Ports<Snapsho
 function untouched({ gate, triggers }: ReconcileRequest, { state }: GateRecord, { mode }: Rules): Attempted {
   const nothing = { images: [], allowed: 0, awaited: [], expiredExceptions: [], action: 'nothing' } as const;
   const decision: Decision = { gate, triggers, mode, from: state, to: state, ...nothing };
-  return { kind: 'applied', result: { kind: 'done', decision }, observeError: undefined };
+  return { kind: 'applied', result: { kind: 'done', decision, observations: [] }, observeError: undefined };
 }
 
 /** The inputs and results of the steps of an attempt. */
@@ -160,14 +160,19 @@ function decisionOf({ request, record, rules, seen, awaited, override, applied, 
 }
 
 /** What happens to the messages of a request. The first case that applies decides. */
-function resultOf(decision: Decision, evaluated: readonly EvaluatedImage[], stale: readonly string[]): Result {
+function resultOf(
+  decision: Decision,
+  { evaluated, observations }: Pick<Evaluated, 'evaluated' | 'observations'>,
+  stale: readonly string[],
+): Result {
+  const based = { decision, observations };
   // A gate that cannot be closed waits in its record, with a notice. Nothing else says that one cannot be opened.
   if (decision.action === 'refused' && decision.to.kind !== 'waiting')
-    return { kind: 'deadLetter', why: decision.problem, decision };
+    return { kind: 'deadLetter', why: decision.problem, ...based };
   const [recentScan] = evaluated.flatMap(({ evaluation }) =>
     evaluation.kind === 'holds' && evaluation.why.kind === 'recentScan' ? [evaluation.why.detail] : [],
   );
-  if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', decision };
+  if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', ...based };
   const reports = [
     ...decision.awaited.map(
       (id): UnconfirmedReport => ({ id, why: `the scanner does not list ${id} yet`, whenUsedUp: 'deadLetter' }),
@@ -181,7 +186,7 @@ function resultOf(decision: Decision, evaluated: readonly EvaluatedImage[], stal
     ),
   ];
   const why = reports.map((report) => report.why).join('; ');
-  return reports.length === 0 ? { kind: 'done', decision } : { kind: 'retry', why, reports, decision };
+  return reports.length === 0 ? { kind: 'done', ...based } : { kind: 'retry', why, reports, ...based };
 }
 
 /** Observes and evaluates. If that fails after an override that kept the gate open has ended, uses the record alone. */

@@ -1,8 +1,13 @@
 // The result of a reconciliation: what happens to the messages that requested it.
 import type { Decision } from '../report/decision.ts';
+import type { ImageObservation } from './observation.ts';
 
 /** The decision, and what happens to the messages. If `reconcile` throws, all messages are retried. */
-export type Result = { readonly decision: Decision } & (
+export type Result = {
+  readonly decision: Decision;
+  /** What the decision is based on. Empty if nothing was observed. */
+  readonly observations: readonly ImageObservation[];
+} & (
   | { readonly kind: 'done' }
   /** The queue chooses the delay, because only the queue knows the number of retries so far. */
   | {

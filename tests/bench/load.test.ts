@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Expected, LOAD_SIZES, type Load, load, lost } from '../../bench/load.ts';
 import { LOADS } from '../../bench/load-parts.ts';
-import { callsForEach, tablesOf } from '../../bench/load-tables.ts';
+import { callsForEach, gigabyteSecondsOf, tablesOf } from '../../bench/load-tables.ts';
 import { AWS_PRICES, dollarsOf } from '../../bench/prices.ts';
 import { tablesAsText } from '../../bench/report.ts';
 import type { Ledger } from '../../bench/world.ts';
@@ -70,6 +70,18 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
     expect(writes(figures.sweep.next)).toBe(0);
   });
 
+  it('makes fewer calls for a burst than the naive design', () => {
+    const { large, naive } = figures.burst;
+    expect(callsForEach(large)).toBeLessThan(callsForEach(naive));
+  });
+
+  it('asks the scanner at most three times for two images of a burst', () => {
+    const { calls, repositories } = figures.burst.large;
+    const asked = calls[cloud === 'aws' ? 'inspector2:ListFindings' : 'logs:Query'] ?? 0;
+    expect(asked).toBeGreaterThanOrEqual(repositories);
+    expect(asked / repositories).toBeLessThanOrEqual(1.5);
+  });
+
   it('has a price for each unit that its meters count', () => {
     const { prices } = LOADS[cloud];
     const { large, naive } = figures.burst;
@@ -92,6 +104,16 @@ describe('the cost', () => {
   it('is the sum of the metered units at their prices', () => {
     const billed = { 'Lambda requests': 2_000_000, 'log, MB': 1_000 };
     expect(dollarsOf(billed, AWS_PRICES)).toBeCloseTo(0.4 + 0.5);
+  });
+
+  it('has the measured time, and that of each call in the real cloud', () => {
+    const episode = {
+      ...{ repositories: 1, findings: 1, invocations: 1, seconds: 1, peakMegabytes: 1 },
+      calls: { 'acr:GetManifest': 3, 'table:Get': 2 },
+      billed: { 'function GB-seconds': 4 },
+    };
+    const time = { meter: 'function GB-seconds', secondsEachCall: 0.1 };
+    expect(gigabyteSecondsOf(episode, time, 2)).toBeCloseTo(5);
   });
 
   it('is an error if a unit has no price', () => {

@@ -66,7 +66,8 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
       await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'operator' }, version);
     },
     deploy: (next) => cloud.deploy(next),
-    runUntilIdle: async () => void (await cloud.runUntilIdle()),
+    // Events wait two minutes for others of their burst.
+    runUntilIdle: async () => void (await cloud.runUntilIdle({ advance: true })),
     async tick() {
       ticks += 1;
       const at = startedAt.getTime() + ticks * TICK_HOURS * HOUR_MILLISECONDS;

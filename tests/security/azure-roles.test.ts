@@ -88,7 +88,7 @@ const withoutRole = (end: string) => without((one) => one.type === ASSIGNMENT &&
 
 /** Each assignment of a stack, the step at which the story fails without it, and the reported error. */
 const ROLES: readonly (readonly [end: string, endsAt: string, said: RegExp])[] = [
-  ['events', 'an event closes', /^Put_message: POST \S+\/messages answered 403/],
+  ['events', 'an event closes', /^Put_message: POST \S+\/messages\S+ answered 403/],
   ['findings', 'an event closes', /^RestError: .+\(api\.loganalytics\.io answers 403/],
   ['host', 'the deployment', /the host keeps its leases in its own storage account, as Storage Blob Data Owner of it/],
   ['log', 'the deployment', /its log goes nowhere/],

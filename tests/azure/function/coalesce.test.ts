@@ -28,27 +28,33 @@ interface Running {
   end(error?: Error): void;
 }
 
-/** Groups the requests, and returns the reconciliations in the order in which they started. */
-function stage() {
+/**
+ * Groups the requests, and returns the reconciliations in the order in which they started. Earlier reconciliations have
+ * shown the reports in `shown`.
+ */
+function stage(shown: ReadonlySet<string> = new Set()) {
   const observations: Running[] = [];
   const open = new Map<string, number>();
   let mostAtOnce = 0;
-  const group = coalesceByGate((job) => {
-    const key = gateKey(job.request.gate);
-    open.set(key, (open.get(key) ?? 0) + 1);
-    mostAtOnce = Math.max(mostAtOnce, open.get(key) ?? 0);
-    return new Promise<Result>((resolve, reject) => {
-      const end = (error?: Error) => {
-        open.set(key, (open.get(key) ?? 0) - 1);
-        if (error === undefined) resolve(resultFor(...idsOf(job)));
-        else reject(error);
-      };
-      observations.push({ job, end });
-    });
-  });
+  const group = coalesceByGate(
+    (job) => {
+      const key = gateKey(job.request.gate);
+      open.set(key, (open.get(key) ?? 0) + 1);
+      mostAtOnce = Math.max(mostAtOnce, open.get(key) ?? 0);
+      return new Promise<Result>((resolve, reject) => {
+        const end = (error?: Error) => {
+          open.set(key, (open.get(key) ?? 0) - 1);
+          if (error === undefined) resolve(resultFor(...idsOf(job)));
+          else reject(error);
+        };
+        observations.push({ job, end });
+      });
+    },
+    ({ namedReports }) => namedReports.some(({ id }) => shown.has(id)),
+  );
   const ask = (wanted: ReconcileRequest, seen?: Job['seen']) =>
     // The registry is not used here.
-    group({ request: wanted, registry: {} as Job['registry'], rules: rules(), log: () => {}, seen });
+    group({ request: wanted, registry: {} as Job['registry'], rules: async () => rules(), log: () => {}, seen });
   return { observations, ask, mostAtOnce: () => mostAtOnce };
 }
 
@@ -158,6 +164,51 @@ describe('waiting requests', () => {
     ],
   ])('%s', async (_name, requests, wanted) => {
     expect(await joined(...requests)).toEqual(wanted);
+  });
+});
+
+describe('a request about a report that has been shown', () => {
+  it('is done at once if the gate is not being reconciled, and the next request is reconciled', async () => {
+    const { observations, ask } = stage(new Set(['shown']));
+    expect(await ask(requestAbout('shown'))).toBe(undefined);
+    const asked = ask(requestAbout('new'));
+    await turn();
+    expect(observations.map(({ job }) => idsOf(job))).toEqual([['new']]);
+    observations[0]?.end();
+    expect(await asked).toEqual(resultFor('new'));
+  });
+
+  it('is done once the current reconciliation has shown it, together with all others that it has shown', async () => {
+    const shown = new Set<string>();
+    const { observations, ask } = stage(shown);
+    const asked = ['a', 'b', 'c'].map((id) => ask(requestAbout(id)));
+    for (const id of ['a', 'b', 'c']) shown.add(id);
+    observations[0]?.end();
+    expect(await Promise.all(asked)).toEqual([resultFor('a'), undefined, undefined]);
+    expect(observations).toHaveLength(1);
+  });
+
+  it('does not keep another one from being reconciled', async () => {
+    const shown = new Set<string>();
+    const { observations, ask } = stage(shown);
+    const asked = ['a', 'b', 'c'].map((id) => ask(requestAbout(id)));
+    shown.add('c');
+    observations[0]?.end();
+    await turn();
+    expect(observations.map(({ job }) => idsOf(job))).toEqual([['a'], ['b']]);
+    observations[1]?.end();
+    expect(await Promise.all(asked)).toEqual([resultFor('a'), resultFor('b'), resultFor('b')]);
+  });
+
+  it('is not done by a current reconciliation that fails', async () => {
+    const { observations, ask } = stage();
+    const asked = ['a', 'b'].map((id) => ask(requestAbout(id)));
+    observations[0]?.end(new Error('the cloud is away'));
+    await expect(asked[0]).rejects.toThrow('the cloud is away');
+    await turn();
+    expect(observations.map(({ job }) => idsOf(job))).toEqual([['a'], ['b']]);
+    observations[1]?.end();
+    expect(await asked[1]).toEqual(resultFor('b'));
   });
 });
 

@@ -10,6 +10,7 @@ import { createReconcilers } from '../../../azure/function/gates.ts';
 import type { Settings } from '../../../azure/function/settings.ts';
 import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
+import type { NamedReport } from '../../../shared/reconcile/request.ts';
 import type { Result } from '../../../shared/reconcile/result.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
@@ -99,8 +100,12 @@ async function start(granularity: Settings['granularity'] = 'image', byRules: Ru
   return {
     adapters,
     linesOf: (kind: LogLine['kind']) => lines.filter((line) => line.kind === kind),
-    one: (gate: Gate): Promise<Result> =>
-      reconcileGate({ ...job, request: { gate, scope: 'all', triggers: ['finding'], namedReports: [] } }),
+    one: (gate: Gate, namedReports: readonly NamedReport[] = []): Promise<Result | undefined> =>
+      reconcileGate({
+        ...job,
+        rules: async () => byRules,
+        request: { gate, scope: 'all', triggers: ['finding'], namedReports },
+      }),
     repository: () => reconcileRepository({ ...job, repository: 'team/app', trigger: 'sweep' }),
   };
 }
@@ -172,6 +177,35 @@ describe('one gate', () => {
     ]);
     expect([isLocked(image), sent]).toEqual([true, []]);
     expect(await Array.fromAsync(adapters.table.pending())).toEqual([[image]]);
+  });
+
+  it('is not observed again for a report that it has shown, and is for a newer one', async () => {
+    const image = push('v1', 'High');
+    const { one } = await start();
+    const report = (at: number) => [{ id: 'of-v1', digest: image.digest, at: new Date(at).toISOString() }];
+    expect(await one(image, report(AT))).toMatchObject({ kind: 'done', decision: { action: 'closed' } });
+    stage.calls.reset();
+    expect(await one(image, report(AT))).toBe(undefined);
+    expect(stage.calls.count()).toEqual({});
+    expect(await one(image, report(AT + 1))).toMatchObject({ kind: 'done', decision: { action: 'nothing' } });
+    expect(stage.calls.count()).toMatchObject({ 'logs:Query': 1 });
+  });
+
+  it('is observed again for a report that it has shown if no event asked for that', async () => {
+    const image = push('v1', 'High');
+    const { one } = await start();
+    await one(image);
+    const report = [{ id: 'of-v1', digest: image.digest, at: new Date(AT).toISOString() }];
+    expect(await one(image, report)).toMatchObject({ kind: 'done', decision: { action: 'nothing' } });
+  });
+
+  it('is observed again for a report that a failed reconciliation has shown', async () => {
+    const image = push('v1', 'High');
+    const { one } = await start();
+    const report = [{ id: 'of-v1', digest: image.digest, at: new Date(AT).toISOString() }];
+    stage.faults.add({ ...refusing('Insert'), times: 1 });
+    await expect(one(image, report)).rejects.toMatchObject({ statusCode: 403 });
+    expect(await one(image, report)).toMatchObject({ kind: 'done', decision: { action: 'closed' } });
   });
 
   it.each([

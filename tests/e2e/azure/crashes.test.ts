@@ -4,14 +4,15 @@ import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
 import type { Fault } from '../../../local/azure/faults.ts';
 import type { Graph } from '../../../local/graph.ts';
-import { graphFor, type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
+import { EVENT_WAIT, graphFor, type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
 
 const MANY = { maxClosesPerHour: 1_000 };
 
-/** Delivers everything, and crashes the function right after its nth call. Returns false if it makes fewer calls. */
+/** Delivers the events, and crashes the function right after its nth call. Returns false if it makes fewer calls. */
 async function crashesAfter({ cloud, runUntilIdle }: Stage, nth: number): Promise<boolean> {
   const where = ({ principal }: Call) => principal.id === cloud.identity.id;
   const clear = cloud.faults.add({ kind: 'crash', when: 'after', where, nth });
+  cloud.clock.advance(EVENT_WAIT);
   const invocations = await cloud.runUntilIdle();
   clear();
   await runUntilIdle();
@@ -163,7 +164,7 @@ describe('services that misbehave', () => {
     '%s does not respond: the call times out, the message is retried, and the gate is closed and notified all the same',
     async (service) => {
       const s = await stage({}, { change: withPatience(1_000) });
-      if (service === 'queue') s.cloud.workspace.ingestionDelayMilliseconds = MINUTE / 2;
+      if (service === 'queue') s.cloud.workspace.ingestionDelayMilliseconds = EVENT_WAIT + MINUTE / 2;
       const image = s.push('v1');
       await s.report(image);
       const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;

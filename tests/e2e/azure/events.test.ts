@@ -2,7 +2,18 @@
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { forwarded } from '../../forwarded.ts';
-import { CRITICAL, HOUR, type Image, MINUTE, REGISTRY, type Stage, stage, UNTOUCHED, type World } from './stage.ts';
+import {
+  CRITICAL,
+  EVENT_WAIT,
+  HOUR,
+  type Image,
+  MINUTE,
+  REGISTRY,
+  type Stage,
+  stage,
+  UNTOUCHED,
+  type World,
+} from './stage.ts';
 
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
@@ -35,7 +46,7 @@ describe('an event and its row', () => {
       poison: [{ ...forwarded(event), at: '2026-03-02T09:00:00.000Z', tries: 0 }],
     });
     expect(await s.pull('v1')).toBe('pulled');
-    expect(s.cloud.clock.now().getTime() - start).toBe(2 * HOUR);
+    expect(s.cloud.clock.now().getTime() - start).toBe(EVENT_WAIT + 2 * HOUR);
     expect(s.lines('retried').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([
       ...MINUTES_OF_RETURNS,
       true,
@@ -66,7 +77,7 @@ describe('an event and its row', () => {
     s.cloud.workspace.ingestionDelayMilliseconds = 6 * MINUTE;
     const image = s.push('v1');
     await s.report(image);
-    await s.cloud.runUntilIdle();
+    await s.deliver();
     expect(await s.world()).toEqual(UNTOUCHED);
     await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);

@@ -159,7 +159,7 @@ describe('Log Analytics answers partially, late, or not at all', () => {
     s.cloud.workspace.failPartially(1);
     s.cloud.clock.advance(MINUTE);
     await s.cloud.defender.setStatus(ids, 'Healthy');
-    await s.cloud.runUntilIdle();
+    await s.deliver();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('failed')).toMatchObject([{ tries: 0, minutes: 1 }]);
     expect(s.lines('failed')[0]?.['error']).toContain('PartialAnswer: Log Analytics returned only part of its answer');

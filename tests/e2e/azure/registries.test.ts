@@ -57,7 +57,7 @@ describe('registries', () => {
       s.cloud.faults.add({ ...fault, message: `no ${nth}`, nth });
     }
     await s.report({ registry: REGISTRY, repository: 'team/app', digest }, { naming: 'nameless' });
-    await s.cloud.runUntilIdle();
+    await s.deliver();
     expect(s.lines('failed')).toMatchObject([
       { error: expect.stringContaining('no 4') },
       { error: expect.stringContaining('no 3'), tries: 0, minutes: 1 },
@@ -172,7 +172,7 @@ describe('a missing role', () => {
     const s = await stage({}, { change: without(roleNamed('mail')) });
     const image = s.push('v1');
     await s.report(image);
-    await s.cloud.runUntilIdle();
+    await s.deliver();
     expect(await s.world()).toMatchObject({ ...CLOSED, notified: [] });
     expect(await s.pull('v1')).toBe('refused');
     expect((await s.record(image))?.pending).toHaveLength(1);

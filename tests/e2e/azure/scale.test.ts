@@ -44,7 +44,7 @@ describe('the brake', () => {
       'the limit on closings per hour (maxClosesPerHour) is reached',
     );
 
-    await s.cloud.advance(HOUR + 5 * MINUTE);
+    await s.cloud.advance(HOUR + 10 * MINUTE);
     const second = closedOf(s, images);
     expect(second).toHaveLength(52);
     // 28 are critical. The hour before closed images in the order of arrival.
@@ -87,7 +87,7 @@ describe('the brake', () => {
     s.cloud.clock.advance(HOUR);
     const newcomer = s.push('v3');
     await s.report(newcomer, { cves: [HIGH], details: 'rich' });
-    await s.cloud.runUntilIdle();
+    await s.deliver();
     expect([s.decisions(newcomer).at(-1)?.to, closedOf(s, [first, critical, newcomer])]).toEqual([
       'waiting: brake',
       [first],

@@ -144,7 +144,7 @@ describe('an event about an image in several places', () => {
       nth: 3,
     });
     await s.report({ registry: REGISTRY, repository: 'team/app', digest }, { naming: 'nameless' });
-    await s.cloud.runUntilIdle();
+    await s.deliver();
     expect(registries.map((one) => one.attributes('team/app', { digest }).readEnabled)).toEqual([true, false]);
     expect(s.lines('failed')).toHaveLength(1);
     await s.runUntilIdle();

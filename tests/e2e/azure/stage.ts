@@ -14,6 +14,8 @@ import { subjectsIn } from '../../mail-subjects.ts';
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;
 export const MINUTE = 60_000;
+/** How long the events of a burst wait for each other (azure/component/logic-app.ts). */
+export const EVENT_WAIT = 2 * MINUTE;
 export const REPOSITORY = 'team/app';
 export const REGISTRY = registryId('acmeimages');
 
@@ -78,6 +80,8 @@ export interface Stage {
   readonly registry: Registry;
   /** Delivers every event and every retried message. */
   runUntilIdle(): Promise<void>;
+  /** Delivers the events when they become visible. Retried messages stay in the queue. */
+  deliver(): Promise<void>;
   /**
    * Runs the next tick, which sweeps if a sweep is due, and the reconciliations that it requests. If they leave notices
    * to the tick, runs another one, which delivers them.
@@ -198,6 +202,10 @@ export async function stage(
     graph,
     registry,
     runUntilIdle,
+    async deliver() {
+      cloud.clock.advance(EVENT_WAIT);
+      await cloud.runUntilIdle();
+    },
     tick,
     async sweep() {
       cloud.clock.advance(6 * HOUR);

@@ -11,7 +11,7 @@ import type { Gate } from '../../../shared/gate/gate.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { createRules } from '../../../shared/reconcile/rules.ts';
 import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';
-import { REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
+import { EVENT_WAIT, REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
 
 const WHOLE: Gate = { registry: REGISTRY, repository: REPOSITORY };
 const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
@@ -163,20 +163,59 @@ describe('two instances on one gate', () => {
 });
 
 describe('messages that arrive together', () => {
-  test('12 messages about one image at once, in one instance: one lock, one mail', async () => {
+  test('12 messages about one image at once, in one instance: one observation, one lock, one mail', async () => {
     const s = await stage();
     const image = s.push('v1');
     for (let number = 0; number < 12; number++) await s.report(image, { package: `package-${number}` });
     await s.runUntilIdle();
     expect(s.cloud.mails).toHaveLength(1);
     expect(s.calls('acr:UpdateManifest')).toBe(1);
+    expect(s.decisions(image).map(({ action }) => action)).toEqual(['closed']);
+  });
+
+  test('a burst of 5 images with 40 events each over a minute, in one instance: one query, one lock and one mail each', async () => {
+    const s = await stage();
+    const images = ['v1', 'v2', 'v3', 'v4', 'v5'].map((tag) => s.push(tag));
+    for (let number = 0; number < 40; number++) {
+      for (const image of images) await s.report(image, { package: `package-${number}` });
+      s.cloud.clock.advance(1_500);
+    }
+    await s.runUntilIdle();
+    expect([s.calls('logs:Query'), s.calls('acr:UpdateManifest'), s.cloud.mails.length]).toEqual([5, 5, 5]);
+    for (const image of images) expect(s.decisions(image).map(({ action }) => action)).toEqual(['closed']);
+    expect((await s.world()).locked).toHaveLength(5);
+  });
+
+  test('a burst whose process is killed in its middle: the next process observes each image that still has events', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    for (const number of [1, 2]) await s.report(image, { package: `package-${number}` });
+    await s.deliver();
+    expect(s.decisions(image)).toHaveLength(1);
+    await s.report(image, { package: 'package-3' });
+    await s.cloud.host.kill();
+    await s.deliver();
     expect(s.decisions(image).map(({ action }) => action)).toEqual(['closed', 'nothing']);
+    expect(s.calls('acr:UpdateManifest')).toBe(1);
+  });
+
+  test('an event after the observation of a burst is observed, although its assessment was shown before', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    const [first] = await Promise.all([s.report(image), s.report(image, { package: 'zlib' })]);
+    await s.deliver();
+    s.cloud.clock.advance(1);
+    await s.cloud.defender.setStatus(first, 'Healthy');
+    await s.deliver();
+    expect(s.decisions(image).map(({ action }) => action)).toEqual(['closed', 'nothing']);
+    expect((await s.record(image))?.blockers[0]?.findings.map((finding) => finding.package.name)).toEqual(['zlib']);
   });
 
   test('an event and a sweep about one image at once: one lock, one mail', async () => {
     const s = await stage();
     const image = s.push('v1');
     await s.report(image);
+    s.cloud.clock.advance(EVENT_WAIT);
     s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: REPOSITORY, trigger: 'sweep' });
     s.send({ pullgate: 'reconcile', ...image, trigger: 'tick' });
     await s.runUntilIdle();

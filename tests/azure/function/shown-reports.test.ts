@@ -1,0 +1,89 @@
+// Which events an earlier reconciliation of the same process has covered.
+import { describe, expect, it } from 'vitest';
+import { createShownReports } from '../../../azure/function/shown-reports.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
+import type { ImageObservation } from '../../../shared/reconcile/observation.ts';
+import type { Result } from '../../../shared/reconcile/result.ts';
+import { digest } from '../../shared/samples.ts';
+import { REGISTRY_ID } from './samples.ts';
+
+const REPOSITORY: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
+const IMAGE: Gate = { ...REPOSITORY, digest: digest(1) };
+const [BEFORE, AT, AFTER] = ['2026-03-02T07:59:59.999Z', '2026-03-02T08:00:00.000Z', '2026-03-02T08:00:00.001Z'];
+
+type Kept = Pick<ImageObservation, 'digest' | 'reports'>;
+
+/** An observation of the image with this number, whose reports were all updated at one time. */
+const observed = (number: number, ids: readonly string[], reportedAt: string | undefined = AT): Kept => ({
+  digest: digest(number),
+  reports: ids.map((id) => ({ id, status: 'active', reportedAt, findings: [] })),
+});
+/** A result with nothing but its observations. */
+const resultFrom = (observations: readonly Kept[], outcome: object = { kind: 'done' }) =>
+  ({ ...outcome, observations }) as unknown as Result;
+const event = (id: string, at: string | undefined = AT, number = 1) => ({ id, digest: digest(number), at });
+
+describe('an event about a report', () => {
+  it.each([
+    ['is covered if the report is newer than the event', AFTER, [event('a')], true],
+    ['is covered if the report is as old as the event', AT, [event('a')], true],
+    ['is not covered if the report is older than the event', BEFORE, [event('a')], false],
+    ['is not covered if the time of the event is unknown', AFTER, [{ id: 'a', digest: digest(1) }], false],
+    ['is not covered if another report was shown', AFTER, [event('b')], false],
+    ['is not covered if the report of another image was shown', AFTER, [event('a', AT, 2)], false],
+    ['is covered together with another event if both are', AFTER, [event('a'), event('a', AFTER)], true],
+    ['is not covered together with another event that is not', AFTER, [event('a'), event('b')], false],
+    ['that names none is not covered', AFTER, [], false],
+  ])('%s', (_name, reportedAt, namedReports, expected) => {
+    const shown = createShownReports();
+    shown.remember(IMAGE, resultFrom([observed(1, ['a'], reportedAt)]));
+    expect(shown.cover({ gate: IMAGE, namedReports })).toBe(expected);
+  });
+
+  it('is not covered if the report has no time, or its image no reports', () => {
+    const shown = createShownReports();
+    const reports = [{ id: 'a', status: 'active', findings: [] }] as const;
+    shown.remember(IMAGE, resultFrom([{ digest: digest(1), reports }, { digest: digest(2) }]));
+    expect(shown.cover({ gate: IMAGE, namedReports: [event('a')] })).toBe(false);
+    expect(shown.cover({ gate: IMAGE, namedReports: [event('a', AT, 2)] })).toBe(false);
+  });
+
+  it('is not covered by the same image in another gate', () => {
+    const shown = createShownReports();
+    shown.remember(REPOSITORY, resultFrom([observed(1, ['a'])]));
+    expect(shown.cover({ gate: REPOSITORY, namedReports: [event('a')] })).toBe(true);
+    for (const gate of [IMAGE, { ...REPOSITORY, repository: 'team/other' }])
+      expect(shown.cover({ gate, namedReports: [event('a')] })).toBe(false);
+  });
+
+  it('is covered only by the latest reconciliation of the image', () => {
+    const shown = createShownReports();
+    shown.remember(IMAGE, resultFrom([observed(1, ['a'], AFTER)]));
+    shown.remember(IMAGE, resultFrom([observed(1, ['a'], BEFORE)]));
+    expect(shown.cover({ gate: IMAGE, namedReports: [event('a')] })).toBe(false);
+  });
+
+  it.each([
+    ['that retries only other events covers it', { kind: 'retry', reports: [{ id: 'b' }] }, true],
+    ['that retries all events does not', { kind: 'retry', reports: 'all' }, false],
+    ['that a person must repeat does not', { kind: 'deadLetter' }, false],
+  ])('a reconciliation %s', (_name, outcome, expected) => {
+    const shown = createShownReports();
+    shown.remember(IMAGE, resultFrom([observed(1, ['a'])], outcome));
+    expect(shown.cover({ gate: IMAGE, namedReports: [event('a')] })).toBe(expected);
+  });
+});
+
+it('remembers a limited number of reports, and forgets the image that was observed first', () => {
+  const shown = createShownReports(3);
+  const covered = () =>
+    [1, 2, 3].map((number) => shown.cover({ gate: REPOSITORY, namedReports: [event('a', AT, number)] }));
+  shown.remember(REPOSITORY, resultFrom([observed(1, ['a']), observed(2, ['a', 'b'])]));
+  expect(covered()).toEqual([true, true, false]);
+  // Observed again, the first image is the latest.
+  shown.remember(REPOSITORY, resultFrom([observed(1, ['a'])]));
+  shown.remember(REPOSITORY, resultFrom([observed(3, ['a'])]));
+  expect(covered()).toEqual([true, false, true]);
+  shown.remember(REPOSITORY, resultFrom([observed(2, ['a', 'b', 'c', 'd'])]));
+  expect(covered()).toEqual([false, false, false]);
+});
