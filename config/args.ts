@@ -129,6 +129,11 @@ export interface PolicyArgs {
    * Default: `never`.
    */
   exploited?: Threshold;
+  /**
+   * A finding whose EPSS score is at least this, 0 to 1, counts as exploited. Needs `exploited`. Default: none does.
+   * Example: `0.5`.
+   */
+  epss?: number;
   /** The grace period for each severity, in days after disclosure. Default: none. Example: `{ high: 7 }`. */
   graceDays?: GraceDaysArgs;
   /** Which images are evaluated. Default: `tagged`. */

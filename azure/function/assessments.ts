@@ -194,6 +194,7 @@ function isCutOff({ Details: details }: Row): boolean {
 function findingFrom(row: Row, name: string, cve: unknown, ofReport: Finding['severity']): Omit<Finding, 'state'> {
   const found = packageOf(row, cve);
   const severity = severityFrom(textOf(pick(cve, 'severity')) || 'none given');
+  const exploitability = pick(cve, 'exploitabilityDetails') ?? pick(cve, 'exploitabilityAssessment');
   const score = highestScore(pick(cve, 'cvss')) ?? numberOf(pick(row['Details'], 'cvssV30Score'));
   return {
     vulnerability: textOf(pick(cve, 'cveId')) || `assessment:${name}`,
@@ -204,7 +205,8 @@ function findingFrom(row: Row, name: string, cve: unknown, ofReport: Finding['se
     score: severity.kind === 'unknown' && score === 0 ? undefined : score,
     reportSeverity: severity.kind === 'unknown' && ofReport.kind === 'known' ? ofReport.severity : undefined,
     fix: fixOf(textOf(pick(cve, 'fixStatus')) || fixStatusOf(row['Details']), found.fixedVersion),
-    exploited: isExploited(pick(cve, 'exploitabilityDetails') ?? pick(cve, 'exploitabilityAssessment')),
+    exploited: isExploited(exploitability),
+    epss: numberOf(pick(exploitability, 'epss', 'score')),
     disclosedAt: instantOf(pick(cve, 'publishedDate')),
     link: linkOf(pick(cve, 'references')),
     report: name,

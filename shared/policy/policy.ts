@@ -20,6 +20,8 @@ export interface Policy {
   readonly unknownSeverity: (typeof UNKNOWN_SEVERITY)[number];
   /** Findings with a known exploit at or above this severity violate, regardless of fix and grace. Default: never. */
   readonly exploited: Threshold;
+  /** A finding whose EPSS score is at least this counts as exploited. No score: it does not. Default: never. */
+  readonly epss: number | 'never';
   /** For each severity, the days after disclosure before a finding violates. Default: none. */
   readonly graceDays: Readonly<Partial<Record<Severity, number | undefined>>>;
   /** The images in scope: `tagged` (default), which includes the children of tagged indexes, or `all`. */
@@ -42,11 +44,20 @@ const days = v.pipe(
   v.maxValue(MAX_GRACE_DAYS, `a whole number of days, 0 to ${MAX_GRACE_DAYS}`),
 );
 
+const EPSS = 'a number, 0 to 1, or never';
+/** `pulumi config set --path` stores a decimal number as text. */
+const decimal = v.pipe(v.string(EPSS), v.regex(/^(0|1|[01]?\.\d+)$/, EPSS), v.transform(Number));
+const epss = v.union(
+  [v.literal('never'), v.pipe(v.union([v.number(EPSS), decimal], EPSS), v.minValue(0, EPSS), v.maxValue(1, EPSS))],
+  EPSS,
+);
+
 const refinements = closedObject(
   {
     unfixable: v.optional(threshold),
     unknownSeverity: v.optional(v.picklist(UNKNOWN_SEVERITY, `one of ${UNKNOWN_SEVERITY.join(', ')}`), 'inherit'),
     exploited: v.optional(threshold, 'never'),
+    epss: v.optional(epss, 'never'),
     graceDays: v.optional(
       closedObject(
         {
@@ -82,5 +93,9 @@ export function parsePolicy(severityThreshold: unknown, policy: unknown): Parsed
   const { success, output, issues } = v.safeParse(both, { severityThreshold, policy });
   if (!success) return { ok: false, problems: problemsFrom(issues, '') };
   const { unfixable = output.severityThreshold, ...fields } = output.policy;
+  if (fields.epss !== 'never' && fields.exploited === 'never') {
+    const allowed = 'never while policy.exploited is never, because it would have no effect; set policy.exploited, too';
+    return { ok: false, problems: [{ key: 'policy.epss', given: fields.epss, allowed }] };
+  }
   return { ok: true, value: { severityThreshold: output.severityThreshold, unfixable, ...fields } };
 }

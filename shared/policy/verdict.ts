@@ -17,6 +17,8 @@ export interface Reason {
    * unknown severities.
    */
   readonly severity: Severity | 'unknown';
+  /** The EPSS score because of which it counts as exploited. Default: the provider knows of an exploit. */
+  readonly epss?: number;
   /** The severity is inherited from the report that names the finding. Default: it is the finding's own. */
   readonly inherited?: true;
 }
@@ -103,8 +105,11 @@ function opinionByPolicy(policy: Policy, finding: Finding, now: Instant): Opinio
 
 function bySeverityAlone(policy: Policy, finding: Finding, { severity, from }: KnownSeverity, now: Instant): Opinion {
   const counted = from === 'report' ? ({ severity, inherited: true } as const) : { severity };
-  if (finding.exploited && reaches(severity, policy.exploited))
-    return { kind: 'violates', rule: 'exploited', ...counted };
+  if (reaches(severity, policy.exploited)) {
+    if (finding.exploited) return { kind: 'violates', rule: 'exploited', ...counted };
+    if (policy.epss !== 'never' && finding.epss !== undefined && finding.epss >= policy.epss)
+      return { kind: 'violates', rule: 'exploited', epss: finding.epss, ...counted };
+  }
   const rule = finding.fix === 'none' ? 'unfixable' : 'severityThreshold';
   if (!reaches(severity, policy[rule])) return BELOW;
   const until = graceEnd(policy.graceDays[severity], finding.disclosedAt);

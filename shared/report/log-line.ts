@@ -242,8 +242,8 @@ function verdictLine(verdict: Verdict, measure: Measure): Record<string, unknown
   };
 }
 
-function reasonLine({ finding, rule, severity, inherited }: Reason): Record<string, unknown> {
-  return { ...findingLine(finding), severity, inherited, rule, exploited: finding.exploited };
+function reasonLine({ finding, rule, severity, inherited, epss }: Reason): Record<string, unknown> {
+  return { ...findingLine(finding), severity, inherited, rule, exploited: finding.exploited, epss };
 }
 
 function findingLine({ vulnerability, package: found }: Finding): Record<string, unknown> {

@@ -14,6 +14,7 @@ const DEFAULTS: Settings = {
     unfixable: 'high',
     unknownSeverity: 'inherit',
     exploited: 'never',
+    epss: 'never',
     graceDays: {},
     images: 'tagged',
     exceptions: [],

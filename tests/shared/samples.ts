@@ -92,6 +92,7 @@ export function policy(changes: Partial<Policy> = {}): Policy {
     unfixable: severityThreshold,
     unknownSeverity: 'inherit',
     exploited: 'never',
+    epss: 'never',
     graceDays: {},
     images: 'tagged',
     exceptions: [],

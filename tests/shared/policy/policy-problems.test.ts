@@ -17,6 +17,7 @@ function exceptionProblems(changes: object): readonly string[] {
 
 const SEVERITIES = 'one of informational, low, medium, high, critical';
 const THRESHOLDS = 'one of informational, low, medium, high, critical, never';
+const EPSS = 'a number, 0 to 1, or never';
 const DAYS = 'a whole number of days, 0 to 3650';
 const ID =
   'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)';
@@ -51,6 +52,16 @@ describe('a bad refinement', () => {
       'policy.unknownSeverity is "cvs": expected one of inherit, block, ignore',
     ],
     ['exploited', { exploited: true }, `policy.exploited is true: expected ${THRESHOLDS}`],
+    ['epss above 1', { exploited: 'low', epss: 1.5 }, `policy.epss is 1.5: expected ${EPSS}`],
+    ['epss below 0', { exploited: 'low', epss: -0.1 }, `policy.epss is -0.1: expected ${EPSS}`],
+    ['epss above 1 as text', { exploited: 'low', epss: '1.5' }, `policy.epss is 1.5: expected ${EPSS}`],
+    ['epss that is no number', { exploited: 'low', epss: 'high' }, `policy.epss is "high": expected ${EPSS}`],
+    ['epss as a percentage', { exploited: 'low', epss: '50%' }, `policy.epss is "50%": expected ${EPSS}`],
+    [
+      'epss without exploited',
+      { epss: 0.5 },
+      'policy.epss is 0.5: expected never while policy.exploited is never, because it would have no effect; set policy.exploited, too',
+    ],
     ['images', { images: 'untagged' }, 'policy.images is "untagged": expected one of tagged, all'],
     [
       'graceDays',
