@@ -97,7 +97,10 @@ export interface GraceDaysArgs {
 
 /** A reviewed decision that a finding does not violate until a date. */
 export interface ExceptionArgs {
-  /** The advisory's id, in upper or lower case. It also matches a finding's aliases. Example: `CVE-2024-6119`. */
+  /**
+   * The advisory's id, in upper or lower case. It also matches a finding's aliases. `*` is every advisory of a package:
+   * it needs `package`, and `repository` or `digest`, and lasts 30 days at most. Example: `CVE-2024-6119`.
+   */
   id: string;
   /** Limits the exception to repositories that match this glob. Default: all. Example: `team/*`. */
   repository?: string;

@@ -232,16 +232,17 @@ type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof
 /**
  * Checks values and their policy.
  *
+ * @param now the present time. Default: ends that are limited are not checked
  * @param more problems with values that do not fit together. Default: none
  * @returns the values with their defaults, or every problem, each with its key
  */
 export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
   schema: Schema,
   given: WithPolicy,
-  more: readonly Problem[] = [],
+  { now, more = [] }: { readonly now?: string | undefined; readonly more?: readonly Problem[] },
 ): Parsed<Checked<Schema>> {
   const checked = v.safeParse(schema, given);
-  const policy = parsePolicy(given.severityThreshold, given.policy);
+  const policy = parsePolicy(given.severityThreshold, given.policy, now);
   const own = checked.success ? [] : problemsFrom(checked.issues, '');
   const [first, ...others] = [...own, ...(policy.ok ? [] : policy.problems), ...more];
   if (first !== undefined) return { ok: false, problems: [first, ...others] };
@@ -254,8 +255,11 @@ export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
 }
 
 /** Checks the arguments of an `EcrPullGate` except its exempt principals, which may be outputs of other resources. */
-export function checkEcrArgs(args: WithPolicy): Parsed<SharedSettings & Omit<AwsSettings, 'exemptPrincipals'>> {
-  return checkSettings(ecrArgs, args);
+export function checkEcrArgs(
+  args: WithPolicy,
+  now?: string,
+): Parsed<SharedSettings & Omit<AwsSettings, 'exemptPrincipals'>> {
+  return checkSettings(ecrArgs, args, { now });
 }
 
 /** Checks the exempt principals, once they are known. */
@@ -264,8 +268,11 @@ export function checkExemptPrincipals(given: unknown): Parsed<string[]> {
 }
 
 /** Checks the arguments of an `AcrPullGate` except its workspace, which may be an output of another resource. */
-export function checkAcrArgs(args: WithPolicy): Parsed<SharedSettings & Omit<AzureSettings, 'workspaceId'>> {
-  return checkSettings(acrArgs, args);
+export function checkAcrArgs(
+  args: WithPolicy,
+  now?: string,
+): Parsed<SharedSettings & Omit<AzureSettings, 'workspaceId'>> {
+  return checkSettings(acrArgs, args, { now });
 }
 
 /** Checks the id of a workspace, once it is known. */

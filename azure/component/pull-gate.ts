@@ -88,7 +88,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
   constructor(name: string, args: AcrPullGateArgs, opts?: pulumi.ComponentResourceOptions) {
     super('pullgate:index:AcrPullGate', name, {}, opts);
     const { workspaceId, now = new Date().toISOString(), ...plain } = args;
-    const checked = accept(name, checkAcrArgs(plain));
+    const checked = accept(name, checkAcrArgs(plain, now));
     const { registries, sweepHours, notifyEmails } = checked;
     const settings = functionSettings(checked);
     const code = bundleHandler(settings);

@@ -1,7 +1,8 @@
 // The policy: which findings close a gate. It is data from the stack's config, checked here and trusted elsewhere.
 import * as v from 'valibot';
-import { closedObject, type Parsed, problemsFrom } from '../runtime/problem.ts';
-import { type Exception, exception } from './exceptions.ts';
+import { closedObject, type Parsed, type Problem, problemsFrom } from '../runtime/problem.ts';
+import { type Exception, exception, lastsTooLong, MAX_PACKAGE_DAYS } from './exceptions.ts';
+import type { Instant } from './finding.ts';
 import { SEVERITIES, type Severity } from './severity.ts';
 
 /** The lowest severity that violates, or `never`. */
@@ -87,15 +88,30 @@ const both = v.object({
  *
  * @param severityThreshold the value of the config key; `undefined` means its default
  * @param policy the object `policy` in the config; `undefined` means its defaults
+ * @param now when the policy is written: the end of an exception for a whole package is limited. Default: not checked
  * @returns the policy, or every problem with it, each with its config key
  */
-export function parsePolicy(severityThreshold: unknown, policy: unknown): Parsed<Policy> {
+export function parsePolicy(severityThreshold: unknown, policy: unknown, now?: Instant): Parsed<Policy> {
   const { success, output, issues } = v.safeParse(both, { severityThreshold, policy });
   if (!success) return { ok: false, problems: problemsFrom(issues, '') };
   const { unfixable = output.severityThreshold, ...fields } = output.policy;
-  if (fields.epss !== 'never' && fields.exploited === 'never') {
-    const allowed = 'never while policy.exploited is never, because it would have no effect; set policy.exploited, too';
-    return { ok: false, problems: [{ key: 'policy.epss', given: fields.epss, allowed }] };
-  }
-  return { ok: true, value: { severityThreshold: output.severityThreshold, unfixable, ...fields } };
+  const value: Policy = { severityThreshold: output.severityThreshold, unfixable, ...fields };
+  const [first, ...others] = conflictsIn(value, now);
+  return first === undefined ? { ok: true, value } : { ok: false, problems: [first, ...others] };
 }
+
+/** The problems with values that are valid alone. */
+function conflictsIn({ epss: likely, exploited, exceptions }: Policy, now: Instant | undefined): readonly Problem[] {
+  const allowed = 'never while policy.exploited is never, because it would have no effect; set policy.exploited, too';
+  const withoutEffect = likely !== 'never' && exploited === 'never';
+  return [
+    ...(withoutEffect ? [{ key: 'policy.epss', given: likely, allowed }] : []),
+    ...exceptions.flatMap((one, index) =>
+      now === undefined || !lastsTooLong(one, now)
+        ? []
+        : [{ key: `policy.exceptions[${index}].expires`, given: one.expiresAt, allowed: NEAR }],
+    ),
+  ];
+}
+
+const NEAR = `a date at most ${MAX_PACKAGE_DAYS} days ahead, because its id is *`;

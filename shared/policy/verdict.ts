@@ -1,7 +1,7 @@
 // The verdict: the policy's answer for one image. Exempt findings stay visible, with the exemption and its end.
 
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
-import type { Exception } from './exceptions.ts';
+import { ANY_ADVISORY, type Exception } from './exceptions.ts';
 import { type Finding, type ImageId, type Instant, type KnownSeverity, knownSeverity } from './finding.ts';
 import { globMatcher } from './glob.ts';
 import type { Policy, Threshold } from './policy.ts';
@@ -150,7 +150,7 @@ function liveException(
 ): Exception | undefined {
   if (byId.size === 0) return undefined;
   let longest: Exception | undefined;
-  for (const id of [finding.vulnerability, ...finding.aliases]) {
+  for (const id of [finding.vulnerability, ...finding.aliases, ANY_ADVISORY]) {
     for (const { exception, inRepository } of byId.get(id.toUpperCase()) ?? []) {
       const matches =
         now < exception.expiresAt &&
