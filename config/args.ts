@@ -86,6 +86,20 @@ export const StorageRedundancy = {
 } as const;
 export type StorageRedundancy = (typeof StorageRedundancy)[keyof typeof StorageRedundancy];
 
+/** Where the details of CVEs are read: their severities, dates, exploits and EPSS scores. */
+export interface CveDetailsArgs {
+  /**
+   * The name of a management group, for which Azure Resource Graph has the details. The tenant's root group has the
+   * tenant's id as its name. Example: `platform`.
+   */
+  managementGroupId: string;
+  /**
+   * Whether the function's identity is assigned the role Security Reader on the management group. The deployer must be
+   * able to assign roles there. If false, assign the role yourself. Default: true.
+   */
+  assignRole?: boolean;
+}
+
 /** The days after disclosure before a finding of each severity violates, 0 to 3650. Default for each: 0. */
 export interface GraceDaysArgs {
   informational?: number;

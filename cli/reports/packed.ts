@@ -6,7 +6,7 @@ import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 /** A packed finding. Equal findings are equal strings. */
 export type Packed = string;
 
-const STATES = ['active', 'suppressed'] as const;
+const STATES = ['active', 'suppressed', 'rejected'] as const;
 const FIXES = ['available', 'none', 'unknown'] as const;
 
 /**

@@ -192,6 +192,8 @@ function exemptedLine({ finding, exemption, until }: ExemptedAnswer, now: Instan
         return `${what} is in its grace period${end}`;
       case 'suppressed':
         return `${what} is suppressed at the provider`;
+      case 'rejected':
+        return `${what} is about an advisory that was withdrawn`;
       case 'unknownIgnored':
         return `${what} has an unknown severity, which the policy ignores`;
     }

@@ -16,24 +16,41 @@ export function shareFacts({ image, blocker }: Known): Known {
   const observed = byKey(image.reports.flatMap(({ findings }) => findings));
   const reports = image.reports.map((report) => ({
     ...report,
-    findings: report.findings.map((finding) => withHighestEpss(finding, recorded.get(findingKey(finding)))),
+    findings: report.findings.map((finding) => withFacts(finding, recorded.get(findingKey(finding)))),
   }));
   const [first, ...others] = blocker.findings;
-  const update = (finding: Finding) => withHighestEpss(finding, observed.get(findingKey(finding)));
+  const update = (finding: Finding) => withFacts(finding, observed.get(findingKey(finding)));
   return { image: { ...image, reports }, blocker: { ...blocker, findings: [update(first), ...others.map(update)] } };
 }
 
-/** By identity. If a finding is listed twice, the one with the higher EPSS score counts. */
+/** By identity. If a finding is listed twice, each has what is known of the other. */
 function byKey(findings: readonly Finding[]): ReadonlyMap<string, Finding> {
   const known = new Map<string, Finding>();
   for (const finding of findings) {
     const key = findingKey(finding);
-    known.set(key, withHighestEpss(finding, known.get(key)));
+    known.set(key, withFacts(finding, known.get(key)));
   }
   return known;
 }
 
-function withHighestEpss(finding: Finding, other: Finding | undefined): Finding {
-  const isHigher = other?.epss !== undefined && other.epss > (finding.epss ?? -1);
-  return isHigher ? { ...finding, epss: other.epss } : finding;
+/** The finding with the higher EPSS score, and with the other one's details if it has none of its own. */
+function withFacts(finding: Finding, other: Finding | undefined): Finding {
+  if (other === undefined) return finding;
+  const isHigher = other.epss !== undefined && other.epss > (finding.epss ?? -1);
+  const scored = isHigher ? { ...finding, epss: other.epss } : finding;
+  if (hasDetails(finding)) return scored;
+  if (!hasDetails(other)) return { ...scored, ...severityOfReport(finding.reportSeverity ?? other.reportSeverity) };
+  const { severity, score, exploited, disclosedAt, state } = other;
+  const isRejected = state === 'rejected' && finding.state === 'active';
+  return { ...scored, severity, score, exploited, disclosedAt, ...(isRejected ? { state } : {}) };
+}
+
+function severityOfReport(reportSeverity: Finding['reportSeverity']): Pick<Finding, 'reportSeverity'> {
+  return reportSeverity === undefined ? {} : { reportSeverity };
+}
+
+/** Is more known of the vulnerability than its name? Otherwise only the report that names it has a severity. */
+function hasDetails({ severity, score, exploited, disclosedAt, state }: Finding): boolean {
+  const isDated = disclosedAt !== undefined;
+  return severity.kind === 'known' || score !== undefined || exploited || isDated || state === 'rejected';
 }

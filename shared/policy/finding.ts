@@ -39,8 +39,10 @@ export interface Finding {
   readonly epss?: number | undefined;
   /** When the vulnerability was disclosed. */
   readonly disclosedAt?: Instant | undefined;
-  /** `suppressed`: the finding is hidden or exempted at the provider. */
-  readonly state: 'active' | 'suppressed';
+  /**
+   * `suppressed`: the finding is hidden or exempted at the provider. `rejected`: the advisory was withdrawn.
+   */
+  readonly state: 'active' | 'suppressed' | 'rejected';
   /**
    * The id of the finding's report, if the provider resolves whole reports instead of single findings. All findings of
    * the report have the same id.

@@ -28,6 +28,7 @@ export type Exemption =
   | { readonly kind: 'exception'; readonly exception: Exception }
   | { readonly kind: 'grace'; readonly until: Instant }
   | { readonly kind: 'suppressed' }
+  | { readonly kind: 'rejected' }
   | { readonly kind: 'unknownIgnored' };
 
 /** A finding that would violate without its exemption. */
@@ -71,7 +72,7 @@ export function judgeBy(policy: Policy): Judge {
   function opinionOf(image: ImageId, finding: Finding, now: Instant): Opinion {
     const byPolicy = opinionByPolicy(policy, finding, now);
     if (byPolicy.kind === 'below') return byPolicy;
-    if (finding.state !== 'active') return { kind: 'exempted', exemption: { kind: 'suppressed' } };
+    if (finding.state !== 'active') return { kind: 'exempted', exemption: { kind: finding.state } };
     const exception = liveException(exceptions, image, finding, now);
     return exception === undefined ? byPolicy : { kind: 'exempted', exemption: { kind: 'exception', exception } };
   }

@@ -76,6 +76,8 @@ export function describeExemption(exemption: Exemption): string {
       return `in its grace period until ${exemption.until}`;
     case 'suppressed':
       return 'suppressed in the scanner';
+    case 'rejected':
+      return 'about an advisory that was withdrawn';
     case 'unknownIgnored':
       return 'of unknown severity, which the policy ignores';
   }

@@ -88,7 +88,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     const how = (choice: string) => draw('shape', choice, image, vulnerability.id) < 0.5;
     const name = `package-of-${vulnerability.id}`;
     const cve = cveOf(vulnerability);
-    // The bare id says the same if the recommendation has the CVE's severity, and the CVE is neither exploited nor scored.
+    // The bare id says the same if the recommendation has the CVE's severity, and nothing else is known of the CVE.
     const mayBeBare =
       vulnerability.severity !== undefined && !vulnerability.exploited && vulnerability.epss === undefined;
     const [id = ''] = await defender.assess({

@@ -201,7 +201,11 @@ describe('the page', () => {
       'azure-native:location': 'westeurope',
       'pullgate:clouds': ['azure'],
       'pullgate:aws': { reservedConcurrency: 5 },
-      'pullgate:azure': { registries: [REGISTRY], workspaceId: WORKSPACE },
+      'pullgate:azure': {
+        registries: [REGISTRY],
+        workspaceId: WORKSPACE,
+        cveDetails: { managementGroupId: 'platform' },
+      },
     });
     if (!parsed.ok) throw new Error('the config of this test is one');
     const { policy: _policy, refinements: _refinements, aws, azure, ...shared } = parsed.value;

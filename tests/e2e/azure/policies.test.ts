@@ -97,7 +97,11 @@ describe('foreign locks', () => {
 describe('an exception for a package whose CVEs have no details', () => {
   const CVES = ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3'].map((id) => ({ id }));
   const ofPackage = (name: string) => ({
-    policy: { exceptions: [{ id: '*', package: name, repository: 'team/*', expires: '2026-03-31', reason: 'replaced in April' }] },
+    policy: {
+      exceptions: [
+        { id: '*', package: name, repository: 'team/*', expires: '2026-03-31', reason: 'replaced in April' },
+      ],
+    },
   });
 
   test('opens the gate until it ends, and exempts no other package', async () => {

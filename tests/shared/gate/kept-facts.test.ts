@@ -1,8 +1,9 @@
-// What was once read of a finding stays with it: the highest EPSS score counts, whatever is read later.
+// What was once read of a finding stays with it: the highest EPSS score, and its details if a later read fails.
 import { describe, expect, it } from 'vitest';
 import { sameBlocker } from '../../../shared/gate/image-evaluation.ts';
 import { shareFacts } from '../../../shared/gate/kept-facts.ts';
-import { blocker, digest, finding, present } from '../samples.ts';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import { blocker, digest, finding, NOW, present } from '../samples.ts';
 import { type Changes, evaluateChanges, GONE, inShort, OTHER } from './evaluating.ts';
 
 const MEDIUM = finding({ severity: 'MEDIUM' });
@@ -45,5 +46,80 @@ describe('an EPSS score', () => {
   it('of an image that is gone stays recorded', () => {
     const known = { image: GONE, blocker: blocker({ digest: digest(1), findings: [{ ...MEDIUM, epss: 0.5 }] }) };
     expect(shareFacts(known)).toEqual(known);
+  });
+});
+
+describe('details that were read once', () => {
+  const bare = finding({ severity: 'none given', reportSeverity: 'critical' });
+  const detailed = (severity: string, changes: Partial<Finding> = {}): Finding => ({
+    ...finding({ severity, score: 5 }),
+    reportSeverity: 'critical',
+    ...changes,
+  });
+  const of = (one: Finding) => ({ blocker: blocker({ findings: [one] }) });
+
+  it.each<[string, Changes, string]>([
+    [
+      'count if the next read fails: still severe',
+      {
+        ...of({ ...detailed('CRITICAL'), reportSeverity: 'low' }),
+        image: present({ findings: [{ ...bare, reportSeverity: 'low' }] }),
+      },
+      'holds: violates',
+    ],
+    [
+      'count if the next read fails: still mild',
+      { ...of(detailed('LOW')), image: present({ findings: [bare] }) },
+      'inactive: exempted',
+    ],
+    [
+      'replace an inherited severity',
+      { ...of(bare), image: present({ findings: [detailed('LOW')] }) },
+      'inactive: exempted',
+    ],
+    [
+      'include the date and the exploit',
+      {
+        ...of(detailed('MEDIUM', { exploited: true })),
+        image: present({ findings: [{ ...bare, reportSeverity: 'low' }] }),
+        policy: { exploited: 'medium' },
+      },
+      'holds: violates',
+    ],
+    [
+      'include a rejection',
+      { ...of({ ...bare, state: 'rejected' }), image: present({ findings: [bare] }) },
+      'inactive: exempted',
+    ],
+    [
+      'do not outweigh newer ones',
+      { ...of(detailed('LOW')), image: present({ findings: [detailed('CRITICAL')] }) },
+      'holds: violates',
+    ],
+    [
+      'do not undo a suppression',
+      { ...of(detailed('CRITICAL')), image: present({ findings: [{ ...bare, state: 'suppressed' }] }) },
+      'inactive: exempted',
+    ],
+    [
+      'need not exist: an inherited severity is kept, too',
+      { ...of(bare), image: present({ findings: [finding({ severity: 'none given' })] }) },
+      'holds: violates',
+    ],
+    [
+      'need not exist: without any severity the image stays undetermined',
+      {
+        ...of(finding({ severity: 'none given' })),
+        image: present({ findings: [finding({ severity: 'none given' })] }),
+      },
+      'holds: undetermined',
+    ],
+  ])('%s', (_name, changes, expected) => {
+    expect(inShort(evaluateChanges(changes))).toBe(expected);
+  });
+
+  it('are recorded, so that a later failed read finds them', () => {
+    const known = { ...of(bare), image: present({ findings: [detailed('LOW', { disclosedAt: NOW })] }) };
+    expect(shareFacts(known).blocker.findings).toMatchObject([{ severity: { severity: 'low' }, disclosedAt: NOW }]);
   });
 });
