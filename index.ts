@@ -21,8 +21,8 @@ interface Outputs {
 
 /** Pulumi calls this function. Its result is the stack's outputs. */
 export default async function deploy(): Promise<Outputs> {
-  const settings = readSettings();
   const now = new Date().toISOString();
+  const settings = readSettings(now);
   for (const { id, expiresAt, reason } of expiredExceptions(settings.policy, now)) {
     pulumi.log.warn(
       `The exception for ${id} (${reason}) expired at ${expiresAt} and exempts nothing: renew it or remove it from pullgate:policy.`,
@@ -38,8 +38,8 @@ export default async function deploy(): Promise<Outputs> {
 type Made = Pick<Outputs, 'aws' | 'azure'>;
 
 /** @throws RunError with every problem in the config, before any cloud's code is loaded */
-function readSettings(): Settings {
-  const config = parseConfig(pulumi.runtime.allConfig());
+function readSettings(now: string): Settings {
+  const config = parseConfig(pulumi.runtime.allConfig(), now);
   if (config.ok) return config.value;
   throw new pulumi.RunError(
     ['The config of this stack is invalid:', ...config.problems.map(describeProblem)].join('\n'),

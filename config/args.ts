@@ -86,6 +86,20 @@ export const StorageRedundancy = {
 } as const;
 export type StorageRedundancy = (typeof StorageRedundancy)[keyof typeof StorageRedundancy];
 
+/** Where the details of CVEs are read: their severities, dates, exploits and EPSS scores. */
+export interface CveDetailsArgs {
+  /**
+   * The name of a management group, for which Azure Resource Graph has the details. The tenant's root group has the
+   * tenant's id as its name. Example: `platform`.
+   */
+  managementGroupId: string;
+  /**
+   * Whether the function's identity is assigned the role Security Reader on the management group. The deployer must be
+   * able to assign roles there. If false, assign the role yourself. Default: true.
+   */
+  assignRole?: boolean;
+}
+
 /** The days after disclosure before a finding of each severity violates, 0 to 3650. Default for each: 0. */
 export interface GraceDaysArgs {
   informational?: number;
@@ -97,7 +111,10 @@ export interface GraceDaysArgs {
 
 /** A reviewed decision that a finding does not violate until a date. */
 export interface ExceptionArgs {
-  /** The advisory's id, in upper or lower case. It also matches a finding's aliases. Example: `CVE-2024-6119`. */
+  /**
+   * The advisory's id, in upper or lower case. It also matches a finding's aliases. `*` is every advisory of a package:
+   * it needs `package`, and `repository` or `digest`, and lasts 30 days at most. Example: `CVE-2024-6119`.
+   */
   id: string;
   /** Limits the exception to repositories that match this glob. Default: all. Example: `team/*`. */
   repository?: string;
@@ -129,6 +146,11 @@ export interface PolicyArgs {
    * Default: `never`.
    */
   exploited?: Threshold;
+  /**
+   * A finding whose EPSS score is at least this, 0 to 1, counts as exploited. Needs `exploited`. Default: none does.
+   * Example: `0.5`.
+   */
+  epss?: number;
   /** The grace period for each severity, in days after disclosure. Default: none. Example: `{ high: 7 }`. */
   graceDays?: GraceDaysArgs;
   /** Which images are evaluated. Default: `tagged`. */

@@ -66,16 +66,17 @@ const keys = closedObject(
  *
  * @param raw the values by their full keys (`pullgate:mode`), as text from Pulumi or already decoded. The only key read
  *   from another namespace is `azure-native:location`, and only if the stack has Azure
+ * @param now the present time, for ends that are limited. Default: these are not checked
  * @returns the settings, or every problem, each with the key as the user writes it
  */
-export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Settings> {
+export function parseConfig(raw: Readonly<Record<string, unknown>>, now?: string): Parsed<Settings> {
   const given: Given = { severityThreshold: undefined, policy: undefined };
   for (const [key, value] of Object.entries(raw)) {
     if (!key.startsWith(NAMESPACE)) continue;
     const name = key.slice(NAMESPACE.length);
     given[name] = TEXT_KEYS.includes(name) ? value : decode(value);
   }
-  const checked = checkSettings(keys, given, azureProblems(given, raw));
+  const checked = checkSettings(keys, given, { now, more: azureProblems(given, raw) });
   if (checked.ok) return checked;
   const [first, ...others] = checked.problems;
   return { ok: false, problems: [withNamespace(first), ...others.map(withNamespace)] };

@@ -6,6 +6,7 @@ import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
 import {
   BrakeExempt,
+  type CveDetailsArgs,
   Granularity,
   Mode,
   type PolicyArgs,
@@ -72,6 +73,8 @@ export interface AzureSettings {
   readonly workspaceId?: string | undefined;
   /** Turn on the Defender for Containers plan for the whole subscription. Default: false. */
   readonly enableDefender: boolean;
+  /** Where the details of CVEs are read. Default: nowhere, so that CVEs inherit the recommendation's severity. */
+  readonly cveDetails?: (CveDetailsArgs & { readonly assignRole: boolean }) | undefined;
   /** How many zones keep the records and the queues: one (lrs) or three (zrs). Default: lrs. */
   readonly storageRedundancy: StorageRedundancy;
   /** How long the stack's own workspace keeps findings and the log, in days. Default: 90. */
@@ -179,6 +182,19 @@ const REGISTRY =
 const WORKSPACE =
   'the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME';
 
+/**
+ * Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftmanagement
+ */
+const GROUP_ID = /^[-\w.()]{0,89}[-\w()]$/;
+const GROUP = 'the id of a management group, such as platform: 1 to 90 letters, digits and - _ ( ) .';
+const cveDetails = closedObject(
+  {
+    managementGroupId: required(v.pipe(v.string(GROUP), v.regex(GROUP_ID, GROUP))),
+    assignRole: v.optional(boolean, true),
+  },
+  'an object, such as { "managementGroupId": "platform" }',
+);
+
 /** What is expected if there is no registry. */
 export const SOME_REGISTRIES = `a list with at least one of: ${REGISTRY}`;
 const registryList = distinct(
@@ -194,6 +210,7 @@ const azureEntries = {
   registryRoles: v.optional(v.enum(RegistryRoles, `one of ${Object.values(RegistryRoles).join(', ')}`), 'rbac'),
   workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),
   enableDefender: flag,
+  cveDetails: v.optional(cveDetails),
   storageRedundancy: v.optional(
     v.enum(StorageRedundancy, `one of ${Object.values(StorageRedundancy).join(', ')}`),
     'lrs',
@@ -232,16 +249,17 @@ type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof
 /**
  * Checks values and their policy.
  *
+ * @param now the present time. Default: ends that are limited are not checked
  * @param more problems with values that do not fit together. Default: none
  * @returns the values with their defaults, or every problem, each with its key
  */
 export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
   schema: Schema,
   given: WithPolicy,
-  more: readonly Problem[] = [],
+  { now, more = [] }: { readonly now?: string | undefined; readonly more?: readonly Problem[] },
 ): Parsed<Checked<Schema>> {
   const checked = v.safeParse(schema, given);
-  const policy = parsePolicy(given.severityThreshold, given.policy);
+  const policy = parsePolicy(given.severityThreshold, given.policy, now);
   const own = checked.success ? [] : problemsFrom(checked.issues, '');
   const [first, ...others] = [...own, ...(policy.ok ? [] : policy.problems), ...more];
   if (first !== undefined) return { ok: false, problems: [first, ...others] };
@@ -254,8 +272,11 @@ export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
 }
 
 /** Checks the arguments of an `EcrPullGate` except its exempt principals, which may be outputs of other resources. */
-export function checkEcrArgs(args: WithPolicy): Parsed<SharedSettings & Omit<AwsSettings, 'exemptPrincipals'>> {
-  return checkSettings(ecrArgs, args);
+export function checkEcrArgs(
+  args: WithPolicy,
+  now?: string,
+): Parsed<SharedSettings & Omit<AwsSettings, 'exemptPrincipals'>> {
+  return checkSettings(ecrArgs, args, { now });
 }
 
 /** Checks the exempt principals, once they are known. */
@@ -264,8 +285,11 @@ export function checkExemptPrincipals(given: unknown): Parsed<string[]> {
 }
 
 /** Checks the arguments of an `AcrPullGate` except its workspace, which may be an output of another resource. */
-export function checkAcrArgs(args: WithPolicy): Parsed<SharedSettings & Omit<AzureSettings, 'workspaceId'>> {
-  return checkSettings(acrArgs, args);
+export function checkAcrArgs(
+  args: WithPolicy,
+  now?: string,
+): Parsed<SharedSettings & Omit<AzureSettings, 'workspaceId'>> {
+  return checkSettings(acrArgs, args, { now });
 }
 
 /** Checks the id of a workspace, once it is known. */

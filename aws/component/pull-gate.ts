@@ -86,7 +86,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
   constructor(name: string, args: EcrPullGateArgs, opts?: pulumi.ComponentResourceOptions) {
     super('pullgate:index:EcrPullGate', name, {}, opts);
     const { exemptPrincipals, ...plain } = args;
-    const checked = accept(name, checkEcrArgs(plain));
+    const checked = accept(name, checkEcrArgs(plain, new Date().toISOString()));
     const settings = functionSettings(name, checked, exemptPrincipals);
     const child = { parent: this };
     const { accountId } = aws.getCallerIdentityOutput({}, child);

@@ -214,6 +214,7 @@ export function findingsFrom(finding: InspectorFinding): readonly Finding[] {
     severity: severityFrom(finding.severity ?? 'none given'),
     score: highestScore(finding),
     exploited: finding.exploitAvailable === 'YES',
+    epss: finding.epss?.score,
     disclosedAt: details?.vendorCreatedAt?.toISOString(),
     state: finding.status === 'SUPPRESSED' ? ('suppressed' as const) : ('active' as const),
     link: details?.sourceUrl,

@@ -2,7 +2,7 @@
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
-import type { Granularity, PullGateArgs, RegistryRoles, StorageRedundancy } from '../../config/args.ts';
+import type { CveDetailsArgs, Granularity, PullGateArgs, RegistryRoles, StorageRedundancy } from '../../config/args.ts';
 import { checkAcrArgs, checkWorkspaceId } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { bundleHandler } from './code.ts';
@@ -10,7 +10,7 @@ import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
 import { createResourceGroup, createWorkspace, findSubscription, type Placement, toId } from './placement.ts';
-import { assignRole, createRegistryRole, functionRoles } from './roles.ts';
+import { assignRole, createRegistryRole, detailsRole, functionRoles } from './roles.ts';
 import { type AcrFunctionSettings, functionSettings } from './settings.ts';
 import { createStores } from './storage.ts';
 import { createWorkbook } from './workbook.ts';
@@ -39,6 +39,11 @@ export interface AcrPullGateArgs extends PullGateArgs {
    * deleted. Default: false.
    */
   enableDefender?: boolean;
+  /**
+   * Where the details of CVEs are read. Without them, CVEs inherit the severity of their recommendation. Default: none.
+   * Example: `{ managementGroupId: 'platform' }`.
+   */
+  cveDetails?: CveDetailsArgs | undefined;
   /**
    * How many zones of the region keep the records and the queues: `lrs` for one, `zrs` for three. The region must have
    * zones. Default: `lrs`.
@@ -88,7 +93,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
   constructor(name: string, args: AcrPullGateArgs, opts?: pulumi.ComponentResourceOptions) {
     super('pullgate:index:AcrPullGate', name, {}, opts);
     const { workspaceId, now = new Date().toISOString(), ...plain } = args;
-    const checked = accept(name, checkAcrArgs(plain));
+    const checked = accept(name, checkAcrArgs(plain, now));
     const { registries, sweepHours, notifyEmails } = checked;
     const settings = functionSettings(checked);
     const code = bundleHandler(settings);
@@ -118,7 +123,8 @@ export class AcrPullGate extends pulumi.ComponentResource {
       tableId: stores.table.id,
       componentId: log.id,
     });
-    const roles = [...specs, ...(mail === undefined ? [] : [mail.role])].map((spec) =>
+    const forDetails = checked.cveDetails === undefined ? [] : detailsRole(checked.cveDetails);
+    const roles = [...specs, ...forDetails, ...(mail === undefined ? [] : [mail.role])].map((spec) =>
       assignRole(name, spec, { subscriptionId, principalId: identity.principalId }, this),
     );
     const app = createFunction(name, placement, { stores, workspace, identity, log, mail, code, now, roles }, this);

@@ -1,7 +1,7 @@
 // The role assignments. Each has the narrowest scope that works.
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as pulumi from '@pulumi/pulumi';
-import type { RegistryRoles } from '../../config/args.ts';
+import type { CveDetailsArgs, RegistryRoles } from '../../config/args.ts';
 import { parseArmId } from './placement.ts';
 
 /**
@@ -15,6 +15,7 @@ export const ROLES = {
   queueMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a',
   tableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3',
   metricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb',
+  securityReader: '39bc4728-0917-49c7-9d2c-d95423bc2eb4',
 } as const;
 
 /** One assignment of a role to the function's identity. */
@@ -138,6 +139,17 @@ export function functionRoles(scopes: RoleScopes): readonly RoleSpec[] {
     { name: 'records', role: ROLES.tableDataContributor, scope: scopes.tableId },
     { name: 'log', role: ROLES.metricsPublisher, scope: scopes.componentId },
   ];
+}
+
+/**
+ * The role that reads details of CVEs, at a management group. It includes permission to query the group.
+ * Source: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security#security-reader
+ */
+export function detailsRole({ managementGroupId, assignRole: isOurs }: Required<CveDetailsArgs>): readonly RoleSpec[] {
+  const scope = `/providers/Microsoft.Management/managementGroups/${managementGroupId}`;
+  // The id of a built-in role that names no subscription: the scope is outside of every subscription.
+  const role = pulumi.output(`/providers/Microsoft.Authorization/roleDefinitions/${ROLES.securityReader}`);
+  return isOurs ? [{ name: 'details', role, scope }] : [];
 }
 
 /** A registry's name in lower case. It is globally unique and has only characters that a resource name may have. */

@@ -16,12 +16,20 @@ export interface AcrFunctionSettings {
   registryRoles: RegistryRoles;
   /** The recipients. The function sends the mail itself; there is no topic in between. */
   notifyEmails: string[];
+  /** The management group whose details of CVEs the function reads. Absent: it reads none. */
+  cveDetails?: CveDetailsSettings;
+}
+
+/** What the function needs to read details of CVEs. */
+export interface CveDetailsSettings {
+  managementGroupId: string;
 }
 
 type Settings = Extract<ReturnType<typeof checkAcrArgs>, { ok: true }>['value'];
 
 /** Only what the function reads, so that a new log retention deploys no code and makes no sweep due. */
 export function functionSettings(settings: Settings): AcrFunctionSettings {
+  const { cveDetails } = settings;
   return {
     severityThreshold: settings.policy.severityThreshold,
     policy: settings.refinements,
@@ -33,5 +41,6 @@ export function functionSettings(settings: Settings): AcrFunctionSettings {
     granularity: settings.granularity,
     registryRoles: settings.registryRoles,
     notifyEmails: settings.notifyEmails,
+    ...(cveDetails === undefined ? {} : { cveDetails: { managementGroupId: cveDetails.managementGroupId } }),
   };
 }

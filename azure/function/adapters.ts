@@ -8,6 +8,7 @@ import { decisionLine } from '../../shared/report/log-line.ts';
 import { limitedTo } from '../../shared/runtime/concurrency.ts';
 import type { Snapshot } from './attribute-lock.ts';
 import type { Clients } from './clients.ts';
+import { createCveDetails, NO_DETAILS, withDetails } from './cve-details.ts';
 import { createScanner, type Scanner } from './findings.ts';
 import { type Log, MAX_LINE_CHARACTERS } from './log.ts';
 import { createNotifier, createSender, recipientsOf } from './notify.ts';
@@ -31,12 +32,16 @@ const CLOUD_LOG = { cloud: 'azure', maxCharacters: MAX_LINE_CHARACTERS } as cons
 export function createAdapters(dependencies: Dependencies) {
   const { settings, clients, now } = dependencies;
   const table = createTable(clients.table);
-  const scanner = createScanner(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
+  const group = settings.cveDetails?.managementGroupId;
+  const details = group === undefined ? NO_DETAILS : createCveDetails(clients.queryGraph, group, now);
+  const reporting = createScanner(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
+  const scanner = withDetails(reporting, details);
   const registries = createRegistries(clients, settings, now);
   const registryAt = keepRegistries(dependencies, scanner);
   const inTurn = limitedTo(1);
   return {
     table,
+    details,
     scanner,
     registries,
     registryAt,

@@ -4,6 +4,7 @@ import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, ReportStatus } from '../../shared/reconcile/observation.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
+import { exploitabilityOf, highestScore, instantOf } from './cve.ts';
 import { decoded, isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf } from './loose-json.ts';
 import { checkImage, type NamedImage, readImage } from './named-image.ts';
 import { nameOf, type RegistryId, registryIn } from './registry-id.ts';
@@ -204,7 +205,7 @@ function findingFrom(row: Row, name: string, cve: unknown, ofReport: Finding['se
     score: severity.kind === 'unknown' && score === 0 ? undefined : score,
     reportSeverity: severity.kind === 'unknown' && ofReport.kind === 'known' ? ofReport.severity : undefined,
     fix: fixOf(textOf(pick(cve, 'fixStatus')) || fixStatusOf(row['Details']), found.fixedVersion),
-    exploited: isExploited(pick(cve, 'exploitabilityDetails') ?? pick(cve, 'exploitabilityAssessment')),
+    ...exploitabilityOf(cve),
     disclosedAt: instantOf(pick(cve, 'publishedDate')),
     link: linkOf(pick(cve, 'references')),
     report: name,
@@ -238,22 +239,6 @@ function inProperties({ Properties: properties }: Row, ...path: readonly string[
   return pick(properties, ...path) ?? pick(properties, 'properties', ...path);
 }
 
-/**
- * A list of `{key, value: {base}}`, or an object that maps a CVSS version to `{base}`. Either may be JSON text. Only v3
- * and v4 count, because severities are derived from their bands.
- */
-function highestScore(cvss: unknown): number | undefined {
-  const given = parsed(cvss);
-  const pairs: readonly (readonly [unknown, unknown])[] = Array.isArray(given)
-    ? given.map((one) => [pick(one, 'key'), pick(one, 'value')] as const)
-    : Object.entries(isObject(given) ? given : {});
-  const scores = pairs.flatMap(([version, value]) => {
-    const base = numberOf(pick(value, 'base'));
-    return base !== undefined && /^[34]/.test(textOf(version)) ? [base] : [];
-  });
-  return scores.length === 0 ? undefined : Math.max(...scores);
-}
-
 function fixStatusOf(details: unknown): string {
   return textOf(pick(details, 'fixStatus')) || textOf(pick(details, 'softwareDetails', 'fixStatus'));
 }
@@ -265,30 +250,6 @@ function fixOf(status: string, fixedVersion: string | undefined): Finding['fix']
   if (word === 'fixavailable') return 'available';
   if (NO_FIX.includes(word)) return 'none';
   return fixedVersion === undefined ? 'unknown' : 'available';
-}
-
-/** The names of the same three facts in both models. */
-const EXPLOITS = [
-  'isInExploitKit',
-  'isPubliclyDisclosed',
-  'exploitStepsPublished',
-  'isVerified',
-  'exploitStepsVerified',
-];
-
-function isExploited(details: unknown): boolean {
-  return EXPLOITS.some((fact) => {
-    const said = pick(details, fact);
-    return said === true || /^true$/i.test(textOf(said));
-  });
-}
-
-/** Defender omits the time zone if it is UTC. */
-function instantOf(value: unknown): string | undefined {
-  const given = textOf(value);
-  if (given === '') return undefined;
-  const time = Date.parse(/(Z|[+-]\d{2}:?\d{2})$/i.test(given) ? given : `${given}Z`);
-  return Number.isNaN(time) ? undefined : new Date(time).toISOString();
 }
 
 function linkOf(references: unknown): string | undefined {

@@ -11,12 +11,14 @@ import type { TokenCredential } from '@azure/identity';
 import { LogsQueryClient } from '@azure/monitor-query';
 import { type QueueService, queueService } from './queue.ts';
 import type { RegistryId } from './registry-id.ts';
+import { createQueryGraph, type QueryGraph } from './resource-graph.ts';
 import type { DeployedResources } from './settings.ts';
 
 export interface Clients {
   readonly table: TableClient;
   readonly queues: QueueService;
   readonly logs: LogsQueryClient;
+  readonly queryGraph: QueryGraph;
   /** Describes a registry, as Resource Manager knows it. */
   readonly describeRegistry: (id: RegistryId) => Promise<Registry>;
   /** The client for the registry at this login server. */
@@ -34,6 +36,8 @@ export interface Mailer {
 /** Retries of a throttled or failed call. The SDK waits longer each time, or as long as `Retry-After` says. */
 const MAX_RETRIES = 5;
 const MAX_LOG_RETRIES = 2;
+/** Details refine a decision that is possible without them. */
+const MAX_GRAPH_RETRIES = 2;
 const MAX_RETRY_DELAY_MILLISECONDS = 20_000;
 /** Log Analytics may take a minute to respond. Every other service is faster. */
 const REQUEST_TIMEOUT_MILLISECONDS = 90_000;
@@ -81,6 +85,12 @@ export function createClients(
       ...common('logs'),
       retryOptions: { ...retryOptions, maxRetries: MAX_LOG_RETRIES },
     }),
+    queryGraph: createQueryGraph(
+      credential,
+      { ...bare, retryOptions: { ...retryOptions, maxRetries: MAX_GRAPH_RETRIES } },
+      timeout,
+      counting('graph', onCall),
+    ),
     ...createRegistryClients(credential, common),
     mail:
       mail === undefined

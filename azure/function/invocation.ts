@@ -60,8 +60,8 @@ export function createHandler(dependencies: Dependencies): Handler {
   const adapters = createAdapters(dependencies);
   const common = { ...dependencies, ...createReconcilers(dependencies, adapters), adapters };
   return {
-    message: (payload, log) => withFailureLine(log, () => handleMessage(payload, { ...common, log })),
-    tick: (log) => withFailureLine(log, () => inTime(() => runTick({ ...common, log }))),
+    message: (payload, log) => withLines({ ...common, log }, () => handleMessage(payload, { ...common, log })),
+    tick: (log) => withLines({ ...common, log }, () => inTime(() => runTick({ ...common, log }))),
   };
 }
 
@@ -87,13 +87,16 @@ async function handleMessage(payload: unknown, invocation: Invocation): Promise<
   }
 }
 
-/** An invocation that fails leaves a line, whatever failed: alarms read the lines. */
-async function withFailureLine(log: Log, work: () => Promise<void>): Promise<void> {
+/** An invocation that fails leaves a line, whatever failed: alarms read the lines. So do details that were read. */
+async function withLines({ adapters, log }: Invocation, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     log({ kind: 'failed', error: describeCallError(error) });
     throw error;
+  } finally {
+    const line = adapters.details.takeLine();
+    if (line !== undefined) log(line);
   }
 }
 

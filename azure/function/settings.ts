@@ -32,6 +32,8 @@ export interface StackSettings extends RuleSettings {
   /** The role mode of the registries, and so the kind of roles that the function's identity has on them. */
   readonly registryRoles: 'rbac' | 'abac';
   readonly notifyEmails: readonly string[];
+  /** Where details of CVEs are read. Undefined: nowhere. */
+  readonly cveDetails?: { readonly managementGroupId: string } | undefined;
   /** A fingerprint of everything above. When it changes, a sweep is due at once. */
   readonly hash: string;
 }
@@ -59,6 +61,7 @@ const OWN_SETTINGS = {
   granularity: required(v.picklist(['image', 'repository'], 'image or repository')),
   registryRoles: required(v.picklist(['rbac', 'abac'], 'rbac or abac')),
   notifyEmails: texts,
+  cveDetails: v.optional(v.object({ managementGroupId: v.string('the id of a management group') })),
 };
 
 /**

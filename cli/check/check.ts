@@ -1,6 +1,6 @@
 // Finds exceptions of a valid policy that have expired, expire soon, are redundant, or match nothing.
 
-import type { Exception } from '../../shared/policy/exceptions.ts';
+import { ANY_ADVISORY, type Exception } from '../../shared/policy/exceptions.ts';
 import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
 import { globMatcher } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -112,7 +112,7 @@ export function usageOf(policy: Policy): Usage {
       for (const [index, { exception, judge }] of open) {
         const id = exception.id.toUpperCase();
         const named = findings.filter(({ vulnerability, aliases }) =>
-          [vulnerability, ...aliases].some((one) => one.toUpperCase() === id),
+          [vulnerability, ...aliases, ANY_ADVISORY].some((one) => one.toUpperCase() === id),
         );
         if (named.length === 0) continue;
         const { exempted } = judge(image, named, now);

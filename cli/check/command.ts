@@ -81,7 +81,7 @@ async function check({ policy: file, within, live = false, strict = false, json,
     );
   }
   const stack = file === undefined || live ? await findStack(where) : undefined;
-  const checked = file === undefined ? await policyOfStack(stack) : await checkFile(file);
+  const checked = file === undefined ? await policyOfStack(stack) : await checkFile(file, new Date().toISOString());
   const source = file ?? `the stack ${stack?.name}`;
   const answer = checked.ok
     ? await answerFor(source, checked, within, live ? stack : undefined)

@@ -10,6 +10,7 @@ import {
   printParseErrorCode,
 } from 'jsonc-parser';
 import { parseConfig } from '../../config/config.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
 import { type Policy, parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem, type Problem } from '../../shared/runtime/problem.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
@@ -49,8 +50,8 @@ export const POLICY_FORMS =
  *
  * @throws UsageError if the file cannot be read
  */
-export async function checkFile(file: string): Promise<CheckedFile> {
-  return checkText(await textOf(file));
+export async function checkFile(file: string, now: Instant): Promise<CheckedFile> {
+  return checkText(await textOf(file), { now });
 }
 
 async function textOf(file: string): Promise<string> {
@@ -63,12 +64,15 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-/**
- * Checks a text, with or without a byte order mark.
- *
- * @param mayBeList whether a list of exceptions alone is accepted. Default: true
- */
-export function checkText(given: string, { mayBeList = true } = {}): CheckedFile {
+interface CheckOptions {
+  /** Whether a list of exceptions alone is accepted. Default: true. */
+  readonly mayBeList?: boolean;
+  /** The present time, for ends that are limited. Default: these are not checked. */
+  readonly now?: Instant;
+}
+
+/** Checks a text, with or without a byte order mark. */
+export function checkText(given: string, { mayBeList = true, now }: CheckOptions = {}): CheckedFile {
   const text = given.replace(/^\uFEFF/, '');
   const forms = mayBeList ? FORMS : POLICY_FORMS;
   const errors: ParseError[] = [];
@@ -104,7 +108,7 @@ export function checkText(given: string, { mayBeList = true } = {}): CheckedFile
     const node = findNodeAtLocation(root, [problem.key]);
     return { ...placed(problem), ...(node === undefined ? {} : positionIn(text, node.offset)) };
   });
-  const parsed = parsePolicy(valueAt(root, paths.severityThreshold), policyIn(root, paths));
+  const parsed = parsePolicy(valueAt(root, paths.severityThreshold), policyIn(root, paths), now);
   const problems = parsed.ok
     ? []
     : parsed.problems.map((problem) => ({ ...placed(problem), ...positionOf(problem.key) }));

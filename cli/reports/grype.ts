@@ -17,18 +17,24 @@ const scores = v.nullish(
     'a list of scores',
   ),
 );
+/**
+ * One score for each CVE of the advisory.
+ * Source: https://github.com/anchore/grype/blob/main/grype/presenter/models/vulnerability_metadata.go
+ */
+const epss = v.nullish(v.array(v.object({ epss: v.number('a score') }, 'an EPSS score'), 'a list of EPSS scores'));
 const vulnerability = v.object(
   {
     id: required(v.string('the id of a vulnerability')),
     dataSource: v.nullish(text),
     severity: v.nullish(text),
     cvss: scores,
+    epss,
     knownExploited: v.nullish(v.array(v.unknown(), 'a list of exploits')),
     fix: v.nullish(v.object({ versions: texts, state: v.nullish(text) }, 'a fix')),
   },
   'a vulnerability',
 );
-const related = v.object({ id: text, cvss: scores }, 'a related vulnerability');
+const related = v.object({ id: text, cvss: scores, epss }, 'a related vulnerability');
 
 export const grypeMatch = v.object(
   {
@@ -76,6 +82,7 @@ export function grypeFinding(match: v.InferOutput<typeof grypeMatch>): Finding {
     score: highestScore(found.cvss) ?? highestScore(others.flatMap(({ cvss }) => cvss ?? [])),
     fix: fixOf(found.fix?.state ?? ''),
     exploited: (found.knownExploited ?? []).length > 0,
+    epss: highestEpss([found, ...others]),
     state: (appliedIgnoreRules ?? []).length > 0 ? 'suppressed' : 'active',
     link: link.startsWith('https://') ? link : undefined,
   };
@@ -100,6 +107,11 @@ function highestScore(cvss: v.InferOutput<typeof scores>): number | undefined {
   const known = (cvss ?? []).flatMap(({ version, metrics }) =>
     /^[34]/.test(version ?? '') && typeof metrics?.baseScore === 'number' ? [metrics.baseScore] : [],
   );
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+function highestEpss(all: readonly { readonly epss?: v.InferOutput<typeof epss> }[]): number | undefined {
+  const known = all.flatMap((one) => (one.epss ?? []).map((given) => given.epss));
   return known.length === 0 ? undefined : Math.max(...known);
 }
 

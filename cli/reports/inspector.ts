@@ -40,6 +40,7 @@ const schema = v.object(
     status: optionalText,
     fixAvailable: optionalText,
     exploitAvailable: optionalText,
+    epss: v.nullish(v.object({ score: optionalNumber }, 'an EPSS score')),
     resources: required(v.array(resource, 'a list of resources')),
     packageVulnerabilityDetails: v.nullish(
       v.object({

@@ -6,7 +6,7 @@ import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 /** A packed finding. Equal findings are equal strings. */
 export type Packed = string;
 
-const STATES = ['active', 'suppressed'] as const;
+const STATES = ['active', 'suppressed', 'rejected'] as const;
 const FIXES = ['available', 'none', 'unknown'] as const;
 
 /**
@@ -15,7 +15,7 @@ const FIXES = ['available', 'none', 'unknown'] as const;
  */
 export function pack(finding: Finding): Packed {
   const { vulnerability, aliases, package: found, severity, score, reportSeverity } = finding;
-  const { fix, exploited, disclosedAt, state, link } = finding;
+  const { fix, exploited, epss, disclosedAt, state, link } = finding;
   return JSON.stringify([
     vulnerability,
     aliases,
@@ -27,6 +27,7 @@ export function pack(finding: Finding): Packed {
     reportSeverity ?? null,
     FIXES.indexOf(fix),
     exploited,
+    epss ?? null,
     disclosedAt ?? null,
     STATES.indexOf(state),
     link ?? null,
@@ -44,6 +45,7 @@ type Fields = readonly [
   reportSeverity: Severity | null,
   fix: number,
   exploited: boolean,
+  epss: number | null,
   disclosedAt: string | null,
   state: number,
   link: string | null,
@@ -62,6 +64,7 @@ export function unpack(packed: Packed): Finding {
     reportSeverity,
     fix,
     exploited,
+    epss,
     disclosedAt,
     state,
     link,
@@ -78,6 +81,7 @@ export function unpack(packed: Packed): Finding {
     reportSeverity: reportSeverity ?? undefined,
     fix: FIXES[fix] ?? 'unknown',
     exploited,
+    epss: epss ?? undefined,
     disclosedAt: disclosedAt ?? undefined,
     state: STATES[state] ?? 'active',
     link: link ?? undefined,

@@ -2,6 +2,7 @@
 // gates with their reasons.
 import { createHash } from 'node:crypto';
 import type { Finding } from '../../shared/policy/finding.ts';
+import type { Reason } from '../../shared/policy/verdict.ts';
 import { counted, describeExemption, describeSeverity } from '../../shared/report/sentences.ts';
 import {
   NO_FINDINGS,
@@ -144,7 +145,7 @@ function gateHtml(gate: GateOutcome, name: string): string {
   const words = SEVERITY_WORDS.filter((word) => counts[word] > 0);
   const images = counted(gate.images, 'image');
   const parts = [
-    list('Violates', gate.reasons, gate.images, ({ rule }) => (rule === 'exploited' ? 'has a known exploit' : '')),
+    list('Violates', gate.reasons, gate.images, exploitNote),
     list('No longer violates', gate.formerReasons, gate.images, () => ''),
     list('Severity unknown', gate.undetermined, gate.images, () => ''),
     list('Exempted', gate.exempted, gate.images, ({ exemption }) => describeExemption(exemption)),
@@ -181,8 +182,14 @@ function list<T extends { readonly finding: Finding }>(
   return `<h3>${title}</h3><ul class="findings">${items.join('')}${rest}</ul>`;
 }
 
+/** Why a finding counts as exploited. */
+function exploitNote({ rule, epss }: Reason): string {
+  if (rule !== 'exploited') return '';
+  return epss === undefined ? 'has a known exploit' : `counts as exploited by its EPSS score ${epss}`;
+}
+
 function findingHtml(finding: Finding): string {
-  const { vulnerability, package: found, score, exploited, fix, link } = finding;
+  const { vulnerability, package: found, score, exploited, epss, fix, link } = finding;
   const id = asText(vulnerability);
   // Only https links: a report may contain a javascript: link.
   const name = link?.startsWith('https://')
@@ -192,6 +199,7 @@ function findingHtml(finding: Finding): string {
     describeSeverity(finding),
     score === undefined ? '' : `CVSS ${score}`,
     exploited ? 'known exploit' : '',
+    epss === undefined ? '' : `EPSS ${epss}`,
   ];
   const where = [found.name, found.version].filter((text) => text !== '').join(' ');
   const way =

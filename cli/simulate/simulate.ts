@@ -209,6 +209,9 @@ function* notesOf(
   if (formats.includes('trivy') && policies.some(({ exploited }) => exploited !== 'never')) {
     yield "Trivy does not report known exploits, so the policy's `exploited` has no effect on its findings";
   }
+  if (formats.includes('trivy') && policies.some(({ epss }) => epss !== 'never')) {
+    yield "Trivy does not report EPSS scores, so the policy's `epss` has no effect on its findings";
+  }
 }
 
 function* textOf({ simulation, gathered, policy, against, stack }: Done, all: boolean): Generator<string> {

@@ -55,7 +55,14 @@ export function* subjectsFrom(
 export function widest(policies: readonly [Policy, ...Policy[]]): Policy {
   const below = severitiesBelowAll(policies);
   const mildest = SEVERITIES.find((severity) => !below.has(severity)) ?? 'critical';
-  return { ...policies[0], severityThreshold: mildest, unfixable: mildest, exploited: 'never', images: 'tagged' };
+  return {
+    ...policies[0],
+    severityThreshold: mildest,
+    unfixable: mildest,
+    exploited: 'never',
+    epss: 'never',
+    images: 'tagged',
+  };
 }
 
 /** What is needed to observe the clouds. */

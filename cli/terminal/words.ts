@@ -76,6 +76,7 @@ export function endOfExemption(exemption: Exemption): Instant | undefined {
     case 'grace':
       return exemption.until;
     case 'suppressed':
+    case 'rejected':
     case 'unknownIgnored':
       return undefined;
   }

@@ -1,7 +1,7 @@
 // Advice on findings that keep a gate closed: which versions to upgrade to, and which exceptions to add.
 
-import type { Exception } from '../../shared/policy/exceptions.ts';
-import { type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
+import { ANY_ADVISORY, type Exception, MAX_PACKAGE_DAYS } from '../../shared/policy/exceptions.ts';
+import { type Finding, findingKey, type Instant, knownSeverity } from '../../shared/policy/finding.ts';
 import { parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
@@ -83,7 +83,8 @@ function weightOf(part: string | undefined): number {
   return /^\d/.test(part) ? 4 : 3;
 }
 
-const EXCEPTION_DAYS = 30;
+/** The config accepts no longer exception for a whole package. */
+const EXCEPTION_DAYS = MAX_PACKAGE_DAYS;
 /** The beginning of each text that the user must fill in. */
 const TO_DO = 'TO DO: ';
 export const REASON = `${TO_DO}say why it does not affect this image`;
@@ -105,9 +106,12 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
     .slice(0, 'yyyy-mm-dd'.length);
   const exceptions = new Map<string, ConfigException>();
   const unnamed: Finding[] = [];
+  const inherited = Map.groupBy(findings.filter(isInherited), ({ package: { name } }) => name);
   for (const finding of findings) {
     const name = finding.package.name;
-    const candidates = [finding.vulnerability, ...finding.aliases].map(
+    // Several advisories without details are reviewed as one: the package.
+    const ofPackage = isInherited(finding) && (inherited.get(name)?.length ?? 0) > 1 ? [ANY_ADVISORY] : [];
+    const candidates = [...ofPackage, finding.vulnerability, ...finding.aliases].map(
       (id): ConfigException => ({
         id,
         repository,
@@ -135,6 +139,11 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
     }
   }
   return { exceptions: [...exceptions.values()], unnamed };
+}
+
+/** Does only the report that names the finding have a severity? */
+function isInherited(finding: Finding): boolean {
+  return knownSeverity(finding)?.from === 'report';
 }
 
 /** The exceptions in the format of the policy. */

@@ -4,7 +4,14 @@ import { USERS } from '../../aws/function/usage.ts';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { adviseFix, adviseOverride } from '../../shared/report/advice.ts';
-import { capitalized, counted, describeCounted, describeState, describeUsage } from '../../shared/report/sentences.ts';
+import {
+  capitalized,
+  counted,
+  describeCounted,
+  describeRule,
+  describeState,
+  describeUsage,
+} from '../../shared/report/sentences.ts';
 import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { columns, paint } from '../terminal/terminal.ts';
@@ -109,7 +116,7 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
     part === 'asked'
       ? PART.asked
       : `${PART[part]}, ${digest}${tags.length === 0 ? '' : ` (${plain(tags.join(', '))})`}`;
-  const rows = violating.map((reason) => findingRow(reason.finding, describeCounted(reason), reason.rule));
+  const rows = violating.map((reason) => findingRow(reason.finding, describeCounted(reason), describeRule(reason)));
   const table = (title: string, found: readonly (readonly string[])[]) =>
     found.length === 0
       ? []
@@ -185,6 +192,8 @@ function exemptedLine({ finding, exemption, until }: ExemptedAnswer, now: Instan
         return `${what} is in its grace period${end}`;
       case 'suppressed':
         return `${what} is suppressed at the provider`;
+      case 'rejected':
+        return `${what} is about an advisory that was withdrawn`;
       case 'unknownIgnored':
         return `${what} has an unknown severity, which the policy ignores`;
     }

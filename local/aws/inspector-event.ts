@@ -13,6 +13,7 @@ export interface FindingDetail {
   readonly status?: string;
   readonly fixAvailable?: string;
   readonly exploitAvailable?: string;
+  readonly epss?: { readonly score?: number };
   readonly packageVulnerabilityDetails?: {
     readonly vulnerabilityId: string;
     readonly cvss?: readonly {
@@ -60,6 +61,8 @@ export function findingAs<T>(place: Place, finding: StoredFinding, date: (date: 
   return {
     awsAccountId: account,
     description: `The advisory ${text}`,
+    // https://docs.aws.amazon.com/inspector/v2/APIReference/API_EpssDetails.html
+    ...(advisory.epss === undefined ? {} : { epss: { score: advisory.epss } }),
     ...(advisory.exploitAvailable === undefined ? {} : { exploitAvailable: advisory.exploitAvailable }),
     findingArn: finding.arn,
     firstObservedAt: date(finding.firstObservedAt),
@@ -127,6 +130,7 @@ export function readFinding(detail: FindingDetail, now: Date): StoredFinding {
     packages: found.vulnerablePackages,
     fixAvailable: detail.fixAvailable,
     exploitAvailable: detail.exploitAvailable,
+    epss: detail.epss?.score,
     cvss: found.cvss,
     vendorCreatedAt: Number.isNaN(created) ? undefined : new Date(created),
     relatedVulnerabilities: found.relatedVulnerabilities,

@@ -26,6 +26,8 @@ export interface Advisory {
   readonly packages?: readonly VulnerablePackage[];
   readonly fixAvailable?: 'YES' | 'NO' | 'PARTIAL';
   readonly exploitAvailable?: 'YES' | 'NO';
+  /** The EPSS score. Absent: Inspector has none. */
+  readonly epss?: number;
   readonly cvss?: readonly Cvss[];
   readonly vendorCreatedAt?: Date;
   readonly relatedVulnerabilities?: readonly string[];

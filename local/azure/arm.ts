@@ -3,6 +3,7 @@
 import type { AcrWorld } from './acr.ts';
 import { failure } from './failure.ts';
 import type { Principals } from './principals.ts';
+import { GRAPH_PATH, type ResourceGraph } from './resource-graph.ts';
 import type { Service } from './service.ts';
 import { json } from './wire.ts';
 
@@ -11,11 +12,13 @@ const AUDIENCES = ['https://management.azure.com', 'https://management.core.wind
 const REGISTRY =
   /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.ContainerRegistry\/registries\/[^/]+$/i;
 
-export function createArm(world: AcrWorld, principals: Principals, location: string): Service {
+export function createArm(world: AcrWorld, principals: Principals, location: string, graph: ResourceGraph): Service {
   return {
     name: 'arm',
-    read({ method, url }) {
+    read(request) {
+      const { method, url } = request;
       const id = decodeURIComponent(url.pathname);
+      if (id === GRAPH_PATH) return graph.read(request);
       if (method !== 'GET' || !REGISTRY.test(id)) throw new Error(`the local Resource Manager has no ${method} ${id}`);
       if (url.searchParams.get('api-version') === null)
         throw failure(

@@ -61,7 +61,7 @@ const detailsOf = { pascal: new WeakMap<Cve, Json>(), camel: new WeakMap<Cve, Js
 function cveDetails(cve: Cve, casing: Assessment['casing']): Json {
   const known = detailsOf[casing].get(cve);
   if (known !== undefined) return known;
-  const { id, severity, score, publishedAt, fixStatus, fixedVersion, isInExploitKit = false } = cve;
+  const { id, severity, score, publishedAt, fixStatus, fixedVersion } = cve;
   const details: Json = {
     CveId: id,
     ...(severity === undefined ? {} : { Severity: severity }),
@@ -70,13 +70,19 @@ function cveDetails(cve: Cve, casing: Assessment['casing']): Json {
     ...(publishedAt === undefined ? {} : { PublishedDate: publishedAt.toISOString() }),
     ...(fixStatus === undefined ? {} : { FixStatus: fixStatus }),
     ...(fixedVersion === undefined ? {} : { FixedVersion: fixedVersion }),
-    ExploitabilityDetails: { IsInExploitKit: isInExploitKit, IsPubliclyDisclosed: false, IsVerified: false },
+    ExploitabilityDetails: exploitabilityOf(cve),
     AdditionalIdentifiers: cve.additionalIdentifiers ?? [],
     References: cve.link === undefined ? [] : [{ Title: id, Url: cve.link }],
   };
   const made = casing === 'camel' ? camel(details) : details;
   detailsOf[casing].set(cve, made);
   return made;
+}
+
+/** What is known about exploits of a CVE. EPSS is in the same object as in `microsoft.security/cvedetails`. */
+export function exploitabilityOf({ isInExploitKit = false, epss }: Cve): Json {
+  const score = epss === undefined ? {} : { Epss: { Percentile: 0.5, Score: epss } };
+  return { IsInExploitKit: isInExploitKit, IsPubliclyDisclosed: false, IsVerified: false, ...score };
 }
 
 /**

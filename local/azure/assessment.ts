@@ -15,6 +15,8 @@ export interface Cve {
   readonly fixStatus?: string;
   readonly fixedVersion?: string;
   readonly isInExploitKit?: boolean;
+  /** The EPSS score. Absent to omit it. */
+  readonly epss?: number;
   readonly additionalIdentifiers?: readonly string[];
   readonly link?: string;
 }

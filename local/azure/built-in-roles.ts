@@ -61,6 +61,18 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
     'Microsoft.ContainerRegistry/registries/catalog/read',
   ]),
 
+  // https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security#security-reader
+  role('39bc4728-0917-49c7-9d2c-d95423bc2eb4', 'Security Reader', [
+    'Microsoft.Authorization/*/read',
+    'Microsoft.Insights/alertRules/read',
+    'Microsoft.operationalInsights/workspaces/*/read',
+    'Microsoft.Resources/deployments/*/read',
+    'Microsoft.Resources/subscriptions/resourceGroups/read',
+    'Microsoft.Security/*/read',
+    'Microsoft.IoTSecurity/*/read',
+    'Microsoft.Support/*/read',
+    'Microsoft.Management/managementGroups/read',
+  ]),
   {
     id: '73c42c96-874c-492b-b04d-ab87d138a893',
     name: 'Log Analytics Reader',

@@ -21,6 +21,7 @@ import { createMails, type MailSent } from './mail.ts';
 import { type AcrOciClient, createAcrOciClient } from './oci-client.ts';
 import { createPrincipals, type Principal, type Principals } from './principals.ts';
 import { createQueues } from './queue.ts';
+import { createResourceGraph, type ResourceGraph } from './resource-graph.ts';
 import { readResources } from './resources.ts';
 import { createRoles } from './roles.ts';
 import {
@@ -41,6 +42,8 @@ export interface LocalAzure extends Stack {
   readonly defender: Defender;
   /** The events from Defender that are in transit. */
   readonly events: SecurityEvents;
+  /** The details of CVEs in Resource Graph. */
+  readonly cveDetails: ResourceGraph['cves'];
   readonly calls: Calls;
   readonly faults: Faults & {
     /** Injects a fault into the transit of Defender's events and rows. Returns a function that removes it. */
@@ -109,6 +112,7 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
     ...{ place, clock, acr, events, calls, principals },
     defender: createDefender({ clock, events, loginServerOf: (id) => loginServerOf(acr, id) }),
     faults: faultsOf(control.faults, events),
+    cveDetails: services.graph.cves,
     secrets: principals.secrets,
     mails: mails.sent,
     stack: stacks.find,
@@ -148,7 +152,8 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
   const queues = createQueues(clock, principals, wire.serve);
   const tables = createTables(clock, principals, wire.serve);
   const mails = createMails(clock, principals, wire.serve);
-  wire.serve(ARM_HOST, createArm(acr, principals, location));
+  const graph = createResourceGraph();
+  wire.serve(ARM_HOST, createArm(acr, principals, location, graph));
   wire.serve(LOGS_HOST, createLogAnalytics({ clock, principals, workspaces: () => [...workspaces.values()] }));
   const events = createSecurityEvents({
     clock,
@@ -159,7 +164,7 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
       return workspace !== undefined;
     },
   });
-  return { agent, logicApps, workspaces, acr, queues, tables, mails, events };
+  return { agent, logicApps, workspaces, acr, queues, tables, mails, events, graph };
 }
 
 async function crash(stacks: Stacks, principal: Principal): Promise<void> {

@@ -1,7 +1,7 @@
 // A request and an answer on the wire, independent of any service.
 
 /** The names under which calls are counted, as in `acr:UpdateManifest`. */
-export type ServiceName = 'acr' | 'oci' | 'arm' | 'logs' | 'queue' | 'table' | 'mail';
+export type ServiceName = 'acr' | 'oci' | 'arm' | 'graph' | 'logs' | 'queue' | 'table' | 'mail';
 
 export interface WireRequest {
   readonly method: string;

@@ -9,6 +9,7 @@ import {
   type Usage,
 } from '../reconcile/observation.ts';
 import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
+import { shareFacts } from './kept-facts.ts';
 import { type Blocker, type InactiveReason, isLongAgo } from './record.ts';
 
 /** What an image means for its gate. */
@@ -69,8 +70,9 @@ export function evaluateImage(
 ): Exclude<ImageEvaluation, { kind: 'needsScan' }>;
 export function evaluateImage(input: EvaluationInput): ImageEvaluation;
 export function evaluateImage(input: EvaluationInput): ImageEvaluation {
-  const { image, blocker, inScope } = input;
-  if (blocker === undefined) return evaluateNewcomer(input);
+  const { inScope } = input;
+  if (input.blocker === undefined) return evaluateNewcomer(input);
+  const { image, blocker } = shareFacts({ image: input.image, blocker: input.blocker });
   if (image.presence === 'gone') return becomeInactive(input, blocker, 'gone', CLEAN);
   const verdict = judgeImage(input, findingsIn(image));
   if (!inScope) {
@@ -78,7 +80,7 @@ export function evaluateImage(input: EvaluationInput): ImageEvaluation {
     return becomeInactive(input, { ...blocker, usage: usageOf(image, blocker), violatedAt }, 'outOfScope', CLEAN);
   }
   return verdict.kind === 'block'
-    ? holdForViolating(input, image, verdict)
+    ? holdForViolating({ ...input, blocker }, image, verdict)
     : evaluateBlocker(input, image, blocker, verdict);
 }
 

@@ -3,7 +3,7 @@
 import type { Policy, Threshold } from './policy.ts';
 import { atLeast, SEVERITIES, type Severity } from './severity.ts';
 
-/** The severities whose findings can never violate, with or without a fix or an exploit. */
+/** The severities whose findings can never violate, with or without a fix, an exploit or a high EPSS score. */
 export function severitiesThatCannotMatter(policy: Policy): readonly Severity[] {
   const thresholds: readonly Threshold[] = [policy.severityThreshold, policy.unfixable, policy.exploited];
   return SEVERITIES.filter((severity) =>

@@ -1,13 +1,17 @@
 // Exceptions: reviewed decisions to exempt a finding. This file checks them as the config has them.
 import * as v from 'valibot';
 import { closedObject, required } from '../runtime/problem.ts';
+import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import { digest } from './digest.ts';
 import type { Instant } from './finding.ts';
 import { globSchema } from './glob.ts';
 
 /** A reviewed decision to exempt a finding for a limited time. */
 export interface Exception {
-  /** The advisory (CVE, GHSA or another). It also matches a finding's aliases. Case does not matter. */
+  /**
+   * The advisory (CVE, GHSA or another). It also matches a finding's aliases. Case does not matter. `*`: all advisories
+   * of a package, because the scanner names them without details.
+   */
   readonly id: string;
   /** A glob: the exception applies only in matching repositories. Default: all. */
   readonly repository?: string | undefined;
@@ -23,8 +27,16 @@ export interface Exception {
   readonly untilFixed: boolean;
 }
 
+/** The id of an exception for all advisories of a package. */
+export const ANY_ADVISORY = '*';
+/** For how long such an exception may last, in days. */
+export const MAX_PACKAGE_DAYS = 30;
+
 const text = (allowed: string) => v.pipe(v.string(allowed), v.trim(), v.minLength(1, allowed));
 const matching = (pattern: RegExp, allowed: string) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
+
+const PACKAGE_ONLY =
+  'the id of one advisory, or * together with package and with repository or digest (an exception for all findings is not allowed)';
 
 /** The latest possible time. A five-digit year would break the rule that text order is time order. */
 const LAST_INSTANT: Instant = '9999-12-31T23:59:59.999Z';
@@ -56,8 +68,8 @@ export const exception = v.pipe(
     {
       id: required(
         matching(
-          /^[A-Za-z][A-Za-z0-9]*([-:_.][A-Za-z0-9]+)+$/,
-          'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)',
+          /^([A-Za-z][A-Za-z0-9]*([-:_.][A-Za-z0-9]+)+|\*)$/,
+          'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx, or * with a package',
         ),
       ),
       repository: v.optional(globSchema),
@@ -70,8 +82,24 @@ export const exception = v.pipe(
     },
     'an object with id, expires and reason',
   ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed || dataset.value.id !== ANY_ADVISORY) return;
+    const { package: found, repository, digest: image } = dataset.value;
+    if (found !== undefined && (repository !== undefined || image !== undefined)) return;
+    const path = { type: 'object', origin: 'value', input: dataset.value, key: 'id', value: ANY_ADVISORY } as const;
+    addIssue({ message: PACKAGE_ONLY, input: ANY_ADVISORY, path: [path] });
+  }),
   v.transform(({ expires: expiresAt, ...rest }): Exception => ({ ...rest, expiresAt })),
 );
+
+/**
+ * Does an exception for all advisories of a package last too long? A date includes that day, so that its end is up to a
+ * day later.
+ */
+export function lastsTooLong({ id, expiresAt }: Pick<Exception, 'id' | 'expiresAt'>, now: Instant): boolean {
+  const left = Date.parse(expiresAt) - Date.parse(now);
+  return id === ANY_ADVISORY && left > (MAX_PACKAGE_DAYS + 1) * DAY_MILLISECONDS;
+}
 
 /** The expired exceptions. They have no effect, but are reported so that they can be removed from the config. */
 export function expiredExceptions(

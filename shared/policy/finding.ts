@@ -35,10 +35,14 @@ export interface Finding {
   readonly fix: 'available' | 'none' | 'unknown';
   /** Whether the provider knows of an exploit. */
   readonly exploited: boolean;
+  /** The EPSS score, 0 to 1: the probability of an exploitation within 30 days. Undefined: the scanner has none. */
+  readonly epss?: number | undefined;
   /** When the vulnerability was disclosed. */
   readonly disclosedAt?: Instant | undefined;
-  /** `suppressed`: the finding is hidden or exempted at the provider. */
-  readonly state: 'active' | 'suppressed';
+  /**
+   * `suppressed`: the finding is hidden or exempted at the provider. `rejected`: the advisory was withdrawn.
+   */
+  readonly state: 'active' | 'suppressed' | 'rejected';
   /**
    * The id of the finding's report, if the provider resolves whole reports instead of single findings. All findings of
    * the report have the same id.
@@ -81,11 +85,10 @@ export function rankOf(finding: Finding): number {
   return known === undefined ? -1 : SEVERITIES.indexOf(known.severity);
 }
 
-/** Sorts findings: known exploits first, then by severity, so that a shortened list keeps the worst. */
+/** Sorts findings: known exploits first, then by severity and EPSS, so that a shortened list keeps the worst. */
 export function worstFirst(findings: readonly [Finding, ...Finding[]]): readonly [Finding, ...Finding[]] {
   // `toSorted` keeps all elements, but its type does not say so.
-  return findings.toSorted((a, b) => Number(b.exploited) - Number(a.exploited) || rankOf(b) - rankOf(a)) as [
-    Finding,
-    ...Finding[],
-  ];
+  return findings.toSorted(
+    (a, b) => Number(b.exploited) - Number(a.exploited) || rankOf(b) - rankOf(a) || (b.epss ?? 0) - (a.epss ?? 0),
+  ) as [Finding, ...Finding[]];
 }

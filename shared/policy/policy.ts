@@ -1,7 +1,8 @@
 // The policy: which findings close a gate. It is data from the stack's config, checked here and trusted elsewhere.
 import * as v from 'valibot';
-import { closedObject, type Parsed, problemsFrom } from '../runtime/problem.ts';
-import { type Exception, exception } from './exceptions.ts';
+import { closedObject, type Parsed, type Problem, problemsFrom } from '../runtime/problem.ts';
+import { type Exception, exception, lastsTooLong, MAX_PACKAGE_DAYS } from './exceptions.ts';
+import type { Instant } from './finding.ts';
 import { SEVERITIES, type Severity } from './severity.ts';
 
 /** The lowest severity that violates, or `never`. */
@@ -20,6 +21,8 @@ export interface Policy {
   readonly unknownSeverity: (typeof UNKNOWN_SEVERITY)[number];
   /** Findings with a known exploit at or above this severity violate, regardless of fix and grace. Default: never. */
   readonly exploited: Threshold;
+  /** A finding whose EPSS score is at least this counts as exploited. No score: it does not. Default: never. */
+  readonly epss: number | 'never';
   /** For each severity, the days after disclosure before a finding violates. Default: none. */
   readonly graceDays: Readonly<Partial<Record<Severity, number | undefined>>>;
   /** The images in scope: `tagged` (default), which includes the children of tagged indexes, or `all`. */
@@ -42,11 +45,20 @@ const days = v.pipe(
   v.maxValue(MAX_GRACE_DAYS, `a whole number of days, 0 to ${MAX_GRACE_DAYS}`),
 );
 
+const EPSS = 'a number, 0 to 1, or never';
+/** `pulumi config set --path` stores a decimal number as text. */
+const decimal = v.pipe(v.string(EPSS), v.regex(/^(0|1|[01]?\.\d+)$/, EPSS), v.transform(Number));
+const epss = v.union(
+  [v.literal('never'), v.pipe(v.union([v.number(EPSS), decimal], EPSS), v.minValue(0, EPSS), v.maxValue(1, EPSS))],
+  EPSS,
+);
+
 const refinements = closedObject(
   {
     unfixable: v.optional(threshold),
     unknownSeverity: v.optional(v.picklist(UNKNOWN_SEVERITY, `one of ${UNKNOWN_SEVERITY.join(', ')}`), 'inherit'),
     exploited: v.optional(threshold, 'never'),
+    epss: v.optional(epss, 'never'),
     graceDays: v.optional(
       closedObject(
         {
@@ -76,11 +88,30 @@ const both = v.object({
  *
  * @param severityThreshold the value of the config key; `undefined` means its default
  * @param policy the object `policy` in the config; `undefined` means its defaults
+ * @param now when the policy is written: the end of an exception for a whole package is limited. Default: not checked
  * @returns the policy, or every problem with it, each with its config key
  */
-export function parsePolicy(severityThreshold: unknown, policy: unknown): Parsed<Policy> {
+export function parsePolicy(severityThreshold: unknown, policy: unknown, now?: Instant): Parsed<Policy> {
   const { success, output, issues } = v.safeParse(both, { severityThreshold, policy });
   if (!success) return { ok: false, problems: problemsFrom(issues, '') };
   const { unfixable = output.severityThreshold, ...fields } = output.policy;
-  return { ok: true, value: { severityThreshold: output.severityThreshold, unfixable, ...fields } };
+  const value: Policy = { severityThreshold: output.severityThreshold, unfixable, ...fields };
+  const [first, ...others] = conflictsIn(value, now);
+  return first === undefined ? { ok: true, value } : { ok: false, problems: [first, ...others] };
 }
+
+/** The problems with values that are valid alone. */
+function conflictsIn({ epss: likely, exploited, exceptions }: Policy, now: Instant | undefined): readonly Problem[] {
+  const allowed = 'never while policy.exploited is never, because it would have no effect; set policy.exploited, too';
+  const withoutEffect = likely !== 'never' && exploited === 'never';
+  return [
+    ...(withoutEffect ? [{ key: 'policy.epss', given: likely, allowed }] : []),
+    ...exceptions.flatMap((one, index) =>
+      now === undefined || !lastsTooLong(one, now)
+        ? []
+        : [{ key: `policy.exceptions[${index}].expires`, given: one.expiresAt, allowed: NEAR }],
+    ),
+  ];
+}
+
+const NEAR = `a date at most ${MAX_PACKAGE_DAYS} days ahead, because its id is *`;

@@ -1,7 +1,7 @@
 // The verdict: the policy's answer for one image. Exempt findings stay visible, with the exemption and its end.
 
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
-import type { Exception } from './exceptions.ts';
+import { ANY_ADVISORY, type Exception } from './exceptions.ts';
 import { type Finding, type ImageId, type Instant, type KnownSeverity, knownSeverity } from './finding.ts';
 import { globMatcher } from './glob.ts';
 import type { Policy, Threshold } from './policy.ts';
@@ -17,6 +17,8 @@ export interface Reason {
    * unknown severities.
    */
   readonly severity: Severity | 'unknown';
+  /** The EPSS score because of which it counts as exploited. Default: the provider knows of an exploit. */
+  readonly epss?: number;
   /** The severity is inherited from the report that names the finding. Default: it is the finding's own. */
   readonly inherited?: true;
 }
@@ -26,6 +28,7 @@ export type Exemption =
   | { readonly kind: 'exception'; readonly exception: Exception }
   | { readonly kind: 'grace'; readonly until: Instant }
   | { readonly kind: 'suppressed' }
+  | { readonly kind: 'rejected' }
   | { readonly kind: 'unknownIgnored' };
 
 /** A finding that would violate without its exemption. */
@@ -69,7 +72,7 @@ export function judgeBy(policy: Policy): Judge {
   function opinionOf(image: ImageId, finding: Finding, now: Instant): Opinion {
     const byPolicy = opinionByPolicy(policy, finding, now);
     if (byPolicy.kind === 'below') return byPolicy;
-    if (finding.state !== 'active') return { kind: 'exempted', exemption: { kind: 'suppressed' } };
+    if (finding.state !== 'active') return { kind: 'exempted', exemption: { kind: finding.state } };
     const exception = liveException(exceptions, image, finding, now);
     return exception === undefined ? byPolicy : { kind: 'exempted', exemption: { kind: 'exception', exception } };
   }
@@ -103,8 +106,11 @@ function opinionByPolicy(policy: Policy, finding: Finding, now: Instant): Opinio
 
 function bySeverityAlone(policy: Policy, finding: Finding, { severity, from }: KnownSeverity, now: Instant): Opinion {
   const counted = from === 'report' ? ({ severity, inherited: true } as const) : { severity };
-  if (finding.exploited && reaches(severity, policy.exploited))
-    return { kind: 'violates', rule: 'exploited', ...counted };
+  if (reaches(severity, policy.exploited)) {
+    if (finding.exploited) return { kind: 'violates', rule: 'exploited', ...counted };
+    if (policy.epss !== 'never' && finding.epss !== undefined && finding.epss >= policy.epss)
+      return { kind: 'violates', rule: 'exploited', epss: finding.epss, ...counted };
+  }
   const rule = finding.fix === 'none' ? 'unfixable' : 'severityThreshold';
   if (!reaches(severity, policy[rule])) return BELOW;
   const until = graceEnd(policy.graceDays[severity], finding.disclosedAt);
@@ -145,7 +151,7 @@ function liveException(
 ): Exception | undefined {
   if (byId.size === 0) return undefined;
   let longest: Exception | undefined;
-  for (const id of [finding.vulnerability, ...finding.aliases]) {
+  for (const id of [finding.vulnerability, ...finding.aliases, ANY_ADVISORY]) {
     for (const { exception, inRepository } of byId.get(id.toUpperCase()) ?? []) {
       const matches =
         now < exception.expiresAt &&

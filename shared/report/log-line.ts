@@ -30,6 +30,11 @@ type KnownFields =
   /** A report about an image that is in no registry of this stack. */
   | { readonly kind: 'unattributed'; readonly why: string }
   | { readonly kind: 'attribution' }
+  /**
+   * Details of vulnerabilities were asked for. `unread`: of how many none could be read, so that the severity of their
+   * reports counts. `error`: why, if the call failed.
+   */
+  | { readonly kind: 'details'; readonly asked: number; readonly unread: number; readonly error?: string | undefined }
   /** A repository was listed. `images`: how many images it has, or how many messages were sent, one per image. */
   | { readonly kind: 'reconcile'; readonly repository: string; readonly images: number }
   /** The text of a notice, if the config has no recipients. */
@@ -242,8 +247,8 @@ function verdictLine(verdict: Verdict, measure: Measure): Record<string, unknown
   };
 }
 
-function reasonLine({ finding, rule, severity, inherited }: Reason): Record<string, unknown> {
-  return { ...findingLine(finding), severity, inherited, rule, exploited: finding.exploited };
+function reasonLine({ finding, rule, severity, inherited, epss }: Reason): Record<string, unknown> {
+  return { ...findingLine(finding), severity, inherited, rule, exploited: finding.exploited, epss };
 }
 
 function findingLine({ vulnerability, package: found }: Finding): Record<string, unknown> {

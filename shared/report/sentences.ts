@@ -28,10 +28,12 @@ function shortDigest(digest: string): string {
 
 /** A finding in one line: advisory, severity, package, installed and fixed version, link. */
 export function describeFinding(finding: Finding): string {
-  const { vulnerability, package: found, score, exploited, link } = finding;
-  const extras = [score === undefined ? undefined : `CVSS ${score}`, exploited ? 'known exploit' : undefined].filter(
-    isText,
-  );
+  const { vulnerability, package: found, score, exploited, epss, link } = finding;
+  const extras = [
+    score === undefined ? undefined : `CVSS ${score}`,
+    exploited ? 'known exploit' : undefined,
+    epss === undefined ? undefined : `EPSS ${epss}`,
+  ].filter(isText);
   const severityText = [describeSeverity(finding), ...extras].join(', ');
   // A finding of the image itself has no version.
   const where = [found.name, found.version].filter((part) => part !== '').join(' ');
@@ -48,6 +50,11 @@ export function describeSeverity(finding: Finding): string {
 /** The severity that the policy used for a reason. An inherited severity is marked as such. */
 export function describeCounted({ severity, inherited }: Pick<Reason, 'severity' | 'inherited'>): string {
   return inherited === true ? inheritedSeverity(severity) : severity;
+}
+
+/** The rule of a reason, with the EPSS score if the finding counts as exploited by it. */
+export function describeRule({ rule, epss }: Pick<Reason, 'rule' | 'epss'>): string {
+  return epss === undefined ? rule : `${rule} by EPSS ${epss}`;
 }
 
 function inheritedSeverity(severity: string): string {
@@ -69,6 +76,8 @@ export function describeExemption(exemption: Exemption): string {
       return `in its grace period until ${exemption.until}`;
     case 'suppressed':
       return 'suppressed in the scanner';
+    case 'rejected':
+      return 'about an advisory that was withdrawn';
     case 'unknownIgnored':
       return 'of unknown severity, which the policy ignores';
   }
@@ -185,7 +194,7 @@ function noteOf(image: ImageDecision): string {
 export function describeVerdict(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'block':
-      return `violates the policy with ${list(verdict.reasons.map((reason) => `${reason.finding.vulnerability} in ${reason.finding.package.name} (${describeCounted(reason)}, ${reason.rule})`))}`;
+      return `violates the policy with ${list(verdict.reasons.map((reason) => `${reason.finding.vulnerability} in ${reason.finding.package.name} (${describeCounted(reason)}, ${describeRule(reason)})`))}`;
     case 'undetermined':
       return `is undetermined: the severity of ${list(verdict.undetermined.map(({ vulnerability }) => vulnerability))} is unknown`;
     case 'allow':

@@ -162,13 +162,14 @@ function policyOption(policyText: string | undefined): { readonly policyText?: s
   return policyText === undefined ? {} : { policyText };
 }
 
-function advisoryOf({ id, severity, score, fixable, exploited }: Vulnerability): Advisory {
+function advisoryOf({ id, severity, score, fixable, exploited, epss }: Vulnerability): Advisory {
   return {
     vulnerability: id,
     severity: severity?.toUpperCase() ?? 'UNTRIAGED',
     packages: [{ name: `package-of-${id}`, version: '1.0.0', ...(fixable ? { fixedInVersion: '1.0.1' } : {}) }],
     fixAvailable: fixable ? 'YES' : 'NO',
     exploitAvailable: exploited ? 'YES' : 'NO',
+    ...(epss === undefined ? {} : { epss }),
     cvss: [{ baseScore: score, version: '3.1' }],
   };
 }

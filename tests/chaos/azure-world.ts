@@ -88,8 +88,9 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     const how = (choice: string) => draw('shape', choice, image, vulnerability.id) < 0.5;
     const name = `package-of-${vulnerability.id}`;
     const cve = cveOf(vulnerability);
-    // The bare id says the same if the recommendation has the CVE's severity and the CVE is not exploited.
-    const mayBeBare = vulnerability.severity !== undefined && !vulnerability.exploited;
+    // The bare id says the same if the recommendation has the CVE's severity, and nothing else is known of the CVE.
+    const mayBeBare =
+      vulnerability.severity !== undefined && !vulnerability.exploited && vulnerability.epss === undefined;
     const [id = ''] = await defender.assess({
       registry: REGISTRY,
       ...imageOf(image),
@@ -234,7 +235,7 @@ function differences(what: string, found: Attributes, wanted: Attributes): reado
   );
 }
 
-function cveOf({ id, severity, score, exploited }: Vulnerability): Cve {
+function cveOf({ id, severity, score, exploited, epss }: Vulnerability): Cve {
   const word = severity === undefined ? '' : severity.charAt(0).toUpperCase() + severity.slice(1);
-  return { id, severity: word, score, isInExploitKit: exploited };
+  return { id, severity: word, score, isInExploitKit: exploited, ...(epss === undefined ? {} : { epss }) };
 }

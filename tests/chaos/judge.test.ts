@@ -15,7 +15,7 @@ const [GATE, OTHER] = ['team/app-0', 'team/app-1'];
 const [IMAGE, OTHER_IMAGE] = ['image-0-0', 'image-1-0'];
 
 const cve = (severity: Word): Vulnerability => ({
-  ...{ id: `CVE-2026-${severity}`, severity, score: 9, fixable: true, exploited: false },
+  ...{ id: `CVE-2026-${severity}`, severity, score: 9, fixable: true, exploited: false, epss: undefined },
 });
 
 function imageNamed(name: string, repository: string, severity: Word): TrueImage {
@@ -33,7 +33,7 @@ function stage(cloud: 'aws' | 'azure' = 'aws') {
   const truth = {
     repositories: new Map(repositories.map((one) => [one.name, one])),
     images: new Map(images.map((one) => [one.name, one])),
-    policy: { threshold: 'high', unfixable: 'high', exploited: 'never', images: 'tagged', excepted: [] },
+    policy: { threshold: 'high', unfixable: 'high', exploited: 'never', epss: 'never', images: 'tagged', excepted: [] },
   } as const;
   const granularity = cloud === 'aws' ? 'repository' : 'image';
   const scenario = { truth, steps: [], maxClosesPerHour: 1, mode: 'enforce', granularity } as const;

@@ -4,10 +4,24 @@ import type { Order, PlainPolicy, Step, TrueFinding, TrueImage, Truth, Vulnerabi
 
 /** A short list: the program runs once for each policy, not once for each seed. */
 const POLICIES: readonly PlainPolicy[] = [
-  { threshold: 'high', unfixable: 'high', exploited: 'never', images: 'tagged', excepted: [] },
-  { threshold: 'critical', unfixable: 'never', exploited: 'medium', images: 'tagged', excepted: [] },
-  { threshold: 'high', unfixable: 'critical', exploited: 'never', images: 'all', excepted: ['CVE-2026-1001'] },
-  { threshold: 'medium', unfixable: 'critical', exploited: 'high', images: 'tagged', excepted: ['CVE-2026-1002'] },
+  { threshold: 'high', unfixable: 'high', exploited: 'never', epss: 'never', images: 'tagged', excepted: [] },
+  { threshold: 'critical', unfixable: 'never', exploited: 'medium', epss: 'never', images: 'tagged', excepted: [] },
+  {
+    threshold: 'high',
+    unfixable: 'critical',
+    exploited: 'never',
+    epss: 'never',
+    images: 'all',
+    excepted: ['CVE-2026-1001'],
+  },
+  {
+    threshold: 'medium',
+    unfixable: 'critical',
+    exploited: 'high',
+    epss: 0.5,
+    images: 'tagged',
+    excepted: ['CVE-2026-1002'],
+  },
 ];
 
 export function policyFrom(draw: Draw): PlainPolicy {

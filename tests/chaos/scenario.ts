@@ -163,6 +163,7 @@ function catalogue(draw: Draw): readonly Vulnerability[] {
       score,
       fixable: draw('fixable', number) < 0.7,
       exploited: draw('exploited', number) < 0.1,
+      epss: draw('epss', number) < 0.2 ? 0.9 : undefined,
     };
   });
 }

@@ -83,9 +83,11 @@ const RANK: Readonly<Record<Word, number>> = { low: 1, medium: 2, high: 3, criti
 
 /** Whether the vulnerability closes a gate while the scanner reports it as active. */
 export function violates(vulnerability: Vulnerability, policy: PlainPolicy): boolean {
-  const { id, fixable, exploited } = vulnerability;
+  const { id, fixable } = vulnerability;
   if (policy.excepted.includes(id)) return false;
   const rank = rankOf(vulnerability);
+  const isLikely = policy.epss !== 'never' && (vulnerability.epss ?? -1) >= policy.epss;
+  const exploited = vulnerability.exploited || isLikely;
   if (exploited && policy.exploited !== 'never' && rank >= RANK[policy.exploited]) return true;
   const threshold = fixable ? policy.threshold : policy.unfixable;
   return threshold !== 'never' && rank >= RANK[threshold];

@@ -10,6 +10,8 @@ export interface Vulnerability {
   readonly score: number;
   readonly fixable: boolean;
   readonly exploited: boolean;
+  /** The EPSS score. Undefined: the scanner has none. */
+  readonly epss: number | undefined;
 }
 
 /**
@@ -47,6 +49,7 @@ export interface PlainPolicy {
   readonly threshold: Word;
   readonly unfixable: Word | 'never';
   readonly exploited: Word | 'never';
+  readonly epss: number | 'never';
   readonly images: 'tagged' | 'all';
   /** Vulnerability ids that are excepted everywhere. */
   readonly excepted: readonly string[];

@@ -14,6 +14,7 @@ const DEFAULTS: Settings = {
     unfixable: 'high',
     unknownSeverity: 'inherit',
     exploited: 'never',
+    epss: 'never',
     graceDays: {},
     images: 'tagged',
     exceptions: [],
@@ -152,6 +153,13 @@ describe('a valid config', () => {
       { clouds: ['azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
     ],
     [
+      'details of CVEs, whose role the program assigns by default',
+      { 'pullgate:azure': { cveDetails: { managementGroupId: 'Platform_(all).1' } } },
+      {
+        azure: { ...DEFAULTS.azure, cveDetails: { managementGroupId: 'Platform_(all).1', assignRole: true } },
+      },
+    ],
+    [
       'every other field of azure',
       {
         'pullgate:azure': {
@@ -159,6 +167,7 @@ describe('a valid config', () => {
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
           enableDefender: true,
+          cveDetails: { managementGroupId: 'platform', assignRole: false },
           storageRedundancy: 'zrs',
           logRetentionDays: 730,
         },
@@ -170,6 +179,7 @@ describe('a valid config', () => {
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
           enableDefender: true,
+          cveDetails: { managementGroupId: 'platform', assignRole: false },
           storageRedundancy: 'zrs',
           logRetentionDays: 730,
         },
@@ -275,6 +285,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
           registryRoles: 'RBAC',
           workspaceId: '63f09d65-30ef-4a63-ae57-44dd73e08ca5',
           enableDefender: 1,
+          cveDetails: { managementGroupId: 'a/b', assign: true },
           storageRedundancy: 'grs',
           logRetentionDays: 29,
           location: 'westeurope',
@@ -285,6 +296,8 @@ describe('an invalid config is rejected with the key, the value and what is allo
         'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
         'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',
         'pullgate:azure.enableDefender is 1: expected true or false',
+        'pullgate:azure.cveDetails.managementGroupId is "a/b": expected the id of a management group, such as platform: 1 to 90 letters, digits and - _ ( ) .',
+        'pullgate:azure.cveDetails.assign: unknown key',
         'pullgate:azure.storageRedundancy is "grs": expected one of lrs, zrs',
         'pullgate:azure.logRetentionDays is 29: expected a whole number of days, 30 to 730',
         'pullgate:azure.location: unknown key',

@@ -100,7 +100,7 @@ function linesOf(logs: readonly { readonly json: Line | undefined }[], kind: str
 function advisoryOf(vulnerabilities: readonly Vulnerability[]): Advisory {
   const [first] = vulnerabilities;
   if (first === undefined) throw new Error('an advisory is of one package at least');
-  const { id, severity, score, exploited, disclosedAt, aliases, link } = first;
+  const { id, severity, score, exploited, epss, disclosedAt, aliases, link } = first;
   const fixAvailable = fixOf(vulnerabilities);
   return {
     vulnerability: id,
@@ -111,6 +111,7 @@ function advisoryOf(vulnerabilities: readonly Vulnerability[]): Advisory {
     })),
     ...(fixAvailable === undefined ? {} : { fixAvailable }),
     exploitAvailable: exploited === true ? 'YES' : 'NO',
+    ...(epss === undefined ? {} : { epss }),
     cvss: score === undefined ? [] : [{ baseScore: score, version: '3.1' }],
     ...(disclosedAt === undefined ? {} : { vendorCreatedAt: disclosedAt }),
     ...(aliases === undefined ? {} : { relatedVulnerabilities: aliases }),

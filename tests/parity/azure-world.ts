@@ -126,13 +126,14 @@ function assessmentOf(vulnerabilities: readonly Vulnerability[]) {
   };
 }
 
-function cveOf({ id, severity, score, fix, exploited, disclosedAt, aliases, link }: Vulnerability): Cve {
+function cveOf({ id, severity, score, fix, exploited, epss, disclosedAt, aliases, link }: Vulnerability): Cve {
   return {
     id,
     severity: severity.charAt(0).toUpperCase() + severity.slice(1),
     ...(score === undefined ? {} : { score }),
     ...fixOf(fix),
     ...(exploited === undefined ? {} : { isInExploitKit: exploited }),
+    ...(epss === undefined ? {} : { epss }),
     ...(disclosedAt === undefined ? {} : { publishedAt: disclosedAt }),
     ...(aliases === undefined ? {} : { additionalIdentifiers: aliases }),
     ...(link === undefined ? {} : { link }),

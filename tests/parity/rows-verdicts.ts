@@ -92,6 +92,16 @@ export const VERDICTS: readonly Group[] = [
     ],
   },
   {
+    name: 'exploited: medium, epss: 0.5',
+    configs: [{ policy: { exploited: 'medium', epss: 0.5 } }],
+    rows: [
+      verdict('an EPSS score at the limit', [{ ...MEDIUM, epss: 0.5 }], CLOSED),
+      verdict('an EPSS score below the limit', [{ ...MEDIUM, epss: 0.49 }], OPEN),
+      verdict('a high EPSS score below the threshold `exploited`', [{ ...LOW, epss: 0.97 }], OPEN),
+      verdict('no EPSS score', [MEDIUM], OPEN),
+    ],
+  },
+  {
     name: 'unfixable: never, exploited: medium, graceDays: {high: 7}',
     configs: [{ policy: { unfixable: 'never', exploited: 'medium', graceDays: { high: 7 } } }],
     rows: [

@@ -14,6 +14,8 @@ export interface Vulnerability {
   /** The version with the fix, `none`, or `unknown`. */
   readonly fix: { readonly version: string } | 'none' | 'unknown';
   readonly exploited?: boolean;
+  /** The EPSS score. */
+  readonly epss?: number;
   readonly disclosedAt?: Date;
   readonly aliases?: readonly string[];
   readonly link?: string;

@@ -86,6 +86,7 @@ describe('the schema of both components', () => {
         'registryRoles',
         'workspaceId',
         'enableDefender',
+        'cveDetails',
         'storageRedundancy',
         'logRetentionDays',
         'now',

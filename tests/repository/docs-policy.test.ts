@@ -62,6 +62,7 @@ const PHRASES: readonly (readonly [RegExp, (told: Told, word: string, rest: stri
   [/^no fix$/, (told) => withFinding(told, { fix: 'none' })],
   [/^fix unknown$/, (told) => withFinding(told, { fix: 'unknown' })],
   [/^exploited$/, (told) => withFinding(told, { exploited: true })],
+  [/^EPSS ([\d.]+)$/, (told, score) => withFinding(told, { epss: Number(score) })],
   [/^disclosed (\d+) days ago$/, (told, days) => withFinding(told, { disclosedAt: daysLater(-Number(days)) })],
   [/^at (\S+)$/, (told, at) => ({ ...told, now: new Date(at).toISOString() })],
   [/^in (\S+\/\S+)$/, (told, repository) => ({ ...told, repository })],
@@ -130,7 +131,16 @@ describe('an example', () => {
 });
 
 /** Every field of the policy, as the core names them. */
-const FIELDS = ['severityThreshold', 'unfixable', 'unknownSeverity', 'exploited', 'graceDays', 'images', 'exceptions'];
+const FIELDS = [
+  'severityThreshold',
+  'unfixable',
+  'unknownSeverity',
+  'exploited',
+  'epss',
+  'graceDays',
+  'images',
+  'exceptions',
+];
 
 describe('a case', () => {
   it.each(cases().map(({ words, answer, policy }) => [words, answer, policy] as const))(
@@ -191,7 +201,11 @@ describe('the page', () => {
       'azure-native:location': 'westeurope',
       'pullgate:clouds': ['azure'],
       'pullgate:aws': { reservedConcurrency: 5 },
-      'pullgate:azure': { registries: [REGISTRY], workspaceId: WORKSPACE },
+      'pullgate:azure': {
+        registries: [REGISTRY],
+        workspaceId: WORKSPACE,
+        cveDetails: { managementGroupId: 'platform' },
+      },
     });
     if (!parsed.ok) throw new Error('the config of this test is one');
     const { policy: _policy, refinements: _refinements, aws, azure, ...shared } = parsed.value;

@@ -26,6 +26,7 @@ const REPORTS = ['first', 'second', 'third'] as const;
 
 const days = fc.integer({ min: -20, max: 20 }).map(daysLater);
 const score = fc.integer({ min: 0, max: 100 }).map((tenths) => tenths / 10);
+const probability = fc.integer({ min: 0, max: 100 }).map((hundredths) => hundredths / 100);
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 
 /** A finding, and the scanner's label for its severity. */
@@ -43,6 +44,7 @@ const reported = fc
     reportSeverity: maybe(fc.constantFrom<Severity>(...SEVERITIES)),
     fix: fc.constantFrom('available', 'none', 'unknown'),
     exploited: fc.boolean(),
+    epss: maybe(probability),
     disclosedAt: maybe(days),
     state: fc.constantFrom('active', 'suppressed'),
     report: maybe(fc.constantFrom(...REPORTS)),
@@ -69,6 +71,7 @@ const anyPolicy: fc.Arbitrary<Policy> = fc.record({
   unfixable: threshold,
   unknownSeverity: fc.constantFrom(...UNKNOWN_SEVERITY),
   exploited: threshold,
+  epss: fc.oneof(probability, fc.constant('never' as const)),
   graceDays: fc.dictionary(fc.constantFrom(...SEVERITIES), fc.integer({ min: 0, max: 30 }), { noNullPrototype: true }),
   images: fc.constantFrom(...IMAGES),
   exceptions: fc.array(anyException, { maxLength: 4 }),
@@ -104,6 +107,16 @@ describe('a verdict', () => {
       fc.property(anyPolicy, raisedTo, findings, (policy, raised, all) => {
         fc.pre(higher(raised, policy[key]) && kindOf(policy, all) !== 'block');
         expect(kindOf({ ...policy, [key]: raised }, all)).not.toBe('block');
+      }),
+    );
+  });
+
+  it('raising epss never closes more', () => {
+    fc.assert(
+      fc.property(anyPolicy, fc.oneof(probability, fc.constant('never' as const)), findings, (policy, raised, all) => {
+        fc.pre(raised === 'never' || (policy.epss !== 'never' && raised >= policy.epss));
+        fc.pre(kindOf(policy, all) !== 'block');
+        expect(kindOf({ ...policy, epss: raised }, all)).not.toBe('block');
       }),
     );
   });
@@ -182,6 +195,21 @@ describe('a blocker', () => {
         fc.pre(known.findings.every((one) => findingKey(one) !== findingKey(added)));
         fc.pre(holds(policy, known, image, lastScan));
         expect(holds(policy, known, [...image, added], lastScan)).toBe(true);
+      }),
+    );
+  });
+
+  it('an EPSS score that falls or is missing never opens', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyKnown, findings, maybe(probability), scan, (policy, known, image, lower, lastScan) => {
+        const first = evaluateChanges(policy, known, image, lastScan);
+        fc.pre(first.kind === 'holds');
+        const fallen = image.map((one): Finding => {
+          const isLower = lower === undefined || lower < (one.epss ?? 0);
+          return isLower ? { ...one, epss: lower } : one;
+        });
+        const recorded = 'blocker' in first ? first.blocker : known;
+        expect(holds(policy, recorded, fallen, lastScan)).toBe(true);
       }),
     );
   });

@@ -92,6 +92,7 @@ export function policy(changes: Partial<Policy> = {}): Policy {
     unfixable: severityThreshold,
     unknownSeverity: 'inherit',
     exploited: 'never',
+    epss: 'never',
     graceDays: {},
     images: 'tagged',
     exceptions: [],
@@ -125,7 +126,8 @@ export function present({
   reports = [],
   ...changes
 }: Partial<Present> & { readonly findings?: readonly Finding[] } = {}): Present {
-  const own = findings.map((one): Report => ({ id: one.vulnerability, status: one.state, findings: [one] }));
+  const statusOf = ({ state }: Finding) => (state === 'suppressed' ? state : 'active');
+  const own = findings.map((one): Report => ({ id: one.vulnerability, status: statusOf(one), findings: [one] }));
   return {
     digest: digest(1),
     presence: 'present',

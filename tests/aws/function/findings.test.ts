@@ -176,6 +176,14 @@ describe('the other fields', () => {
     expect(only(detailed({}, { exploitAvailable })).exploited).toBe(exploited);
   });
 
+  it.each<[InspectorFinding['epss'], number | undefined]>([
+    [{ score: 0.92 }, 0.92],
+    [{ score: 0 }, 0],
+    [undefined, undefined],
+  ])('epss %j: the score is %s', (epss, score) => {
+    expect(only(detailed({}, { epss })).epss).toBe(score);
+  });
+
   it.each<[InspectorFinding['status'], Finding['state']]>([
     ['ACTIVE', 'active'],
     ['SUPPRESSED', 'suppressed'],

@@ -67,6 +67,18 @@ describe("the function's identity", () => {
     });
   });
 
+  it('reads details of CVEs as Security Reader on the management group, unless the role is assigned elsewhere', async () => {
+    const managementGroupId = 'platform';
+    const roles = rolesOf(await deploy({ cveDetails: { managementGroupId } }));
+    expect(roles['pullgate-details-role']).toEqual([
+      '/providers/Microsoft.Authorization/roleDefinitions/39bc4728-0917-49c7-9d2c-d95423bc2eb4',
+      '/providers/Microsoft.Management/managementGroups/platform',
+    ]);
+    const { 'pullgate-details-role': _ours, ...others } = roles;
+    const deployment = await deploy({ cveDetails: { managementGroupId, assignRole: false } });
+    expect(Object.keys(rolesOf(deployment))).toEqual(Object.keys(others));
+  });
+
   it('may read and change attributes with a custom role that is assignable in the groups of all registries', async () => {
     const inGroup = (group: string) =>
       registryId('contoso').replace(/resourceGroups\/[^/]+/, `resourceGroups/${group}`);

@@ -54,7 +54,7 @@ describe('the queries', () => {
   });
 
   it('read only fields that occur in the log of a real run', async () => {
-    const s = await stage({ maxClosesPerHour: 1 });
+    const s = await stage({ maxClosesPerHour: 1, azure: { cveDetails: { managementGroupId: 'platform' } } });
     // Ticks sweep at once, after six hours, after the eleven days, and when the pause begins. The other two admit a
     // gate. None does both, because the order of the two requests is not fixed.
     await s.tick();
@@ -112,7 +112,7 @@ describe('the queries', () => {
       gate: expect.stringMatching(/\/registries\/acmeimages\/team\/app@sha256:/),
     });
     const services = s.lines('usage').flatMap(({ calls }) => Object.keys(calls as object));
-    expect(new Set(services)).toEqual(new Set(['table', 'queue', 'logs', 'arm', 'registry', 'mail']));
+    expect(new Set(services)).toEqual(new Set(['table', 'queue', 'graph', 'logs', 'arm', 'registry', 'mail']));
     const counted = s.lines('usage').reduce((sum, { allCalls }) => sum + Number(allCalls), 0);
     expect(counted).toBeGreaterThan(0);
   });

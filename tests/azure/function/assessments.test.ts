@@ -179,6 +179,7 @@ describe('an individual assessment', () => {
         vulnerability: 'CVE-2024-6179',
         severity: { kind: 'known', severity: 'medium' },
         score: 6.1,
+        epss: 0.00253,
         disclosedAt: '2024-06-20T01:53:11.588Z',
         // The reference is shortened in the published sample, but is still a URL.
         link: 'https://…',

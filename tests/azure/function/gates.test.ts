@@ -42,6 +42,7 @@ beforeAll(async () => {
     table: new TableClient(stage.table.url, 'records', credential, stage.options),
     logs: new LogsQueryClient(credential, stage.options),
     registry: () => registry,
+    queryGraph: () => Promise.reject(new Error('no details are configured')),
     describeRegistry: async () => ({ location: 'westeurope', loginServer: 'contoso.azurecr.io' }) as never,
     queues: {
       async send(_method, url, body = '') {

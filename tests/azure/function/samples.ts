@@ -20,7 +20,7 @@ export const AT = Date.parse('2026-03-02T08:00:00.000Z');
 
 type Fields = Readonly<Record<string, Json>>;
 
-function sample(name: string): Fields {
+export function sample(name: string): Fields {
   return JSON.parse(readFileSync(join(import.meta.dirname, '../../events/azure', `${name}.json`), 'utf8'));
 }
 

@@ -25,6 +25,7 @@ const SETTINGS = {
     unfixable: 'never',
     unknownSeverity: 'inherit',
     exploited: 'never',
+    epss: 'never',
     graceDays: { critical: 7 },
     images: 'tagged',
     exceptions: [],
@@ -48,6 +49,12 @@ describe('settings.json', () => {
     expect(parseStackSettings(text)).toEqual({ ...SETTINGS, hash: hashOf(text) });
   });
 
+  it('may name the management group that has details of CVEs', () => {
+    const cveDetails = { managementGroupId: 'platform' };
+    expect(parseStackSettings(JSON.stringify({ ...FILE, cveDetails })).cveDetails).toEqual(cveDetails);
+    expect(() => parseStackSettings(JSON.stringify({ ...FILE, cveDetails: {} }))).toThrow('managementGroupId');
+  });
+
   it('has another fingerprint if anything differs', () => {
     const hashes = [FILE, { ...FILE, mode: 'audit' }, { ...FILE, policy: {} }, { ...FILE, registries: [] }].map(
       (file) => parseStackSettings(JSON.stringify(file)).hash,
@@ -62,6 +69,7 @@ describe('settings.json', () => {
       unfixable: 'high',
       unknownSeverity: 'inherit',
       exploited: 'never',
+      epss: 'never',
       graceDays: {},
       images: 'tagged',
       exceptions: [],

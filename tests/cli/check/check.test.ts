@@ -44,7 +44,7 @@ describe('check --policy FILE', () => {
 
   test('reports every invalid field with its key, value, allowed values and position, and exits with 2', async () => {
     const file = fileOf(
-      '{\n  "severityThreshold": "hihg",\n  "exceptions": [\n    { "id": "*", "expires": "2026-13-01" }\n  ],\n  "unfixabel": "never"\n}',
+      '{\n  "severityThreshold": "hihg",\n  "exceptions": [\n    { "id": "-", "expires": "2026-13-01" }\n  ],\n  "unfixabel": "never"\n}',
     );
     const [mistakes, absent, elsewhere] = await Promise.all([
       pullgate(['check', '--policy', file]),
@@ -62,7 +62,7 @@ describe('check --policy FILE', () => {
     expect(lines).toEqual([
       'FILE is not a valid policy:',
       '  FILE:2:24  severityThreshold is "hihg": expected one of informational, low, medium, high, critical',
-      '  FILE:4:13  policy.exceptions[0].id is "*": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)',
+      '  FILE:4:13  policy.exceptions[0].id is "-": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx, or * with a package',
       '  FILE:4:29  policy.exceptions[0].expires is "2026-13-01": expected a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
       '  FILE:4:5  policy.exceptions[0].reason is missing: expected the reason for the exception',
       '  FILE:6:16  policy.unfixabel: unknown key; did you mean "unfixable"?',

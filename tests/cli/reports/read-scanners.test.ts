@@ -78,6 +78,7 @@ describe('real reports of the scanners', () => {
         score: 8.2,
         fix: 'available',
         exploited: false,
+        epss: 0.03,
         state: 'active',
       },
       {
@@ -88,6 +89,7 @@ describe('real reports of the scanners', () => {
         score: 8.5,
         fix: 'unknown',
         exploited: true,
+        epss: 0.08,
         state: 'active',
       },
     ]);

@@ -29,7 +29,7 @@ describe('simulate', () => {
 4 images, 11 findings: 2 critical, 5 medium, 4 low.
 
   closes  docker.io/user-input
-            CVE-1999-0002 (critical, CVSS 8.5, known exploit) in package-2 2.2.2: unknown whether a fix exists.
+            CVE-1999-0002 (critical, CVSS 8.5, known exploit, EPSS 0.08) in package-2 2.2.2: unknown whether a fix exists.
   open    ghcr.io/aquasecurity/trivy-test-images:debian-buster
   open    ghcr.io/aquasecurity/trivy-test-images:alpine-310
   open    ghcr.io/aquasecurity/trivy-test-images:centos-7
@@ -87,12 +87,13 @@ Exempted findings, which would otherwise violate the policy:
     const folder = mkdtempSync(join(FOLDER, 'page-'));
     const page = join(folder, 'page.html');
     const half = fileOf('{"findings":[],"nextToken":"abc"}');
-    const policy = fileOf('{ "severityThreshold": "medium", "exploited": "critical" }');
+    const policy = fileOf('{ "severityThreshold": "medium", "exploited": "critical", "epss": 0.5 }');
     const asked = ['simulate', ...TRIVY, half, '--policy', policy, '--json', '--html', page];
     const { code, stdout, stderr } = await pullgate(asked);
     const notes = [
       `${half} is incomplete: nextToken shows that more pages follow, and their findings are not evaluated. Give all pages in order`,
       "Trivy does not report known exploits, so the policy's `exploited` has no effect on its findings",
+      "Trivy does not report EPSS scores, so the policy's `epss` has no effect on its findings",
     ];
     expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
     const answer = JSON.parse(stdout);

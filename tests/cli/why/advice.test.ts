@@ -9,7 +9,7 @@ import type { Gate } from '../../../shared/gate/gate.ts';
 import type { RecordedOverride } from '../../../shared/gate/override.ts';
 import { type GateState, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import type { Policy } from '../../../shared/policy/policy.ts';
+import { type Policy, parsePolicy } from '../../../shared/policy/policy.ts';
 import { anOverride, digest, finding, GATE, hoursLater, NOW, policy, present } from '../../shared/samples.ts';
 
 const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
@@ -131,5 +131,31 @@ describe('while an override keeps it closed', () => {
     for (const one of [anOverride({ kind: 'closed', until: hoursLater(-0.5) }), anOverride({ kind: 'open' })]) {
       expect(await next({ order: one })).toMatchObject({ advice: { clear: [] }, lines: [] });
     }
+  });
+});
+
+describe('if findings have no details but the severity of their report', () => {
+  const bare = (vulnerability: string, name = 'openssl') =>
+    finding({
+      vulnerability,
+      severity: 'none given',
+      reportSeverity: 'critical',
+      package: { name, version: '3.0.13', fixedVersion: '3.0.14' },
+    });
+  const line = (id: string, name: string) =>
+    `       - {"id":"${id}","repository":"team/app","package":"${name}","expires":"2026-07-15","reason":"TO DO: say why it does not affect this image","approvedBy":"TO DO: say who approved it"}`;
+
+  it('one exception covers all advisories of a package, and the config accepts it', async () => {
+    const { advice, lines } = await next({ findings: [bare('CVE-2026-1'), bare('CVE-2026-2'), bare('CVE-2026-3')] });
+    expect(lines).toContain(line('*', 'openssl'));
+    expect(lines.filter((one) => one.startsWith('       - '))).toHaveLength(1);
+    expect(advice.exceptionsOpen).toBe(true);
+    expect(parsePolicy('high', { exceptions: advice.exceptions }, NOW).ok).toBe(true);
+  });
+
+  it('each package has its own, and a single advisory is named', async () => {
+    const { lines } = await next({ findings: [bare('CVE-2026-1'), bare('CVE-2026-2'), bare('CVE-2026-3', 'zlib')] });
+    const exceptions = lines.filter((one) => one.startsWith('       - '));
+    expect(exceptions).toEqual([line('*', 'openssl'), line('CVE-2026-3', 'zlib')]);
   });
 });

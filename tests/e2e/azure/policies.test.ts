@@ -93,3 +93,34 @@ describe('foreign locks', () => {
     expect(await s.world()).toEqual({ ...CLOSED, notified: ['NOT closed team/app:v1', 'closed team/app:v1'] });
   });
 });
+
+describe('an exception for a package whose CVEs have no details', () => {
+  const CVES = ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3'].map((id) => ({ id }));
+  const ofPackage = (name: string) => ({
+    policy: {
+      exceptions: [
+        { id: '*', package: name, repository: 'team/*', expires: '2026-03-31', reason: 'replaced in April' },
+      ],
+    },
+  });
+
+  test('opens the gate until it ends, and exempts no other package', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    await s.report(image, { cves: CVES });
+    await s.runUntilIdle();
+    expect(await s.pull('v1')).toBe('refused');
+
+    await s.redeploy(ofPackage('zlib'));
+    await s.sweep();
+    expect(await s.pull('v1')).toBe('refused');
+
+    await s.redeploy(ofPackage('openssl'));
+    await s.sweep();
+    expect(await s.pull('v1')).toBe('pulled');
+
+    s.cloud.clock.advance(31 * DAY);
+    await s.sweep();
+    expect(await s.pull('v1')).toBe('refused');
+  });
+});

@@ -11,6 +11,7 @@ import { createAcrOciClient } from '../../../local/azure/oci-client.ts';
 import type { Value } from '../../../local/azure/odata-filter.ts';
 import { createPrincipals } from '../../../local/azure/principals.ts';
 import { createQueues } from '../../../local/azure/queue.ts';
+import { createResourceGraph } from '../../../local/azure/resource-graph.ts';
 import { createRoles } from '../../../local/azure/roles.ts';
 import { startWire } from '../../../local/azure/server.ts';
 import type { Service } from '../../../local/azure/service.ts';
@@ -44,7 +45,8 @@ export async function startStage() {
   const queues = createQueues(clock, principals, serve);
   const tables = createTables(clock, principals, serve);
   const mails = createMails(clock, principals, serve);
-  serve(ARM_HOST, createArm(acr, principals, 'westeurope'));
+  const graph = createResourceGraph();
+  serve(ARM_HOST, createArm(acr, principals, 'westeurope', graph));
   const queue = queues.deploy({ id: QUEUE_ID, account: 'store', name: 'work' });
   const table = tables.deploy({ id: TABLE_ID, account: 'store', name: 'records' });
   mails.deploy({ id: MAIL_ID, host: MAIL_HOST, senders: [SENDER] });
@@ -61,6 +63,7 @@ export async function startStage() {
     queue,
     table,
     mails,
+    graph,
     registry: acr.addRegistry(REGISTRY_ID),
     /** Tries once, so that it throws the cloud's answer. */
     options: { ...clientOptions(wire), retryOptions: { maxRetries: 0 } },

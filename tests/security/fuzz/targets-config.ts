@@ -27,6 +27,7 @@ const POLICY = {
   unfixable: 'never',
   unknownSeverity: 'block',
   exploited: 'low',
+  epss: 0.5,
   graceDays: { critical: 7, high: 30 },
   images: 'all',
   exceptions: [EXCEPTION, { id: 'GHSA-aaaa-bbbb-cccc', expires: '2026-12-31T18:00:00Z', reason: 'x' }],
@@ -67,10 +68,11 @@ const SETTINGS = {
   notifyEmails: [],
 };
 
-function mustBePolicy({ severityThreshold, unfixable, exploited, graceDays, exceptions }: Policy): void {
+function mustBePolicy({ severityThreshold, unfixable, exploited, epss, graceDays, exceptions }: Policy): void {
   must(SEVERITIES.includes(severityThreshold), 'the threshold must be a severity', severityThreshold);
   for (const threshold of [unfixable, exploited])
     must(threshold === 'never' || SEVERITIES.includes(threshold), 'a threshold must be a severity or never', threshold);
+  must(epss === 'never' || (epss >= 0 && epss <= 1), 'the EPSS score must be from 0 to 1', epss);
   for (const days of Object.values(graceDays))
     must(
       days === undefined || (Number.isInteger(days) && days >= 0 && days <= 3_650),

@@ -25,6 +25,11 @@ describe('the severities that cannot matter', () => {
     ],
     ['do not include severities that violate with a known exploit', { exploited: 'medium' }, ['informational', 'low']],
     [
+      'do not include severities that violate with a high EPSS score',
+      { exploited: 'medium', epss: 0.5 },
+      ['informational', 'low'],
+    ],
+    [
       'do not depend on grace periods, exceptions or unknown severities',
       { graceDays: { critical: 9 }, unknownSeverity: 'ignore' },
       ['informational', 'low', 'medium'],

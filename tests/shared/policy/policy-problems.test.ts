@@ -4,8 +4,8 @@ import { parsePolicy } from '../../../shared/policy/policy.ts';
 import { describeProblem } from '../../../shared/runtime/problem.ts';
 
 /** Every problem as a sentence. */
-function problems(severityThreshold: unknown, policy: unknown): readonly string[] {
-  const result = parsePolicy(severityThreshold, policy);
+function problems(severityThreshold: unknown, policy: unknown, now?: string): readonly string[] {
+  const result = parsePolicy(severityThreshold, policy, now);
   return result.ok ? [] : result.problems.map(describeProblem);
 }
 
@@ -17,9 +17,11 @@ function exceptionProblems(changes: object): readonly string[] {
 
 const SEVERITIES = 'one of informational, low, medium, high, critical';
 const THRESHOLDS = 'one of informational, low, medium, high, critical, never';
+const EPSS = 'a number, 0 to 1, or never';
 const DAYS = 'a whole number of days, 0 to 3650';
-const ID =
-  'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)';
+const ID = 'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx, or * with a package';
+const PACKAGE_ONLY =
+  'the id of one advisory, or * together with package and with repository or digest (an exception for all findings is not allowed)';
 const GLOB = 'a glob for repository names, such as "team/*" or "team/**"';
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
 const EXPIRES = 'a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
@@ -51,6 +53,16 @@ describe('a bad refinement', () => {
       'policy.unknownSeverity is "cvs": expected one of inherit, block, ignore',
     ],
     ['exploited', { exploited: true }, `policy.exploited is true: expected ${THRESHOLDS}`],
+    ['epss above 1', { exploited: 'low', epss: 1.5 }, `policy.epss is 1.5: expected ${EPSS}`],
+    ['epss below 0', { exploited: 'low', epss: -0.1 }, `policy.epss is -0.1: expected ${EPSS}`],
+    ['epss above 1 as text', { exploited: 'low', epss: '1.5' }, `policy.epss is 1.5: expected ${EPSS}`],
+    ['epss that is no number', { exploited: 'low', epss: 'high' }, `policy.epss is "high": expected ${EPSS}`],
+    ['epss as a percentage', { exploited: 'low', epss: '50%' }, `policy.epss is "50%": expected ${EPSS}`],
+    [
+      'epss without exploited',
+      { epss: 0.5 },
+      'policy.epss is 0.5: expected never while policy.exploited is never, because it would have no effect; set policy.exploited, too',
+    ],
     ['images', { images: 'untagged' }, 'policy.images is "untagged": expected one of tagged, all'],
     [
       'graceDays',
@@ -89,7 +101,9 @@ describe('a bad refinement', () => {
 
 describe('a bad exception', () => {
   it.each([
-    ['that matches everything', { id: '*' }, `id is "*": expected ${ID}`],
+    ['that matches everything', { id: '*' }, `id is "*": expected ${PACKAGE_ONLY}`],
+    ['for a package everywhere', { id: '*', package: 'openssl' }, `id is "*": expected ${PACKAGE_ONLY}`],
+    ['for a whole repository', { id: '*', repository: 'team/app' }, `id is "*": expected ${PACKAGE_ONLY}`],
     ['for every CVE', { id: 'CVE-*' }, `id is "CVE-*": expected ${ID}`],
     ['without a number', { id: 'CVE' }, `id is "CVE": expected ${ID}`],
     ['with an empty id', { id: '' }, `id is "": expected ${ID}`],
@@ -138,6 +152,23 @@ describe('a bad exception', () => {
     expect(problems('high', { exceptions: [given] })).toEqual([problem]);
   });
 
+  const ofPackage = { id: '*', package: 'openssl', repository: 'team/*', reason: 'reviewed' };
+  it.each([
+    ['a date 30 days ahead', { ...ofPackage, expires: '2026-03-31' }, []],
+    [
+      'a date 31 days ahead',
+      { ...ofPackage, expires: '2026-04-01' },
+      [
+        'policy.exceptions[0].expires is "2026-04-02T00:00:00.000Z": expected a date at most 30 days ahead, because its id is *',
+      ],
+    ],
+    ['a far date for one advisory', { ...ofPackage, id: 'CVE-2024-6119', expires: '2036-04-01' }, []],
+  ])('for a whole package may end at %s: %j', (_name, given, expected) => {
+    expect(problems('high', { exceptions: [given] }, '2026-03-01T09:00:00.000Z')).toEqual(expected);
+    // The deployed function reads the same settings later, and does not refuse what was accepted.
+    expect(problems('high', { exceptions: [given] })).toEqual([]);
+  });
+
   it('without its required keys has a problem for each', () => {
     expect(problems('high', { exceptions: [{}] })).toEqual([
       `policy.exceptions[0].id is missing: expected ${ID}`,
@@ -156,7 +187,7 @@ describe('many problems', () => {
       graceDays: { high: -1, critical: 1.5 },
       images: [],
       exceptions: [
-        { id: '*', expires: 'soon', reason: '' },
+        { id: 'CVE-*', expires: 'soon', reason: '' },
         { id: 'CVE-2024-6119', reason: 'not reachable', digest: 'latest' },
       ],
     };
@@ -168,7 +199,7 @@ describe('many problems', () => {
       `policy.graceDays.high is -1: expected ${DAYS}`,
       `policy.graceDays.critical is 1.5: expected ${DAYS}`,
       'policy.images is []: expected one of tagged, all',
-      `policy.exceptions[0].id is "*": expected ${ID}`,
+      `policy.exceptions[0].id is "CVE-*": expected ${ID}`,
       `policy.exceptions[0].expires is "soon": expected ${EXPIRES}`,
       'policy.exceptions[0].reason is "": expected the reason for the exception',
       `policy.exceptions[1].digest is "latest": expected ${DIGEST}`,

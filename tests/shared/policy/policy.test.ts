@@ -15,10 +15,23 @@ describe('a policy', () => {
       unfixable: 'high',
       unknownSeverity: 'inherit',
       exploited: 'never',
+      epss: 'never',
       graceDays: {},
       images: 'tagged',
       exceptions: [],
     });
+  });
+
+  it.each([
+    [0, 0],
+    [1, 1],
+    [0.5, 0.5],
+    ['0.5', 0.5],
+    ['.25', 0.25],
+    ['1', 1],
+    ['never', 'never'],
+  ])('accepts the EPSS score %j, which is text if `pulumi config set --path` set it', (given, epss) => {
+    expect(parsed(undefined, { exploited: 'low', epss: given }).epss).toBe(epss);
   });
 
   it('accepts every field', () => {
@@ -26,6 +39,7 @@ describe('a policy', () => {
       unfixable: 'never',
       unknownSeverity: 'block',
       exploited: 'medium',
+      epss: 0.5,
       graceDays: { informational: 0, low: 3650, medium: 30, high: 7, critical: 1 },
       images: 'all',
       exceptions: [
@@ -46,6 +60,7 @@ describe('a policy', () => {
       unfixable: 'never',
       unknownSeverity: 'block',
       exploited: 'medium',
+      epss: 0.5,
       graceDays: { informational: 0, low: 3650, medium: 30, high: 7, critical: 1 },
       images: 'all',
       exceptions: [

@@ -49,6 +49,9 @@ describe('an exception', () => {
       { repository: 'team/*', digest: digest(1), package: 'openssl' },
       true,
     ],
+    ['by the package alone, for every advisory', { id: '*', package: 'openssl', repository: 'team/*' }, true],
+    ['by another package, for every advisory', { id: '*', package: 'libssl', repository: 'team/*' }, false],
+    ['by the package in another image', { id: '*', package: 'openssl', digest: digest(2) }, false],
     ['by all but the package', { repository: 'team/*', digest: digest(1), package: 'libssl' }, false],
   ])('%s', (_name, changes, matches) => {
     const one = finding({ aliases: ['OTHER-1', 'GHSA-jfh8-c2jp-5v3q'] });

@@ -47,6 +47,10 @@ describe('a verdict', () => {
       },
       'violates the policy with CVE-2024-1 in openssl (critical, inherited from the report, severityThreshold)',
     ],
+    [
+      { ...BLOCK, reasons: [{ finding: numbered(1), rule: 'exploited', severity: 'medium', epss: 0.92 }] },
+      'violates the policy with CVE-2024-1 in openssl (medium, exploited by EPSS 0.92)',
+    ],
     [UNDETERMINED, 'is undetermined: the severity of CVE-2024-6119 is unknown'],
     [ALLOW, 'has no finding that violates the policy'],
     [EXEMPTED, 'is allowed because of exemptions: CVE-2024-6119 is suppressed in the scanner'],
