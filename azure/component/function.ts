@@ -120,9 +120,6 @@ export function createFunction(
     },
     { parent, dependsOn: [...args.roles], transformations: [asAsked] },
   );
-  const inApp = { resourceGroupName, name: app.name, allow: false };
-  new web.WebAppFtpAllowed(`${name}-no-ftp`, inApp, { parent });
-  new web.WebAppScmAllowed(`${name}-no-publishing-password`, inApp, { parent });
   deployCode(name, placement, { ...args, app }, parent);
   return app;
 }

@@ -1,11 +1,11 @@
 // AcrPullGate: the Pulumi component that closes and opens images in the container registries of one subscription.
-import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
 import type { Granularity, PullGateArgs, RegistryRoles, StorageRedundancy } from '../../config/args.ts';
 import { checkAcrArgs, checkWorkspaceId } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { bundleHandler } from './code.ts';
+import { enableDefender } from './defender.ts';
 import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
@@ -35,8 +35,8 @@ export interface AcrPullGateArgs extends PullGateArgs {
    */
   workspaceId?: pulumi.Input<string> | undefined;
   /**
-   * Enables the Defender for Containers plan for the whole subscription. It stays enabled when the component is
-   * deleted. Default: false.
+   * Enables the plans Defender for Containers and Foundational CSPM for the whole subscription. They stay enabled when
+   * the component is deleted. Default: false.
    */
   enableDefender?: boolean;
   /**
@@ -126,7 +126,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
     createAlarms(name, placement, { sweepHours, workspace, componentId: log.id, notifyEmails }, this);
     const shown = { id, workspaceId: workspace.id, componentId: log.id };
     const workbookUrl = createWorkbook(name, placement, shown, this);
-    if (checked.enableDefender) enableDefender(name, subscriptionId, this);
+    if (checked.enableDefender) enableDefender(name, placement, this);
 
     this.outputs = {
       pullgate: 'azure',
@@ -147,23 +147,4 @@ export class AcrPullGate extends pulumi.ComponentResource {
     };
     this.registerOutputs({ outputs: this.outputs });
   }
-}
-
-/**
- * Enables Defender for Containers with its registry scans. The plan belongs to the whole subscription, not to this
- * stack. It stays enabled when the stack is deleted or the option is removed, because pullgate must never disable a
- * scanner.
- * Source: https://learn.microsoft.com/azure/templates/microsoft.security/pricings
- */
-function enableDefender(name: string, subscriptionId: pulumi.Output<string>, parent: pulumi.Resource): void {
-  new security.Pricing(
-    `${name}-defender`,
-    {
-      pricingName: 'Containers',
-      scopeId: pulumi.interpolate`subscriptions/${subscriptionId}`,
-      pricingTier: 'Standard',
-      extensions: [{ name: 'ContainerRegistriesVulnerabilityAssessments', isEnabled: 'True' }],
-    },
-    { parent, retainOnDelete: true },
-  );
 }

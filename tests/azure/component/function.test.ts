@@ -65,16 +65,19 @@ describe('the function app', () => {
     expect(Object.keys(siteConfig).sort()).toEqual(['appSettings', 'minTlsVersion']);
   });
 
-  it.each(['azure-native:web:WebAppFtpAllowed', 'azure-native:web:WebAppScmAllowed'])(
-    'allows no password: %s',
-    async (type) => {
-      const deployment = await deploy();
-      expect(only(deployment, type).inputs).toMatchObject({
-        name: await outputOf(deployment.outputs.functionAppName),
-        allow: false,
-      });
-    },
-  );
+  it('accepts no publishing password from before its first code, whatever the policies were', async () => {
+    const { resources } = propertiesOf(await deploy()).template as { resources: readonly Record<string, unknown>[] };
+    const type = 'Microsoft.Web/sites/basicPublishingCredentialsPolicies';
+    const set = { type, apiVersion: '2024-04-01', properties: { allow: false } };
+    expect(resources.filter((resource) => resource['type'] === type)).toEqual([
+      { ...set, name: "[concat(parameters('siteName'), '/ftp')]" },
+      { ...set, name: "[concat(parameters('siteName'), '/scm')]" },
+    ]);
+    expect(resources.find((resource) => resource['type'] === 'Microsoft.Web/sites/extensions')?.['dependsOn']).toEqual([
+      `[resourceId('${type}', parameters('siteName'), 'ftp')]`,
+      `[resourceId('${type}', parameters('siteName'), 'scm')]`,
+    ]);
+  });
 
   it('gets the location of every resource, and no key', async () => {
     const deployment = await deploy();
@@ -145,6 +148,8 @@ describe('the code', () => {
     expect(template).toMatchObject({
       parameters: { siteName: { type: 'string' }, packageUri: { type: 'securestring' } },
       resources: [
+        expect.anything(),
+        expect.anything(),
         {
           type: 'Microsoft.Web/sites/extensions',
           name: "[concat(parameters('siteName'), '/onedeploy')]",
