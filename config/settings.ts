@@ -70,7 +70,9 @@ export interface AzureSettings {
   readonly registryRoles: RegistryRoles;
   /** The ARM id of the Log Analytics workspace that receives the findings. Default: the stack creates one. */
   readonly workspaceId?: string | undefined;
-  /** Turn on the Defender for Containers plan for the whole subscription. Default: false. */
+  /** The ARM id of the subnet that the function runs in. Default: none, it reaches public endpoints only. */
+  readonly subnetId?: string | undefined;
+  /** Turn on the plans that find vulnerable images for the whole subscription. Default: false. */
   readonly enableDefender: boolean;
   /** How many zones keep the records and the queues: one (lrs) or three (zrs). Default: lrs. */
   readonly storageRedundancy: StorageRedundancy;
@@ -174,10 +176,16 @@ const WORKSPACE_ID = new RegExp(
   `^${IN_GROUP}/Microsoft[.]OperationalInsights/workspaces/[a-z0-9][-a-z0-9]{2,61}[a-z0-9]$`,
   'i',
 );
+const SUBNET_ID = new RegExp(
+  `^${IN_GROUP}/Microsoft[.]Network/virtualNetworks/[a-z0-9][-\\w.]{0,62}\\w/subnets/[a-z0-9](?:[-\\w.]{0,78}\\w)?$`,
+  'i',
+);
 const REGISTRY =
   'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
 const WORKSPACE =
   'the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME';
+const SUBNET =
+  'the ARM id of a subnet, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME';
 
 /** What is expected if there is no registry. */
 export const SOME_REGISTRIES = `a list with at least one of: ${REGISTRY}`;
@@ -193,6 +201,7 @@ const azureEntries = {
   granularity: v.optional(v.enum(Granularity, `one of ${Object.values(Granularity).join(', ')}`), 'image'),
   registryRoles: v.optional(v.enum(RegistryRoles, `one of ${Object.values(RegistryRoles).join(', ')}`), 'rbac'),
   workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),
+  subnetId: v.optional(v.pipe(v.string(SUBNET), v.regex(SUBNET_ID, SUBNET))),
   enableDefender: flag,
   storageRedundancy: v.optional(
     v.enum(StorageRedundancy, `one of ${Object.values(StorageRedundancy).join(', ')}`),

@@ -35,6 +35,11 @@ export interface AcrPullGateArgs extends PullGateArgs {
    */
   workspaceId?: pulumi.Input<string> | undefined;
   /**
+   * The ARM id of the subnet that the function runs in, so that it reaches registries behind private endpoints. The
+   * subnet is in the function's region and is delegated to Microsoft.App/environments. Default: none.
+   */
+  subnetId?: string | undefined;
+  /**
    * Enables the plans Defender for Containers and Foundational CSPM for the whole subscription. They stay enabled when
    * the component is deleted. Default: false.
    */
@@ -89,7 +94,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
     super('pullgate:index:AcrPullGate', name, {}, opts);
     const { workspaceId, now = new Date().toISOString(), ...plain } = args;
     const checked = accept(name, checkAcrArgs(plain));
-    const { registries, sweepHours, notifyEmails } = checked;
+    const { registries, sweepHours, notifyEmails, subnetId } = checked;
     const settings = functionSettings(checked);
     const code = bundleHandler(settings);
     const given =
@@ -121,7 +126,8 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const roles = [...specs, ...(mail === undefined ? [] : [mail.role])].map((spec) =>
       assignRole(name, spec, { subscriptionId, principalId: identity.principalId }, this),
     );
-    const app = createFunction(name, placement, { stores, workspace, identity, log, mail, code, now, roles }, this);
+    const runtime = { code, now, subnetId };
+    const app = createFunction(name, placement, { stores, workspace, identity, log, mail, roles, ...runtime }, this);
     const { logicApp } = createEvents(name, placement, { workspace, stores }, this);
     createAlarms(name, placement, { sweepHours, workspace, componentId: log.id, notifyEmails }, this);
     const shown = { id, workspaceId: workspace.id, componentId: log.id };

@@ -51,6 +51,8 @@ const AZURE = {
   'azure-native:location': 'westeurope',
 };
 const WORKSPACE = `${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
+const SUBNET =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/network/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
 
 function settingsOf(raw: Record<string, unknown>): Settings {
   const parsed = parseConfig(raw);
@@ -158,6 +160,7 @@ describe('a valid config', () => {
           granularity: 'repository',
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
+          subnetId: SUBNET,
           enableDefender: true,
           storageRedundancy: 'zrs',
           logRetentionDays: 730,
@@ -169,6 +172,7 @@ describe('a valid config', () => {
           granularity: 'repository',
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
+          subnetId: SUBNET,
           enableDefender: true,
           storageRedundancy: 'zrs',
           logRetentionDays: 730,
@@ -274,6 +278,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
           granularity: 'tag',
           registryRoles: 'RBAC',
           workspaceId: '63f09d65-30ef-4a63-ae57-44dd73e08ca5',
+          subnetId: SUBNET.replace('/subnets/functions', ''),
           enableDefender: 1,
           storageRedundancy: 'grs',
           logRetentionDays: 29,
@@ -284,6 +289,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
         'pullgate:azure.granularity is "tag": expected one of image, repository',
         'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
         'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',
+        `pullgate:azure.subnetId is ${cut(SUBNET.replace('/subnets/functions', ''))}: expected the ARM id of a subnet, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME`,
         'pullgate:azure.enableDefender is 1: expected true or false',
         'pullgate:azure.storageRedundancy is "grs": expected one of lrs, zrs',
         'pullgate:azure.logRetentionDays is 29: expected a whole number of days, 30 to 730',
@@ -456,7 +462,7 @@ describe('Pulumi.yaml', () => {
     for (const field of ['repositories', 'reservedConcurrency', ...Object.keys(flat)])
       expect(descriptionOf('aws')).toContain(`${field}:`);
     for (const field of Object.keys(repositories)) expect(descriptionOf('aws')).toContain(field);
-    for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId'])
+    for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId', 'subnetId'])
       expect(descriptionOf('azure')).toContain(`${field}:`);
   });
 });

@@ -16,6 +16,8 @@ const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/r/providers/Microsoft.ContainerRegistry/registries/contoso';
 const WORKSPACE =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/r/providers/Microsoft.OperationalInsights/workspaces/logs';
+const SUBNET =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
 
 /** A case as the page tells it: the policy above the table, a finding in words, and the answer. */
 interface Case {
@@ -191,7 +193,7 @@ describe('the page', () => {
       'azure-native:location': 'westeurope',
       'pullgate:clouds': ['azure'],
       'pullgate:aws': { reservedConcurrency: 5 },
-      'pullgate:azure': { registries: [REGISTRY], workspaceId: WORKSPACE },
+      'pullgate:azure': { registries: [REGISTRY], workspaceId: WORKSPACE, subnetId: SUBNET },
     });
     if (!parsed.ok) throw new Error('the config of this test is one');
     const { policy: _policy, refinements: _refinements, aws, azure, ...shared } = parsed.value;

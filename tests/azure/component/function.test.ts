@@ -60,6 +60,13 @@ describe('the function app', () => {
     });
   });
 
+  it('is in the given subnet, and in none by default', async () => {
+    const subnetId =
+      '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/network/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
+    expect(one(await deploy({ subnetId }), ...APP).inputs['virtualNetworkSubnetId']).toBe(subnetId);
+    expect(one(await deploy(), ...APP).inputs).not.toHaveProperty('virtualNetworkSubnetId');
+  });
+
   it('has no setting that Flex Consumption rejects', async () => {
     const siteConfig = one(await deploy(), ...APP).inputs['siteConfig'] as Record<string, unknown>;
     expect(Object.keys(siteConfig).sort()).toEqual(['appSettings', 'minTlsVersion']);
