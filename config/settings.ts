@@ -167,18 +167,19 @@ const awsEntries = {
 
 const GUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 /**
- * The path from the subscription to a resource in a resource group.
- * Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+ * The path from the subscription to a resource in a resource group, whose name may have letters of any script.
+ * Sources: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules,
+ * https://learn.microsoft.com/dotnet/api/azure.provisioning.resources.resourcegroup.name
  */
-const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\w.()]{0,89}[-\\w()]/providers`;
-const REGISTRY_ID = new RegExp(`^${IN_GROUP}/Microsoft[.]ContainerRegistry/registries/[a-z0-9]{5,50}$`, 'i');
+const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\p{L}\\p{Nd}_.()]{0,89}[-\\p{L}\\p{Nd}_()]/providers`;
+const REGISTRY_ID = new RegExp(`^${IN_GROUP}/Microsoft[.]ContainerRegistry/registries/[a-z0-9]{5,50}$`, 'iu');
 const WORKSPACE_ID = new RegExp(
   `^${IN_GROUP}/Microsoft[.]OperationalInsights/workspaces/[a-z0-9][-a-z0-9]{2,61}[a-z0-9]$`,
-  'i',
+  'iu',
 );
 const SUBNET_ID = new RegExp(
   `^${IN_GROUP}/Microsoft[.]Network/virtualNetworks/[a-z0-9][-\\w.]{0,62}\\w/subnets/[a-z0-9](?:[-\\w.]{0,78}\\w)?$`,
-  'i',
+  'iu',
 );
 const REGISTRY =
   'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';

@@ -148,6 +148,14 @@ describe('a valid config', () => {
       },
       { clouds: ['aws', 'azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
     ],
+    ...['', 'public', 'AzureCloud', 'AzurePublicCloud', undefined].map(
+      (environment): [string, Record<string, unknown>, Record<string, unknown>] => [
+        `the public cloud as ${environment}`,
+        { ...AZURE, 'azure-native:environment': environment, 'pullgate:azure': { registries: [CONTOSO] } },
+        { clouds: ['azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
+      ],
+    ),
+    ['another cloud of Azure if the stack has only AWS', { 'azure-native:environment': 'usgovernment' }, {}],
     [
       'an ARM id in lower case',
       { ...AZURE, 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
@@ -244,6 +252,13 @@ describe('an invalid config is rejected with the key, the value and what is allo
         'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
       ],
     ],
+    ...['usgovernment', 'china'].map((environment): [string, Record<string, unknown>, string[]] => [
+      `Azure in another cloud: ${environment}`,
+      { ...AZURE, 'azure-native:environment': environment, 'pullgate:azure': { registries: [CONTOSO] } },
+      [
+        `azure-native:environment is "${environment}": expected public: pullgate works only in Azure's public cloud, not in Azure Government or Azure China`,
+      ],
+    ]),
     [
       'Azure with a registry name and without a location',
       { 'pullgate:clouds': ['azure'], 'pullgate:azure': { registries: ['contoso'] } },
