@@ -3,7 +3,7 @@ import * as pulumi from '@pulumi/pulumi';
 import type { EcrPullGateOutputs } from './aws/component/pull-gate.ts';
 import type { AcrPullGateOutputs } from './azure/component/pull-gate.ts';
 import type { PullGateArgs } from './config/args.ts';
-import { parseConfig, type Settings } from './config/config.ts';
+import { AZURE_ENVIRONMENT, parseConfig, type Settings } from './config/config.ts';
 import { expiredExceptions } from './shared/policy/exceptions.ts';
 import { describeProblem } from './shared/runtime/problem.ts';
 
@@ -39,7 +39,9 @@ type Made = Pick<Outputs, 'aws' | 'azure'>;
 
 /** @throws RunError with every problem in the config, before any cloud's code is loaded */
 function readSettings(now: string): Settings {
-  const config = parseConfig(pulumi.runtime.allConfig(), now);
+  // The provider reads its environment from this variable if the config does not say.
+  const raw = { [AZURE_ENVIRONMENT]: process.env['ARM_ENVIRONMENT'], ...pulumi.runtime.allConfig() };
+  const config = parseConfig(raw, now);
   if (config.ok) return config.value;
   throw new pulumi.RunError(
     ['The config of this stack is invalid:', ...config.problems.map(describeProblem)].join('\n'),

@@ -87,6 +87,7 @@ export const AZURE_STANDING: StandingByType = {
   'azure-native:operationalinsights:Workspace': metered,
   'azure-native:operationsmanagement:Solution': free,
   'azure-native:resources:Deployment': free,
+  'azure-native:resources:DeploymentAtSubscriptionScope': free,
   'azure-native:resources:ResourceGroup': free,
   'azure-native:security:Automation': free,
   'azure-native:storage:Blob': tiny,
@@ -96,8 +97,6 @@ export const AZURE_STANDING: StandingByType = {
   'azure-native:storage:Table': metered,
   'azure-native:web:AppServicePlan': free,
   'azure-native:web:WebApp': (apps) => ({ 'storage transactions': HOST_TRANSACTIONS_A_MONTH * apps.length }),
-  'azure-native:web:WebAppFtpAllowed': free,
-  'azure-native:web:WebAppScmAllowed': free,
 };
 
 /**

@@ -28,6 +28,13 @@ export interface Settings extends SharedSettings {
 /** The region of the Azure resource group. Everything else is created in the region of its resource group. */
 const AZURE_LOCATION = 'azure-native:location';
 
+/**
+ * The provider's cloud, and the names of the only one that pullgate supports.
+ * Source: https://www.pulumi.com/registry/packages/azure-native/installation-configuration
+ */
+export const AZURE_ENVIRONMENT = 'azure-native:environment';
+const PUBLIC = /^(?:public|azurecloud|azurepubliccloud)?$/i;
+
 /** The namespace of pullgate's keys: the project's name in Pulumi.yaml. */
 const NAMESPACE = 'pullgate:';
 
@@ -64,8 +71,9 @@ const keys = closedObject(
 /**
  * Checks the stack's config.
  *
- * @param raw the values by their full keys (`pullgate:mode`), as text from Pulumi or already decoded. The only key read
- *   from another namespace is `azure-native:location`, and only if the stack has Azure
+ * @param raw the values by their full keys (`pullgate:mode`), as text from Pulumi or already decoded. The only keys
+ *   read from another namespace are `azure-native:location` and `azure-native:environment`, and only if the stack has
+ *   Azure
  * @param now the present time, for ends that are limited. Default: these are not checked
  * @returns the settings, or every problem, each with the key as the user writes it
  */
@@ -84,7 +92,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, now?: string
 
 /** Adds the namespace to the key of a problem. */
 function withNamespace(problem: Problem): Problem {
-  return problem.key === AZURE_LOCATION ? problem : { ...problem, key: `${NAMESPACE}${problem.key}` };
+  return problem.key.startsWith('azure-native:') ? problem : { ...problem, key: `${NAMESPACE}${problem.key}` };
 }
 
 /** Nothing but the registries, so that a mistake in another key does not hide that they are missing. */
@@ -109,6 +117,11 @@ function azureProblems(given: Given, raw: Readonly<Record<string, unknown>>): re
   if (raw[AZURE_LOCATION] === undefined || raw[AZURE_LOCATION] === '') {
     const allowed = `the Azure region to deploy to; set it with: pulumi config set ${AZURE_LOCATION} westeurope`;
     problems.push({ key: AZURE_LOCATION, given: undefined, allowed });
+  }
+  const environment = raw[AZURE_ENVIRONMENT];
+  if (environment !== undefined && !PUBLIC.test(String(environment))) {
+    const allowed = "public: pullgate works only in Azure's public cloud, not in Azure Government or Azure China";
+    problems.push({ key: AZURE_ENVIRONMENT, given: environment, allowed });
   }
   return problems;
 }

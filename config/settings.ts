@@ -71,7 +71,9 @@ export interface AzureSettings {
   readonly registryRoles: RegistryRoles;
   /** The ARM id of the Log Analytics workspace that receives the findings. Default: the stack creates one. */
   readonly workspaceId?: string | undefined;
-  /** Turn on the Defender for Containers plan for the whole subscription. Default: false. */
+  /** The ARM id of the subnet that the function runs in. Default: none, it reaches public endpoints only. */
+  readonly subnetId?: string | undefined;
+  /** Turn on the plans that find vulnerable images for the whole subscription. Default: false. */
   readonly enableDefender: boolean;
   /** Where the details of CVEs are read. Default: nowhere, so that CVEs inherit the recommendation's severity. */
   readonly cveDetails?: (CveDetailsArgs & { readonly assignRole: boolean }) | undefined;
@@ -168,19 +170,26 @@ const awsEntries = {
 
 const GUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 /**
- * The path from the subscription to a resource in a resource group.
- * Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+ * The path from the subscription to a resource in a resource group, whose name may have letters of any script.
+ * Sources: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules,
+ * https://learn.microsoft.com/dotnet/api/azure.provisioning.resources.resourcegroup.name
  */
-const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\w.()]{0,89}[-\\w()]/providers`;
-const REGISTRY_ID = new RegExp(`^${IN_GROUP}/Microsoft[.]ContainerRegistry/registries/[a-z0-9]{5,50}$`, 'i');
+const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\p{L}\\p{Nd}_.()]{0,89}[-\\p{L}\\p{Nd}_()]/providers`;
+const REGISTRY_ID = new RegExp(`^${IN_GROUP}/Microsoft[.]ContainerRegistry/registries/[a-z0-9]{5,50}$`, 'iu');
 const WORKSPACE_ID = new RegExp(
   `^${IN_GROUP}/Microsoft[.]OperationalInsights/workspaces/[a-z0-9][-a-z0-9]{2,61}[a-z0-9]$`,
-  'i',
+  'iu',
+);
+const SUBNET_ID = new RegExp(
+  `^${IN_GROUP}/Microsoft[.]Network/virtualNetworks/[a-z0-9][-\\w.]{0,62}\\w/subnets/[a-z0-9](?:[-\\w.]{0,78}\\w)?$`,
+  'iu',
 );
 const REGISTRY =
   'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
 const WORKSPACE =
   'the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME';
+const SUBNET =
+  'the ARM id of a subnet, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME';
 
 /**
  * Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftmanagement
@@ -209,6 +218,7 @@ const azureEntries = {
   granularity: v.optional(v.enum(Granularity, `one of ${Object.values(Granularity).join(', ')}`), 'image'),
   registryRoles: v.optional(v.enum(RegistryRoles, `one of ${Object.values(RegistryRoles).join(', ')}`), 'rbac'),
   workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),
+  subnetId: v.optional(v.pipe(v.string(SUBNET), v.regex(SUBNET_ID, SUBNET))),
   enableDefender: flag,
   cveDetails: v.optional(cveDetails),
   storageRedundancy: v.optional(

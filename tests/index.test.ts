@@ -45,6 +45,12 @@ describe('a fresh program', () => {
     expect(loaded.filter((file) => /^azure\/|^@pulumi\/azure|\/function\//.test(file))).toEqual([]);
   });
 
+  it('fails in another cloud than the public one with one sentence', async () => {
+    await expect(program.graphOf({ ...AZURE, 'azure-native:environment': 'usgovernment' })).rejects.toThrow(
+      /^The config of this stack is invalid:\nazure-native:environment is "usgovernment": expected public: pullgate works only in Azure's public cloud, not in Azure Government or Azure China$/,
+    );
+  });
+
   it('fails if Azure has no registry or one in another subscription, before it creates a resource', async () => {
     const elsewhere = REGISTRY.replace(SUBSCRIPTION, '99999999-0000-0000-0000-000000000000');
     await expect(program.graphOf({ 'pullgate:clouds': ['azure'] })).rejects.toThrow(

@@ -56,8 +56,23 @@ export function bundleHandler(settings: object): Bundle {
   });
 }
 
+const POLICIES = 'Microsoft.Web/sites/basicPublishingCredentialsPolicies';
+
 /**
- * One Deploy: the platform downloads the package and runs it.
+ * Refuses publishing with a password. Every app has both policies from the start, and the provider's own resources
+ * refuse one that does not have the default value, which an Azure Policy can change. A template sets it.
+ * Source: https://learn.microsoft.com/azure/app-service/configure-basic-auth-disable
+ */
+const noPassword = (policy: 'ftp' | 'scm') =>
+  ({
+    type: POLICIES,
+    apiVersion: '2024-04-01',
+    name: `[concat(parameters('siteName'), '/${policy}')]`,
+    properties: { allow: false },
+  }) as const;
+
+/**
+ * One Deploy: the platform downloads the package and runs it. Before that, both publishing policies are set.
  * Source: https://learn.microsoft.com/azure/azure-functions/functions-infrastructure-as-code#deployment-package
  */
 export const ONE_DEPLOY = {
@@ -65,10 +80,13 @@ export const ONE_DEPLOY = {
   contentVersion: '1.0.0.0',
   parameters: { siteName: { type: 'string' }, packageUri: { type: 'securestring' } },
   resources: [
+    noPassword('ftp'),
+    noPassword('scm'),
     {
       type: 'Microsoft.Web/sites/extensions',
       apiVersion: '2022-09-01',
       name: "[concat(parameters('siteName'), '/onedeploy')]",
+      dependsOn: ['ftp', 'scm'].map((policy) => `[resourceId('${POLICIES}', parameters('siteName'), '${policy}')]`),
       properties: { packageUri: "[parameters('packageUri')]", remoteBuild: false },
     },
   ],

@@ -68,6 +68,8 @@ export interface FunctionArgs {
   readonly code: Bundle;
   /** The time of the deployment, ISO 8601. The URL of the code's package expires some hours after it. */
   readonly now: string;
+  /** The subnet that the app runs in. Undefined if it reaches public endpoints only. */
+  readonly subnetId: string | undefined;
   /** The identity's role assignments. They are created before the code is deployed. */
   readonly roles: readonly pulumi.Resource[];
 }
@@ -101,6 +103,8 @@ export function createFunction(
       reserved: true,
       serverFarmId: plan.id,
       httpsOnly: true,
+      // Source: https://learn.microsoft.com/azure/azure-functions/flex-consumption-how-to
+      ...(args.subnetId === undefined ? {} : { virtualNetworkSubnetId: args.subnetId }),
       identity: { type: 'UserAssigned', userAssignedIdentities: [identity.id] },
       functionAppConfig: {
         runtime: { name: 'node', version: '24' },
@@ -120,9 +124,6 @@ export function createFunction(
     },
     { parent, dependsOn: [...args.roles], transformations: [asAsked] },
   );
-  const inApp = { resourceGroupName, name: app.name, allow: false };
-  new web.WebAppFtpAllowed(`${name}-no-ftp`, inApp, { parent });
-  new web.WebAppScmAllowed(`${name}-no-publishing-password`, inApp, { parent });
   deployCode(name, placement, { ...args, app }, parent);
   return app;
 }

@@ -1,11 +1,11 @@
 // AcrPullGate: the Pulumi component that closes and opens images in the container registries of one subscription.
-import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
 import type { CveDetailsArgs, Granularity, PullGateArgs, RegistryRoles, StorageRedundancy } from '../../config/args.ts';
 import { checkAcrArgs, checkWorkspaceId } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { bundleHandler } from './code.ts';
+import { enableDefender } from './defender.ts';
 import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
@@ -35,8 +35,13 @@ export interface AcrPullGateArgs extends PullGateArgs {
    */
   workspaceId?: pulumi.Input<string> | undefined;
   /**
-   * Enables the Defender for Containers plan for the whole subscription. It stays enabled when the component is
-   * deleted. Default: false.
+   * The ARM id of the subnet that the function runs in, so that it reaches registries behind private endpoints. The
+   * subnet is in the function's region and is delegated to Microsoft.App/environments. Default: none.
+   */
+  subnetId?: string | undefined;
+  /**
+   * Enables the plans Defender for Containers and Foundational CSPM for the whole subscription. They stay enabled when
+   * the component is deleted. Default: false.
    */
   enableDefender?: boolean;
   /**
@@ -94,7 +99,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
     super('pullgate:index:AcrPullGate', name, {}, opts);
     const { workspaceId, now = new Date().toISOString(), ...plain } = args;
     const checked = accept(name, checkAcrArgs(plain, now));
-    const { registries, sweepHours, notifyEmails } = checked;
+    const { registries, sweepHours, notifyEmails, subnetId } = checked;
     const settings = functionSettings(checked);
     const code = bundleHandler(settings);
     const given =
@@ -127,12 +132,13 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const roles = [...specs, ...forDetails, ...(mail === undefined ? [] : [mail.role])].map((spec) =>
       assignRole(name, spec, { subscriptionId, principalId: identity.principalId }, this),
     );
-    const app = createFunction(name, placement, { stores, workspace, identity, log, mail, code, now, roles }, this);
+    const runtime = { code, now, subnetId };
+    const app = createFunction(name, placement, { stores, workspace, identity, log, mail, roles, ...runtime }, this);
     const { logicApp } = createEvents(name, placement, { workspace, stores }, this);
     createAlarms(name, placement, { sweepHours, workspace, componentId: log.id, notifyEmails }, this);
     const shown = { id, workspaceId: workspace.id, componentId: log.id };
     const workbookUrl = createWorkbook(name, placement, shown, this);
-    if (checked.enableDefender) enableDefender(name, subscriptionId, this);
+    if (checked.enableDefender) enableDefender(name, placement, this);
 
     this.outputs = {
       pullgate: 'azure',
@@ -153,23 +159,4 @@ export class AcrPullGate extends pulumi.ComponentResource {
     };
     this.registerOutputs({ outputs: this.outputs });
   }
-}
-
-/**
- * Enables Defender for Containers with its registry scans. The plan belongs to the whole subscription, not to this
- * stack. It stays enabled when the stack is deleted or the option is removed, because pullgate must never disable a
- * scanner.
- * Source: https://learn.microsoft.com/azure/templates/microsoft.security/pricings
- */
-function enableDefender(name: string, subscriptionId: pulumi.Output<string>, parent: pulumi.Resource): void {
-  new security.Pricing(
-    `${name}-defender`,
-    {
-      pricingName: 'Containers',
-      scopeId: pulumi.interpolate`subscriptions/${subscriptionId}`,
-      pricingTier: 'Standard',
-      extensions: [{ name: 'ContainerRegistriesVulnerabilityAssessments', isEnabled: 'True' }],
-    },
-    { parent, retainOnDelete: true },
-  );
 }

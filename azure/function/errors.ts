@@ -12,13 +12,20 @@ export async function undefinedIf<T>(statuses: readonly number[], call: Promise<
   }
 }
 
+/** The paths of ACR's own protocol, of its tokens and of container clients. */
+const REGISTRY_PATH = /^\/(acr|oauth2|v2)\//;
+
 /**
  * Describes an error in one log line. Adds the host and the cause to a denied call, because not every service names
- * them.
+ * them. A registry denies a network with 403, too.
+ * Source: https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access
  */
 export function describeCallError(error: unknown): string {
   const words = describeError(error);
   if (!isRestError(error) || (error.statusCode !== 401 && error.statusCode !== 403)) return words;
-  const host = error.request === undefined ? 'a service' : new URL(error.request.url).host;
-  return `${words} (${host} answers ${error.statusCode}: the function's identity lacks a role there; run pulumi up, which assigns its roles)`;
+  const url = error.request === undefined ? undefined : new URL(error.request.url);
+  const answer = `${url?.host ?? 'a service'} answers ${error.statusCode}`;
+  if (error.statusCode === 403 && REGISTRY_PATH.test(url?.pathname ?? ''))
+    return `${words} (${answer}: the function's identity lacks a role there, or the registry does not admit its network; run pulumi up, which assigns its roles, or set azure.subnetId)`;
+  return `${words} (${answer}: the function's identity lacks a role there; run pulumi up, which assigns its roles)`;
 }

@@ -30,6 +30,7 @@ export function createAcrService(clock: Clock, world: AcrWorld, principals: Prin
     name: 'acr',
     read(request) {
       const registry = registryAt(request.host);
+      checkNetwork(registry, request);
       const ofTokens = tokens.read(registry, request);
       if (ofTokens !== undefined) return ofTokens;
       const route = request.url.pathname.startsWith('/v2/') ? oci(registry, request) : metadata(registry, request);
@@ -49,6 +50,19 @@ export function createAcrService(clock: Clock, world: AcrWorld, principals: Prin
     },
   };
 }
+
+/**
+ * Refuses every request from outside the only subnet.
+ * Source: https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access
+ */
+function checkNetwork({ onlyFrom }: RegistryWorld, { subnetId }: WireRequest): void {
+  if (onlyFrom === undefined || onlyFrom.toLowerCase() === subnetId?.toLowerCase()) return;
+  const message = `client with IP '${PUBLIC_IP}' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.`;
+  throw failure(403, 'DENIED', message);
+}
+
+/** An address for documentation, RFC 5737. */
+const PUBLIC_IP = '203.0.113.5';
 
 /** `/acr/v1/_catalog` and `/acr/v1/NAME[/_manifests[/DIGEST]|/_tags[/TAG]]`; the name is encoded as one part. */
 function metadata(registry: RegistryWorld, request: WireRequest): Route | undefined {

@@ -45,6 +45,11 @@ export interface RegistryOptions {
   readonly loginServer?: string;
   /** Default: LegacyRegistryPermissions. */
   readonly roleMode?: RoleMode;
+  /**
+   * The ARM id of the only subnet that reaches the registry, by its private endpoint: public network access is
+   * disabled. Default: everyone reaches it.
+   */
+  readonly onlyFrom?: string;
 }
 
 /** The target of attributes: a manifest, a tag, or the whole repository. */
@@ -57,6 +62,7 @@ export interface Registry {
   readonly name: string;
   readonly loginServer: string;
   roleMode: RoleMode;
+  readonly onlyFrom: string | undefined;
   readonly repositories: ReadonlyMap<string, Repository>;
   /**
    * Pushes an image and returns its digest, which the content determines. With `artifactType` or `subject`, pushes an
@@ -204,6 +210,7 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
     name,
     loginServer: (options.loginServer ?? `${name}.azurecr.io`).toLowerCase(),
     roleMode: options.roleMode ?? 'LegacyRegistryPermissions',
+    onlyFrom: options.onlyFrom,
     repositories,
     need,
     make,

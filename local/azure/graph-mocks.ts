@@ -82,11 +82,30 @@ function stored(service: string, kind: string, key: string) {
   };
 }
 
-/** A setting of a site, which exists once per site. */
-function ofSite(policy: string) {
-  return (made: Made): Answered => ({
-    id: made.below(`Microsoft.Web/sites/${made.inputs['name']}/basicPublishingCredentialsPolicies/${policy}`),
-  });
+/**
+ * A deployment at subscription scope. It sets the resources of its template, whether they exist or not.
+ * Sources: https://learn.microsoft.com/rest/api/resources/deployments/create-or-update-at-subscription-scope,
+ * https://learn.microsoft.com/azure/azure-resource-manager/templates/deploy-to-subscription#supported-resources
+ *
+ * @throws Error for what Azure refuses, and for a resource type that the local cloud does not know
+ */
+function inSubscription({ place, inputs, text }: Made): Answered {
+  const name = text('deploymentName');
+  const { location } = inputs;
+  const { mode, template } = inputs['properties'] as {
+    readonly mode: string;
+    readonly template: { readonly resources: readonly { readonly type: string }[] };
+  };
+  if (location === undefined) throw new Error(`the deployment ${name} at subscription scope needs a location`);
+  if (mode !== 'Incremental') throw new Error(`the deployment ${name} has the mode ${mode}; expected Incremental`);
+  for (const { type } of template.resources)
+    if (type !== 'Microsoft.Security/pricings')
+      throw new Error(`the local cloud does not know ${type} in the template of ${name}`);
+  return {
+    id: `/subscriptions/${place.subscription}/providers/Microsoft.Resources/deployments/${name}`,
+    name,
+    location,
+  };
 }
 
 const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
@@ -95,6 +114,7 @@ const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
     return { id: `/subscriptions/${place.subscription}/resourceGroups/${name}`, name, location: place.location };
   },
   'azure-native:resources:Deployment': named('Microsoft.Resources/deployments', 'deploymentName'),
+  'azure-native:resources:DeploymentAtSubscriptionScope': inSubscription,
   'azure-native:operationalinsights:Workspace': named(
     'Microsoft.OperationalInsights/workspaces',
     'workspaceName',
@@ -146,17 +166,11 @@ const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
   'azure-native:web:WebApp': named('Microsoft.Web/sites', 'name', (_made, name) => ({
     defaultHostName: `${name}.azurewebsites.net`,
   })),
-  'azure-native:web:WebAppFtpAllowed': ofSite('ftp'),
-  'azure-native:web:WebAppScmAllowed': ofSite('scm'),
   'azure-native:logic:Workflow': named('Microsoft.Logic/workflows', 'workflowName', ({ place, hex }) => ({
     identity: { type: 'SystemAssigned', principalId: uuidOf(hashOf(`principal ${hex}`)), tenantId: place.tenant },
     accessEndpoint: `https://prod-00.${place.location}.logic.azure.com:443/workflows/${hex.slice(0, 32)}`,
   })),
   'azure-native:security:Automation': named('Microsoft.Security/automations', 'automationName'),
-  'azure-native:security:Pricing': ({ inputs }) => ({
-    id: `/${inputs['scopeId']}/providers/Microsoft.Security/pricings/${inputs['pricingName']}`,
-    name: inputs['pricingName'],
-  }),
   'azure-native:monitor:ScheduledQueryRule': named('Microsoft.Insights/scheduledQueryRules', 'ruleName'),
   'azure-native:monitor:ActionGroup': named('Microsoft.Insights/actionGroups', 'actionGroupName'),
   'azure-native:communication:EmailService': named('Microsoft.Communication/emailServices', 'emailServiceName'),

@@ -11,6 +11,8 @@ export interface IdentityResource extends ManagedIdentity {
 
 export interface FunctionAppResource extends AppResource {
   readonly id: string;
+  /** The ARM id of the subnet that it runs in; undefined if it is in none. */
+  readonly subnetId: string | undefined;
   /** The identities that are assigned to it. */
   readonly identities: readonly IdentityResource[];
   /** The host's own storage account. */
@@ -60,6 +62,7 @@ export function readApp(graph: Graph): FunctionAppResource {
     );
   return {
     id: text(site, 'id'),
+    subnetId: site['virtualNetworkSubnetId'] === undefined ? undefined : text(site, 'virtualNetworkSubnetId'),
     name,
     appSettings,
     memoryMegabytes: Number(memory),

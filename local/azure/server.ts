@@ -28,6 +28,8 @@ export interface Wire {
   serve(host: string, service: Service): void;
   /** The environment variables that a child process needs to reach this cloud: proxy and certificate. */
   environment(): Record<string, string>;
+  /** The same for a process in a subnet. Without one, it is in the Internet. */
+  environmentIn(subnetId: string | undefined): Promise<Record<string, string>>;
   /** Failures that the local cloud caused, not the caller: features that it lacks. Empty in a sound test. */
   readonly gaps: string[];
   stop(): Promise<void>;
@@ -59,12 +61,13 @@ export async function startWire(parts: WireParts): Promise<Wire> {
   const gaps: string[] = [];
   const { ca, forHost } = await certificates();
   const { file, remove } = writeCa(ca);
-  const server = createServer({ SNICallback: forHost, keepAliveTimeout: KEPT_MILLISECONDS }, (request, response) => {
-    void handle(request, response).catch((error: unknown) => {
-      gaps.push(String(error));
-      response.destroy();
+  const serverFor = (subnetId: string | undefined) =>
+    createServer({ SNICallback: forHost, keepAliveTimeout: KEPT_MILLISECONDS }, (request, response) => {
+      void handle(request, response, subnetId).catch((error: unknown) => {
+        gaps.push(String(error));
+        response.destroy();
+      });
     });
-  });
 
   async function answerTo(request: WireRequest): Promise<WireAnswer | NoAnswer> {
     const service = services.get(request.host);
@@ -122,8 +125,12 @@ export async function startWire(parts: WireParts): Promise<Wire> {
     return fault === undefined || fault.kind === 'stale' ? answer : 'break';
   }
 
-  async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const answer = await answerTo(await receive(incoming));
+  async function handle(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    subnetId: string | undefined,
+  ): Promise<void> {
+    const answer = await answerTo(await receive(incoming, subnetId));
     if (answer === 'hold') return;
     if (answer === 'break') return void response.destroy();
     const { status, headers = {}, body = '' } = answer;
@@ -140,25 +147,39 @@ export async function startWire(parts: WireParts): Promise<Wire> {
   }
 
   const identity = createIdentityEndpoint(clock, principals);
-  const proxy = await startProxy({
-    knows: (host) => services.has(host),
-    lead: (socket) => void server.emit('connection', socket),
-    answer: identity.answer,
+  /** One proxy for the Internet, and one for each subnet: a connection comes from where its proxy is. */
+  const proxies = new Map<string | undefined, ReturnType<typeof startProxy>>();
+  const servers: ReturnType<typeof serverFor>[] = [];
+  const proxyIn = (subnetId: string | undefined) => {
+    const known = proxies.get(subnetId);
+    if (known !== undefined) return known;
+    const server = serverFor(subnetId);
+    servers.push(server);
+    const started = startProxy({
+      knows: (host) => services.has(host),
+      lead: (socket) => void server.emit('connection', socket),
+      answer: identity.answer,
+    });
+    proxies.set(subnetId, started);
+    return started;
+  };
+  const proxy = await proxyIn(undefined);
+  const environmentOf = ({ url }: { readonly url: string }) => ({
+    HTTPS_PROXY: url,
+    NO_PROXY: '127.0.0.1',
+    NODE_EXTRA_CA_CERTS: file,
   });
   return {
     ca,
     proxy: proxy.url,
     identity: identity.at(proxy.url),
     serve: (host, service) => void services.set(host.toLowerCase(), service),
-    environment: () => ({
-      HTTPS_PROXY: proxy.url,
-      NO_PROXY: '127.0.0.1',
-      NODE_EXTRA_CA_CERTS: file,
-    }),
+    environment: () => environmentOf(proxy),
+    environmentIn: async (subnetId) => environmentOf(await proxyIn(subnetId)),
     gaps,
     async stop() {
-      server.closeAllConnections();
-      await proxy.stop();
+      for (const server of servers) server.closeAllConnections();
+      for (const started of proxies.values()) await (await started).stop();
       remove();
     },
   };
@@ -185,7 +206,7 @@ function refusalOf(fault: FaultKind): Failure | undefined {
   }
 }
 
-async function receive(request: IncomingMessage): Promise<WireRequest> {
+async function receive(request: IncomingMessage, subnetId: string | undefined): Promise<WireRequest> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   const host = (request.headers.host ?? '').replace(/:443$/, '').toLowerCase();
@@ -195,5 +216,6 @@ async function receive(request: IncomingMessage): Promise<WireRequest> {
     url: new URL(request.url ?? '/', `https://${host}`),
     headers: request.headers,
     body: Buffer.concat(chunks),
+    subnetId,
   };
 }

@@ -68,10 +68,11 @@ interface Parts {
 export function createStacks(parts: Parts): Stacks {
   const { clock, queues } = parts;
 
-  function startHost({ app }: Resources, logs: LogLine[]): RunningHost {
+  async function startHost({ app }: Resources, logs: LogLine[]): Promise<RunningHost> {
     const { wire, instances } = parts;
+    const reach = await wire.environmentIn(app.subnetId);
     const surroundings = (process: string) => ({
-      ...wire.environment(),
+      ...reach,
       ...wire.identity.environment(app.identities, process),
     });
     return createFunctionsHost({ app, clock, queues, logs, surroundings, instances });
@@ -85,7 +86,7 @@ export function createStacks(parts: Parts): Stacks {
     checkDeployment(resources, parts.roles, queues);
     await before?.host.stop();
     const logs = before?.logs ?? [];
-    const host = startHost(resources, logs);
+    const host = await startHost(resources, logs);
     return { host, logs, identity: resources.app.hostIdentity, ...storesOf(parts, resources) };
   }
 

@@ -11,6 +11,8 @@ export interface WireRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
+  /** The ARM id of the subnet that the request comes from. Undefined if it comes from the Internet. */
+  readonly subnetId: string | undefined;
 }
 
 export interface WireAnswer {

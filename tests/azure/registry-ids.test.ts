@@ -15,6 +15,7 @@ it.each([
   ['in lower case', registry('images', 'acmeimages').toLowerCase()],
   ['in upper case', registry('IMAGES', 'ACMEIMAGES')],
   ['with a group of all allowed characters', registry('rg-1.prod_(eu)', 'acme5')],
+  ['with a group in other scripts', registry('Gänge-Ω-レジストリ-٣', 'acmeimages')],
   ['with the shortest name', registry('a', 'a1b2c')],
   ['with the longest names', registry('g'.repeat(90), 'a'.repeat(50))],
 ])('an id %s', (_name, id) => {

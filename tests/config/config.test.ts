@@ -52,6 +52,8 @@ const AZURE = {
   'azure-native:location': 'westeurope',
 };
 const WORKSPACE = `${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
+const SUBNET =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/network/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
 
 function settingsOf(raw: Record<string, unknown>): Settings {
   const parsed = parseConfig(raw);
@@ -147,6 +149,14 @@ describe('a valid config', () => {
       },
       { clouds: ['aws', 'azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
     ],
+    ...['', 'public', 'AzureCloud', 'AzurePublicCloud', undefined].map(
+      (environment): [string, Record<string, unknown>, Record<string, unknown>] => [
+        `the public cloud as ${environment}`,
+        { ...AZURE, 'azure-native:environment': environment, 'pullgate:azure': { registries: [CONTOSO] } },
+        { clouds: ['azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
+      ],
+    ),
+    ['another cloud of Azure if the stack has only AWS', { 'azure-native:environment': 'usgovernment' }, {}],
     [
       'an ARM id in lower case',
       { ...AZURE, 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
@@ -166,6 +176,7 @@ describe('a valid config', () => {
           granularity: 'repository',
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
+          subnetId: SUBNET,
           enableDefender: true,
           cveDetails: { managementGroupId: 'platform', assignRole: false },
           storageRedundancy: 'zrs',
@@ -178,6 +189,7 @@ describe('a valid config', () => {
           granularity: 'repository',
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
+          subnetId: SUBNET,
           enableDefender: true,
           cveDetails: { managementGroupId: 'platform', assignRole: false },
           storageRedundancy: 'zrs',
@@ -250,6 +262,13 @@ describe('an invalid config is rejected with the key, the value and what is allo
         'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
       ],
     ],
+    ...['usgovernment', 'china'].map((environment): [string, Record<string, unknown>, string[]] => [
+      `Azure in another cloud: ${environment}`,
+      { ...AZURE, 'azure-native:environment': environment, 'pullgate:azure': { registries: [CONTOSO] } },
+      [
+        `azure-native:environment is "${environment}": expected public: pullgate works only in Azure's public cloud, not in Azure Government or Azure China`,
+      ],
+    ]),
     [
       'Azure with a registry name and without a location',
       { 'pullgate:clouds': ['azure'], 'pullgate:azure': { registries: ['contoso'] } },
@@ -284,6 +303,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
           granularity: 'tag',
           registryRoles: 'RBAC',
           workspaceId: '63f09d65-30ef-4a63-ae57-44dd73e08ca5',
+          subnetId: SUBNET.replace('/subnets/functions', ''),
           enableDefender: 1,
           cveDetails: { managementGroupId: 'a/b', assign: true },
           storageRedundancy: 'grs',
@@ -295,6 +315,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
         'pullgate:azure.granularity is "tag": expected one of image, repository',
         'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
         'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',
+        `pullgate:azure.subnetId is ${cut(SUBNET.replace('/subnets/functions', ''))}: expected the ARM id of a subnet, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME`,
         'pullgate:azure.enableDefender is 1: expected true or false',
         'pullgate:azure.cveDetails.managementGroupId is "a/b": expected the id of a management group, such as platform: 1 to 90 letters, digits and - _ ( ) .',
         'pullgate:azure.cveDetails.assign: unknown key',
@@ -469,7 +490,7 @@ describe('Pulumi.yaml', () => {
     for (const field of ['repositories', 'reservedConcurrency', ...Object.keys(flat)])
       expect(descriptionOf('aws')).toContain(`${field}:`);
     for (const field of Object.keys(repositories)) expect(descriptionOf('aws')).toContain(field);
-    for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId'])
+    for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId', 'subnetId'])
       expect(descriptionOf('azure')).toContain(`${field}:`);
   });
 });

@@ -85,6 +85,7 @@ describe('the schema of both components', () => {
         'granularity',
         'registryRoles',
         'workspaceId',
+        'subnetId',
         'enableDefender',
         'cveDetails',
         'storageRedundancy',

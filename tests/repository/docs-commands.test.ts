@@ -8,7 +8,12 @@ import { problemsOf, RULES, ruleOf } from './doc-rules.ts';
 const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/shop/providers/Microsoft.ContainerRegistry/registries/acmeimages';
 /** What a command answers that another one needs. */
-const ANSWERS = { 'az acr show --name NAME --query id': REGISTRY };
+const SUBNET =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/GROUP/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME';
+const ANSWERS = {
+  'az acr show --name NAME --query id': REGISTRY,
+  'az network vnet subnet show --resource-group GROUP --vnet-name VNET --name SUBNET --query id': SUBNET,
+};
 
 const COMMANDS = commandsIn(
   pages().flatMap((file) => snippetsIn(file, readFileSync(file, 'utf8'))),

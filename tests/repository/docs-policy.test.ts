@@ -16,6 +16,8 @@ const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/r/providers/Microsoft.ContainerRegistry/registries/contoso';
 const WORKSPACE =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/r/providers/Microsoft.OperationalInsights/workspaces/logs';
+const SUBNET =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
 
 /** A case as the page tells it: the policy above the table, a finding in words, and the answer. */
 interface Case {
@@ -204,6 +206,7 @@ describe('the page', () => {
       'pullgate:azure': {
         registries: [REGISTRY],
         workspaceId: WORKSPACE,
+        subnetId: SUBNET,
         cveDetails: { managementGroupId: 'platform' },
       },
     });

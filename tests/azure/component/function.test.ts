@@ -60,21 +60,31 @@ describe('the function app', () => {
     });
   });
 
+  it('is in the given subnet, and in none by default', async () => {
+    const subnetId =
+      '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/network/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
+    expect(one(await deploy({ subnetId }), ...APP).inputs['virtualNetworkSubnetId']).toBe(subnetId);
+    expect(one(await deploy(), ...APP).inputs).not.toHaveProperty('virtualNetworkSubnetId');
+  });
+
   it('has no setting that Flex Consumption rejects', async () => {
     const siteConfig = one(await deploy(), ...APP).inputs['siteConfig'] as Record<string, unknown>;
     expect(Object.keys(siteConfig).sort()).toEqual(['appSettings', 'minTlsVersion']);
   });
 
-  it.each(['azure-native:web:WebAppFtpAllowed', 'azure-native:web:WebAppScmAllowed'])(
-    'allows no password: %s',
-    async (type) => {
-      const deployment = await deploy();
-      expect(only(deployment, type).inputs).toMatchObject({
-        name: await outputOf(deployment.outputs.functionAppName),
-        allow: false,
-      });
-    },
-  );
+  it('accepts no publishing password from before its first code, whatever the policies were', async () => {
+    const { resources } = propertiesOf(await deploy()).template as { resources: readonly Record<string, unknown>[] };
+    const type = 'Microsoft.Web/sites/basicPublishingCredentialsPolicies';
+    const set = { type, apiVersion: '2024-04-01', properties: { allow: false } };
+    expect(resources.filter((resource) => resource['type'] === type)).toEqual([
+      { ...set, name: "[concat(parameters('siteName'), '/ftp')]" },
+      { ...set, name: "[concat(parameters('siteName'), '/scm')]" },
+    ]);
+    expect(resources.find((resource) => resource['type'] === 'Microsoft.Web/sites/extensions')?.['dependsOn']).toEqual([
+      `[resourceId('${type}', parameters('siteName'), 'ftp')]`,
+      `[resourceId('${type}', parameters('siteName'), 'scm')]`,
+    ]);
+  });
 
   it('gets the location of every resource, and no key', async () => {
     const deployment = await deploy();
@@ -145,6 +155,8 @@ describe('the code', () => {
     expect(template).toMatchObject({
       parameters: { siteName: { type: 'string' }, packageUri: { type: 'securestring' } },
       resources: [
+        expect.anything(),
+        expect.anything(),
         {
           type: 'Microsoft.Web/sites/extensions',
           name: "[concat(parameters('siteName'), '/onedeploy')]",

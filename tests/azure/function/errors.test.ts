@@ -4,14 +4,22 @@ import { expect, it } from 'vitest';
 import { describeCallError } from '../../../azure/function/errors.ts';
 
 const request = createPipelineRequest({ url: 'https://contoso.azurecr.io/acr/v1/team/app?n=100' });
+const inRegistry =
+  " (contoso.azurecr.io answers 403: the function's identity lacks a role there, or the registry does not admit its network; run pulumi up, which assigns its roles, or set azure.subnetId)";
+const mail = createPipelineRequest({ url: 'https://contoso.communication.azure.com/emails:send' });
 const advice = (host: string, status: number) =>
   ` (${host} answers ${status}: the function's identity lacks a role there; run pulumi up, which assigns its roles)`;
 
 it.each<[string, unknown, string]>([
   [
     'a denied call (403) names the host and the fix',
+    new RestError('denied', { statusCode: 403, request: mail }),
+    `RestError: denied${advice('contoso.communication.azure.com', 403)}`,
+  ],
+  [
+    'a call that a registry denies (403) names the network, too',
     new RestError('denied', { statusCode: 403, request }),
-    `RestError: denied${advice('contoso.azurecr.io', 403)}`,
+    `RestError: denied${inRegistry}`,
   ],
   [
     'a rejected token (401) does, too',

@@ -13,6 +13,35 @@ const CLOSED: World = {
 };
 const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } } as const;
 
+const SUBNET =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/network/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
+const PRIVATE = { registries: { [REGISTRY]: { onlyFrom: SUBNET } } };
+
+describe('a registry behind a private endpoint', () => {
+  test('from its subnet: closed, and opened once the image is healthy', async () => {
+    const s = await stage({ azure: { subnetId: SUBNET } }, PRIVATE);
+    const { ids } = await s.close('v1');
+    expect(await s.world()).toEqual(CLOSED);
+    await s.setStatus(ids, 'Healthy');
+    expect(await s.world()).toMatchObject({ locked: [], records: { 'team/app:v1': 'open' } });
+  });
+
+  test.each([
+    ['without a subnet', {}],
+    ['from another subnet', { azure: { subnetId: `${SUBNET}-2` } }],
+  ])('%s: nothing is read, and the log names the network', async (_name, config) => {
+    const s = await stage(config, PRIVATE);
+    await s.report(s.push('v1'));
+    await s.runUntilIdle();
+    expect((await s.world()).locked).toEqual([]);
+    expect(s.calls('acr:GetManifest')).toBe(0);
+    const [failed] = s.lines('failed');
+    expect(failed?.['error']).toContain("client with IP '203.0.113.5' is not allowed access");
+    expect(failed?.['error']).toContain('or the registry does not admit its network');
+    expect(failed?.['error']).toContain('or set azure.subnetId');
+  });
+});
+
 describe('registries', () => {
   test('a registry outside the stack: ignored', async () => {
     const s = await stage();
