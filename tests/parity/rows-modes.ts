@@ -4,8 +4,25 @@ import { CRITICAL } from './vulnerabilities.ts';
 
 const CLOSED = 'block, closed, notified "closed"';
 const AGAIN = 'block, closed, notified "closed again"';
+const EXCLUDING = { repositories: { exclude: ['rows/row-1'] } };
 
 export const MODES: readonly Group[] = [
+  {
+    name: 'repositories: excluded, then included, then excluded',
+    configs: [{ aws: EXCLUDING, azure: EXCLUDING }, {}, { aws: EXCLUDING, azure: EXCLUDING }],
+    rows: [
+      {
+        name: 'the excluded one closes only while it is included',
+        acts: [found(CRITICAL), NOTHING, NOTHING],
+        wanted: ['nothing to say', CLOSED, 'nothing to say, notified "opened"'],
+      },
+      {
+        name: 'the other one closes',
+        acts: [found(CRITICAL), NOTHING, NOTHING],
+        wanted: [CLOSED, 'block, closed', 'block, closed'],
+      },
+    ],
+  },
   {
     name: 'mode: enforce, then audit, then enforce, with a pause',
     configs: [{}, { mode: 'audit' }, {}],
