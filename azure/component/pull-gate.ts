@@ -24,7 +24,8 @@ import { createWorkbook } from './workbook.ts';
 /** The arguments of an `AcrPullGate`. Only `severityThreshold` and `registries` are required. */
 export interface AcrPullGateArgs extends PullGateArgs {
   /**
-   * The ARM ids of the registries that get gates. At least one, all in the subscription of the provider. Plain text, because resource names are derived from them.
+   * The ARM ids of the registries that get gates. At least one, all in the subscription of the provider. Plain text,
+   * because resource names are derived from them.
    * Example: `["/subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME"]`.
    */
   registries: string[];
