@@ -147,7 +147,7 @@ interface Seen extends ReadReports {
 }
 
 async function readAll({ files, format, stack, gathering, progress, at }: Search): Promise<Seen> {
-  const filterOf = (cloud: Cloud) => {
+  const filterOf = (cloud: 'aws' | 'azure') => {
     const { include, exclude } = stack?.[cloud]?.repositories ?? { include: ['**'], exclude: [] };
     return globFilter(include, exclude);
   };
