@@ -62,6 +62,8 @@ export interface AzureSettings {
    * Azure.
    */
   readonly registries: string[];
+  /** Which repositories have a gate: at least one `include` and no `exclude` matches. Default: all. */
+  readonly repositories: Required<RepositoriesArgs>;
   /** What a gate is: one manifest or the whole repository. Default: image. */
   readonly granularity: Granularity;
   /**
@@ -140,20 +142,17 @@ const ROLE =
   'the full ARN of one IAM role, with its path and without wildcards, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role, give the role itself)';
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/([\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/;
 
-const awsEntries = {
-  repositories: v.optional(
-    closedObject(
-      {
-        include: v.optional(
-          v.pipe(v.array(globSchema, 'a list of globs'), v.minLength(1, 'at least one glob; "**" for all')),
-          ['**'],
-        ),
-        exclude: v.optional(v.array(globSchema, 'a list of globs'), []),
-      },
-      'an object with include and exclude, lists of globs',
-    ),
-    {},
+const someGlobs = v.pipe(v.array(globSchema, 'a list of globs'), v.minLength(1, 'at least one glob; "**" for all'));
+const repositories = v.optional(
+  closedObject(
+    { include: v.optional(someGlobs, ['**']), exclude: v.optional(v.array(globSchema, 'a list of globs'), []) },
+    'an object with include and exclude, lists of globs',
   ),
+  {},
+);
+
+const awsEntries = {
+  repositories,
   exemptPrincipals: v.optional(distinct(v.pipe(v.string(ROLE), v.regex(ROLE_ARN, ROLE)), 'a list of role ARNs'), []),
   closeLambdaRepositories: flag,
   unscannedHours: wholeNumber(1, 720, 'hours', 24),
@@ -215,6 +214,7 @@ export const registries = v.optional(registryList, []);
 
 const azureEntries = {
   registries,
+  repositories,
   granularity: v.optional(v.enum(Granularity, `one of ${Object.values(Granularity).join(', ')}`), 'image'),
   registryRoles: v.optional(v.enum(RegistryRoles, `one of ${Object.values(RegistryRoles).join(', ')}`), 'rbac'),
   workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),

@@ -164,6 +164,7 @@ describe("the Azure function's bundle", () => {
     maxClosesPerHour: 25,
     brakeExempt: 'never',
     registries: [],
+    repositories: { include: ['**'], exclude: [] },
     granularity: 'image',
     registryRoles: 'rbac',
     notifyEmails: [],

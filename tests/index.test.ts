@@ -132,6 +132,7 @@ describe('the program on Azure', () => {
           maxClosesPerHour: 25,
           brakeExempt: 'never',
           registries: [REGISTRY],
+          repositories: { include: ['**'], exclude: [] },
           granularity: 'image',
           registryRoles: 'rbac',
           notifyEmails: [],

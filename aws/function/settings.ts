@@ -49,12 +49,9 @@ const VARIABLES = {
   roleArn: 'PULLGATE_ROLE_ARN',
 } as const satisfies Record<keyof DeployedResources, string>;
 
-const GLOBS = 'a list of globs';
 const ROLES = 'a list of role ARNs';
-const globs = required(v.array(v.string(GLOBS), GLOBS));
 /** The settings that only AWS has. */
 const OWN_SETTINGS = {
-  repositories: required(v.object({ include: globs, exclude: globs }, 'include and exclude')),
   exemptPrincipals: required(v.array(v.string(ROLES), ROLES)),
   closeLambdaRepositories: required(v.boolean('true or false')),
   unscannedHours: required(v.number('hours')),

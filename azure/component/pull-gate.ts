@@ -1,7 +1,14 @@
 // AcrPullGate: the Pulumi component that closes and opens images in the container registries of one subscription.
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
-import type { CveDetailsArgs, Granularity, PullGateArgs, RegistryRoles, StorageRedundancy } from '../../config/args.ts';
+import type {
+  CveDetailsArgs,
+  Granularity,
+  PullGateArgs,
+  RegistryRoles,
+  RepositoriesArgs,
+  StorageRedundancy,
+} from '../../config/args.ts';
 import { checkAcrArgs, checkWorkspaceId } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { bundleHandler } from './code.ts';
@@ -18,11 +25,13 @@ import { createWorkbook } from './workbook.ts';
 /** The arguments of an `AcrPullGate`. Only `severityThreshold` and `registries` are required. */
 export interface AcrPullGateArgs extends PullGateArgs {
   /**
-   * The ARM ids of the registries that get gates, for all of their repositories. At least one, all in the subscription
-   * of the provider. Plain text, because resource names are derived from them.
+   * The ARM ids of the registries that get gates. At least one, all in the subscription of the provider. Plain text,
+   * because resource names are derived from them.
    * Example: `["/subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME"]`.
    */
   registries: string[];
+  /** Which repositories of the registries have a gate. Default: all. Example: `{ include: ['team/**'] }`. */
+  repositories?: RepositoriesArgs;
   /** What one gate covers: `image` for one manifest, `repository` for all images of a repository. Default: `image`. */
   granularity?: Granularity;
   /**

@@ -1,5 +1,13 @@
 // The configuration of the deployed function: the settings in its package.
-import type { BrakeExempt, Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
+import type {
+  BrakeExempt,
+  Granularity,
+  Mode,
+  PolicyArgs,
+  RegistryRoles,
+  RepositoriesArgs,
+  Severity,
+} from '../../config/args.ts';
 import type { checkAcrArgs } from '../../config/settings.ts';
 
 /** The content of the function's `settings.json`. Its keys are those of the component's arguments. */
@@ -12,6 +20,7 @@ export interface AcrFunctionSettings {
   maxClosesPerHour: number;
   brakeExempt: BrakeExempt;
   registries: string[];
+  repositories: RepositoriesArgs;
   granularity: Granularity;
   registryRoles: RegistryRoles;
   /** The recipients. The function sends the mail itself; there is no topic in between. */
@@ -38,6 +47,7 @@ export function functionSettings(settings: Settings): AcrFunctionSettings {
     maxClosesPerHour: settings.maxClosesPerHour,
     brakeExempt: settings.brakeExempt,
     registries: settings.registries,
+    repositories: settings.repositories,
     granularity: settings.granularity,
     registryRoles: settings.registryRoles,
     notifyEmails: settings.notifyEmails,

@@ -108,8 +108,7 @@ export function readFindingsQuery(folder: string = import.meta.dirname): string 
 export function parseStackSettings(text: string): StackSettings {
   return {
     ...parseSettingsFile(text, OWN_SETTINGS),
-    // ECR needs these settings. ACR has no equivalent.
-    repositories: { include: ['**'], exclude: [] },
+    // ECR needs this setting. ACR has no equivalent.
     closesInUse: false,
     hash: createHash('sha256').update(text).digest('hex'),
   };

@@ -8,7 +8,7 @@ import type { RegistryId } from '../../azure/function/registry-id.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { type DocumentReader, mustBeList, type ReportInput } from './documents.ts';
-import type { Gathering } from './gathering.ts';
+import { LEFT_OUT } from './gathering.ts';
 import { type Packed, unpack } from './packed.ts';
 
 /**
@@ -39,7 +39,7 @@ interface Group {
   readonly assessments: Kept[];
 }
 
-export function defenderRows(gathering: Gathering): DefenderRows {
+export function defenderRows({ gathering, includes }: Pick<ReportInput, 'gathering' | 'includes'>): DefenderRows {
   const groups = new Map<string, Group>();
   // Ids are compared without case, as in the function. The output shows the first spelling.
   const registries = new Map<string, string>();
@@ -56,6 +56,11 @@ export function defenderRows(gathering: Gathering): DefenderRows {
     },
     finish() {
       for (const { registry, image, isPlaced, assessments } of together([...groups.values()])) {
+        // A name that is not certain may be the dashed name of another repository.
+        if (isPlaced && !includes.azure(image.repository)) {
+          gathering.leaveOut(LEFT_OUT, assessments.length);
+          continue;
+        }
         // `latestOf` returns elements of its argument, so the cast is safe.
         for (const { packed, state } of latestOf(assessments) as readonly Kept[]) {
           if (state === 'resolved' || state === 'off') gathering.leaveOut('healthy or not applicable');

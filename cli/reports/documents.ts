@@ -21,8 +21,8 @@ export interface ReportInput {
   readonly name: string;
   readonly beginning: Beginning;
   readonly gathering: Gathering;
-  /** Does this ECR repository have a gate? */
-  readonly includes: (repository: string) => boolean;
+  /** Does this repository of a cloud have a gate? */
+  readonly includes: Readonly<Record<'aws' | 'azure', (repository: string) => boolean>>;
   /** The current time, in milliseconds since 1970. Used for rows without a time: Resource Graph shows current data. */
   readonly now: number;
 }

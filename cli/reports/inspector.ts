@@ -93,7 +93,7 @@ export async function inspectorReader({
       if (images.length === 0) return gathering.leaveOut('not for an ECR image');
       const findings = findingsFrom(withoutNulls(finding) as InspectorFinding);
       for (const { registry, repositoryName: repository, imageHash: digest, imageTags } of images) {
-        if (!includes(repository)) {
+        if (!includes.aws(repository)) {
           gathering.leaveOut(LEFT_OUT);
           continue;
         }

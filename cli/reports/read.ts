@@ -158,7 +158,7 @@ async function readerOf(format: Format, report: ReportInput, run: Run): Promise<
       return (await import('./inspector.ts')).inspectorReader(report);
     case 'defender': {
       const { defenderReader, defenderRows } = await import('./defender.ts');
-      run.rows ??= defenderRows(report.gathering);
+      run.rows ??= defenderRows(report);
       return defenderReader(report, run.rows);
     }
     case 'trivy':

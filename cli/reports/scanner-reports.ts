@@ -29,10 +29,13 @@ function oneImage(gathering: Gathering, includes: ReportInput['includes']) {
   };
 
   function isLeftOut({ registry, repository }: ReportedImage): boolean {
-    return AWS_ACCOUNT.test(registry) && !includes(repository);
+    if (AWS_ACCOUNT.test(registry)) return !includes.aws(repository);
+    return ACR_HOST.test(registry) && !includes.azure(repository);
   }
 }
 
+/** Images of other registries are never left out. */
+const ACR_HOST = /[.]azurecr[.]io$/i;
 const NO_IMAGE = 'not for a container image';
 
 /**

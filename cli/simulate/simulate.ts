@@ -147,12 +147,15 @@ interface Seen extends ReadReports {
 }
 
 async function readAll({ files, format, stack, gathering, progress, at }: Search): Promise<Seen> {
-  const { include, exclude } = stack?.aws?.repositories ?? { include: ['**'], exclude: [] };
+  const filterOf = (cloud: 'aws' | 'azure') => {
+    const { include, exclude } = stack?.[cloud]?.repositories ?? { include: ['**'], exclude: [] };
+    return globFilter(include, exclude);
+  };
   const options = {
     format,
     stdin: process.stdin,
     progress,
-    includes: globFilter(include, exclude),
+    includes: { aws: filterOf('aws'), azure: filterOf('azure') },
     now: Date.parse(at),
   };
   const read = await readReports(files, gathering, options);

@@ -3,6 +3,9 @@ import * as v from 'valibot';
 import { type Policy, parsePolicy } from '../policy/policy.ts';
 import { describeProblem, type Problem, problemsFrom, required } from './problem.ts';
 
+const GLOBS = 'a list of globs';
+const globs = required(v.array(v.string(GLOBS), GLOBS));
+
 /** The settings that both clouds share. `parsePolicy` checks `severityThreshold` and `policy`. */
 const COMMON_SETTINGS = {
   severityThreshold: v.optional(v.unknown()),
@@ -11,6 +14,7 @@ const COMMON_SETTINGS = {
   sweepHours: required(v.number('hours')),
   maxClosesPerHour: required(v.number('a number of gates')),
   brakeExempt: required(v.picklist(['never', 'exploited'], 'never or exploited')),
+  repositories: required(v.object({ include: globs, exclude: globs }, 'include and exclude')),
 };
 
 type Output<Entries extends v.ObjectEntries> = v.InferOutput<v.ObjectSchema<Entries, undefined>>;

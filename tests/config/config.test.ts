@@ -37,6 +37,7 @@ const DEFAULTS: Settings = {
   },
   azure: {
     registries: [],
+    repositories: { include: ['**'], exclude: [] },
     granularity: 'image',
     registryRoles: 'rbac',
     enableDefender: false,
@@ -173,6 +174,7 @@ describe('a valid config', () => {
       'every other field of azure',
       {
         'pullgate:azure': {
+          repositories: { include: ['team/**'], exclude: ['team/scratch/*'] },
           granularity: 'repository',
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
@@ -186,6 +188,7 @@ describe('a valid config', () => {
       {
         azure: {
           registries: [],
+          repositories: { include: ['team/**'], exclude: ['team/scratch/*'] },
           granularity: 'repository',
           registryRoles: 'abac',
           workspaceId: WORKSPACE,
@@ -300,6 +303,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
       'invalid values in azure, and an unknown key',
       {
         'pullgate:azure': {
+          repositories: { include: [], except: [] },
           granularity: 'tag',
           registryRoles: 'RBAC',
           workspaceId: '63f09d65-30ef-4a63-ae57-44dd73e08ca5',
@@ -312,6 +316,8 @@ describe('an invalid config is rejected with the key, the value and what is allo
         },
       },
       [
+        'pullgate:azure.repositories.include is []: expected at least one glob; "**" for all',
+        'pullgate:azure.repositories.except: unknown key',
         'pullgate:azure.granularity is "tag": expected one of image, repository',
         'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
         'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',

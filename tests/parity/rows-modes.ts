@@ -4,8 +4,25 @@ import { CRITICAL } from './vulnerabilities.ts';
 
 const CLOSED = 'block, closed, notified "closed"';
 const AGAIN = 'block, closed, notified "closed again"';
+const EXCLUDING = { repositories: { exclude: ['rows/row-1'] } };
 
 export const MODES: readonly Group[] = [
+  {
+    name: 'repositories: excluded, then included',
+    configs: [{ aws: EXCLUDING, azure: EXCLUDING }, {}],
+    rows: [
+      {
+        name: 'the excluded one closes once it is included',
+        acts: [found(CRITICAL), NOTHING],
+        wanted: ['nothing to say', CLOSED],
+      },
+      {
+        name: 'the other one closes',
+        acts: [found(CRITICAL), NOTHING, NOTHING],
+        wanted: [CLOSED, 'block, closed', 'block, closed'],
+      },
+    ],
+  },
   {
     name: 'mode: enforce, then audit, then enforce, with a pause',
     configs: [{}, { mode: 'audit' }, {}],

@@ -39,7 +39,7 @@ async function graphsOf(config: Readonly<Record<string, unknown>>): Promise<Grap
       notifyEmails: ['security@example.com'],
       ...config,
       clouds,
-      azure: { registries: [REGISTRY], ...azure },
+      azure: { registries: [REGISTRY], ...(config['azure'] as object | undefined), ...azure },
     };
     return Object.fromEntries(Object.entries(all).map(([key, value]) => [`pullgate:${key}`, value]));
   };

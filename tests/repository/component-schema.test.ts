@@ -82,6 +82,7 @@ describe('the schema of both components', () => {
       ['registries', 'severityThreshold'],
       [
         'registries',
+        'repositories',
         'granularity',
         'registryRoles',
         'workspaceId',

@@ -129,6 +129,7 @@ describe('the defaults', () => {
       maxClosesPerHour: 25,
       brakeExempt: 'never',
       registries,
+      repositories: { include: ['**'], exclude: [] },
       granularity: 'image',
       registryRoles: 'rbac',
       notifyEmails: [],

@@ -15,6 +15,7 @@ const FILE = {
   maxClosesPerHour: 25,
   brakeExempt: 'never',
   registries: [REGISTRY_ID],
+  repositories: { include: ['**'], exclude: ['sandbox/**'] },
   granularity: 'image',
   registryRoles: 'rbac',
   notifyEmails: ['team@example.org'],
@@ -35,10 +36,10 @@ const SETTINGS = {
   maxClosesPerHour: 25,
   brakeExempt: 'never',
   registries: [REGISTRY_ID],
+  repositories: { include: ['**'], exclude: ['sandbox/**'] },
   granularity: 'image',
   registryRoles: 'rbac',
   notifyEmails: ['team@example.org'],
-  repositories: { include: ['**'], exclude: [] },
   closesInUse: false,
 };
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -87,6 +88,7 @@ describe('settings.json', () => {
         'settings.sweepHours is missing: expected hours',
         'settings.maxClosesPerHour is missing: expected a number of gates',
         'settings.brakeExempt is missing: expected never or exploited',
+        'settings.repositories is missing: expected include and exclude',
         'settings.registries is missing: expected a list of strings',
         'settings.granularity is missing: expected image or repository',
         'settings.registryRoles is missing: expected rbac or abac',

@@ -79,7 +79,9 @@ describe('Amazon Inspector', () => {
       inspector({}, { repositoryName: 'sandbox/x' }),
       finding,
     ];
-    const { findings, leftOut } = await readText(report, { includes: (repository) => repository !== 'sandbox/x' });
+    const { findings, leftOut } = await readText(report, {
+      includes: { aws: (repository) => repository !== 'sandbox/x', azure: () => true },
+    });
     expect(findings).toHaveLength(4);
     expect(leftOut).toEqual({
       closed: 1,
@@ -158,6 +160,14 @@ function printed(row: ReturnType<typeof rowOfAssessment>) {
 
 describe('Defender for Cloud', () => {
   const individual = assessment();
+
+  test("leaves out and counts assessments of a repository that the stack's config excludes", async () => {
+    const rows = [individual, assessment({ repository: 'sandbox/x' })].map(armObject);
+    const includes = { aws: () => true, azure: (repository: string) => repository !== 'sandbox/x' };
+    const { images, leftOut } = await readText(rows, { includes });
+    expect(images.map(({ repository }) => repository)).toEqual(['team/app']);
+    expect(leftOut).toEqual({ "in a repository that the stack's config excludes": 1 });
+  });
   const grouped = assessment({ shape: 'grouped', casing: 'camel' });
   const at = Date.parse(NOW);
   const page = (...data: readonly unknown[]) =>

@@ -293,10 +293,21 @@ describe('an ECR image', () => {
     const { images, findings, leftOut } = await read(
       reports.map((report) => fileOf(JSON.stringify(report))),
       '',
-      { includes: (repository) => !repository.startsWith('sandbox/') },
+      { includes: { aws: (repository) => !repository.startsWith('sandbox/'), azure: () => true } },
     );
     expect([images.map(({ registry }) => registry), findings.length]).toEqual([['ghcr.io'], 1]);
     expect(leftOut).toEqual({ "in a repository that the stack's config excludes": 3 });
+  });
+
+  test("in ACR has no gate if the stack's config excludes its repository there", async () => {
+    const reports = [trivy(1, 'acmeimages.azurecr.io/sandbox/x:1'), trivy(2, `${HOST}/sandbox/x:1`)];
+    const { images, leftOut } = await read(
+      reports.map((report) => fileOf(JSON.stringify(report))),
+      '',
+      { includes: { aws: () => true, azure: (repository) => !repository.startsWith('sandbox/') } },
+    );
+    expect(images.map(({ registry }) => registry)).toEqual(['123456789012']);
+    expect(Object.keys(leftOut)).toEqual(["in a repository that the stack's config excludes"]);
   });
 });
 

@@ -39,7 +39,7 @@ export interface Read extends Gathered {
 interface Options {
   readonly format?: Format;
   readonly policies?: readonly Policy[];
-  readonly includes?: (repository: string) => boolean;
+  readonly includes?: Readonly<Record<'aws' | 'azure', (repository: string) => boolean>>;
   /** The size of the pieces in which the text arrives, in bytes. Default: one piece. */
   readonly piece?: number;
 }
@@ -50,7 +50,7 @@ export async function read(
   input: unknown = '',
   options: Options = {},
 ): Promise<Read> {
-  const { policies = [policy()], includes = () => true, format, piece } = options;
+  const { policies = [policy()], includes = { aws: () => true, azure: () => true }, format, piece } = options;
   const gathering = gatheringFor(policies);
   const progress = { show: (text: () => string) => void text(), end: () => {} };
   const text = typeof input === 'string' || input instanceof Uint8Array ? input : JSON.stringify(input);

@@ -42,6 +42,27 @@ describe('a registry behind a private endpoint', () => {
   });
 });
 
+describe('repositories that the config excludes', () => {
+  const EXCLUDING = { azure: { repositories: { include: ['**'], exclude: ['team/scratch/*'] } } };
+
+  test('no event and no sweep closes their images', async () => {
+    const s = await stage(EXCLUDING);
+    await s.close('v1');
+    await s.close('v2', 'team/scratch/app');
+    await s.sweep();
+    expect(await s.world()).toEqual(CLOSED);
+  });
+
+  test('an image in a repository that is newly excluded opens', async () => {
+    const s = await stage();
+    await s.close('v1', 'team/scratch/app');
+    expect((await s.world()).locked).toEqual(['team/scratch/app:v1 readEnabled']);
+    await s.redeploy(EXCLUDING);
+    await s.runUntilIdle();
+    expect((await s.world()).locked).toEqual([]);
+  });
+});
+
 describe('registries', () => {
   test('a registry outside the stack: ignored', async () => {
     const s = await stage();

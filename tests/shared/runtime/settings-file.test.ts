@@ -4,7 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { parseSettingsFile } from '../../../shared/runtime/settings-file.ts';
 import { policy } from '../samples.ts';
 
-const COMMON = { mode: 'enforce', sweepHours: 6, maxClosesPerHour: 25, brakeExempt: 'never' };
+const COMMON = {
+  mode: 'enforce',
+  sweepHours: 6,
+  maxClosesPerHour: 25,
+  brakeExempt: 'never',
+  repositories: { include: ['**'], exclude: ['sandbox/**'] },
+};
 const OWN = { registries: v.array(v.string('texts'), 'a list of texts') };
 const parse = (settings: unknown) => parseSettingsFile(JSON.stringify(settings), OWN);
 
@@ -29,6 +35,11 @@ describe('settings.json', () => {
       'lacks a field',
       JSON.stringify({ ...COMMON, mode: undefined, registries: [] }),
       /\nsettings\.mode is missing: expected enforce or audit$/,
+    ],
+    [
+      'has globs that are no text',
+      JSON.stringify({ ...COMMON, repositories: { include: ['**'], exclude: [5] }, registries: [] }),
+      /\nsettings\.repositories\.exclude\[0\] is 5: expected a list of globs$/,
     ],
     [
       'has an invalid field of the cloud',
