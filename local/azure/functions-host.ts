@@ -2,8 +2,9 @@
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-queue-trigger
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import { jsonObject, type LogLine } from '../log-line.ts';
+import type { LogLine } from '../log-line.ts';
 import type { RegisteredFunction, TypedData } from './functions-child.ts';
+import { readHostSettings } from './host-settings.ts';
 import type { Message, Queue, Queues } from './queue.ts';
 import { readSchedule } from './schedule.ts';
 import { createWorker, type Invocation, type Worker } from './worker.ts';
@@ -49,15 +50,6 @@ interface Parts {
   readonly surroundings: (name: string) => Readonly<Record<string, string>>;
   /** The number of processes that share the messages. Timers fire in the first one. */
   readonly instances: number;
-}
-
-/** The settings in host.json. Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-host-json */
-interface HostSettings {
-  readonly batchSize: number;
-  readonly newBatchThreshold: number;
-  readonly maxDequeueCount: number;
-  readonly visibilityTimeoutSeconds: number;
-  readonly timeoutMilliseconds: number;
 }
 
 /** While a message is processed, it is hidden from other instances. */
@@ -241,39 +233,4 @@ function metadataOf(message: Message, text: string): Readonly<Record<string, Typ
     ExpirationTime: time(Math.min(message.expiresAt, Date.UTC(9999, 11, 31))),
     NextVisibleTime: time(message.visibleAt),
   };
-}
-
-function readHostSettings(text: string | undefined): HostSettings {
-  const host = jsonObject(text ?? '');
-  if (host?.['version'] !== '2.0') throw new Error(`the archive needs a host.json with version 2.0; got ${text}`);
-  const queues = fieldsOf(fieldsOf(host['extensions'])['queues']);
-  const bundle = fieldsOf(host['extensionBundle']);
-  if (bundle['id'] !== 'Microsoft.Azure.Functions.ExtensionBundle' || typeof bundle['version'] !== 'string')
-    throw new Error(
-      'host.json needs the extension bundle Microsoft.Azure.Functions.ExtensionBundle: without it there is no queue trigger',
-    );
-  if ((queues['messageEncoding'] ?? 'base64') !== 'base64')
-    throw new Error(
-      `the local Functions host supports only base64 messages; host.json has ${queues['messageEncoding']}`,
-    );
-  const batchSize = Number(queues['batchSize'] ?? 16);
-  if (!(batchSize >= 1 && batchSize <= 32))
-    throw new Error(`batchSize must be from 1 to 32; host.json has ${batchSize}`);
-  return {
-    batchSize,
-    newBatchThreshold: Number(queues['newBatchThreshold'] ?? Math.floor(batchSize / 2)),
-    maxDequeueCount: Number(queues['maxDequeueCount'] ?? 5),
-    visibilityTimeoutSeconds: secondsOf(queues['visibilityTimeout'] ?? '00:00:00'),
-    timeoutMilliseconds: secondsOf(host['functionTimeout'] ?? '00:30:00') * 1000,
-  };
-}
-
-function secondsOf(text: unknown): number {
-  const [, hours, minutes, seconds] = /^(\d{2}):(\d{2}):(\d{2})$/.exec(String(text)) ?? [];
-  if (seconds === undefined) throw new Error(`host.json needs times such as 00:10:00; got ${text}`);
-  return (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -190,6 +190,14 @@ describe('a deployment is rejected', () => {
     ['without the extension bundle', { host: { extensionBundle: {} } }, /extension bundle/],
     ['with an unsupported message encoding', { queues: { messageEncoding: 'none' } }, /supports only base64 messages/],
     ['with a batch that is too large', { queues: { batchSize: 64 } }, /batchSize must be from 1 to 32/],
+    ['that polls too often', { queues: { maxPollingInterval: '00:00:00.099' } }, /at least 00:00:00\.100; host\.json/],
+    ['with a misspelled setting', { queues: { maxPollInterval: '00:00:10' } }, /unknown settings of queues: maxPoll/],
+    ['with a number for a time', { queues: { maxPollingInterval: 2000 } }, /needs times such as 00:10:00; got 2000/],
+    [
+      'with 24 hours, which are 24 days',
+      { queues: { visibilityTimeout: '24:00:00' } },
+      /times such as 00:10:00; got 24/,
+    ],
     ['without a main file', { files: { 'package.json': '{}' } }, /package\.json whose main is one of its files/],
   ])('%s', async (_what, options, message) => {
     await expect(startAzure(fixtureGraph(options))).rejects.toThrow(message);
