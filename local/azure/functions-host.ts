@@ -107,19 +107,31 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
 
   const triggered = (type: string) => (known ?? []).filter(({ trigger }) => trigger['type'] === type);
 
+  function toPoisonQueue(queue: Queue, message: Message): void {
+    const poison = `${queue.name}-poison`;
+    queues.find(account, poison).send(message.text);
+    queue.delete(message);
+    const text = `Message has reached MaxDequeueCount of ${settings.maxDequeueCount}. Moving message to queue '${poison}'.`;
+    logs.push({ text, json: undefined, at: clock.now() });
+  }
+
+  /**
+   * Receives messages. One that cannot be decoded is moved to the poison queue at once, and no function is invoked.
+   * Source: https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/storage/Microsoft.Azure.WebJobs.Extensions.Storage.Queues/src/QueueServiceClientProvider.cs
+   */
+  function receive(queue: Queue, most: number): readonly Message[] {
+    const messages = queue.receive(most, LEASE_SECONDS);
+    const sound = messages.filter(({ text }) => isBase64(text));
+    for (const message of messages) if (!sound.includes(message)) toPoisonQueue(queue, message);
+    return sound.length > 0 || messages.length === 0 ? sound : receive(queue, most);
+  }
+
   async function handle(worker: Worker, functionName: string, queue: Queue, message: Message): Promise<Invocation> {
     const text = Buffer.from(message.text, 'base64').toString('utf8');
     const invocation = await worker.invoke(functionName, { string: text }, metadataOf(message, text));
     if (invocation.outcome.kind === 'answered') queue.delete(message);
-    else if (message.dequeueCount >= settings.maxDequeueCount) {
-      queues.find(account, `${queue.name}-poison`).send(message.text);
-      queue.delete(message);
-      logs.push(
-        hostLine(
-          `Message has reached MaxDequeueCount of ${settings.maxDequeueCount}. Moving message to queue '${queue.name}-poison'.`,
-        ),
-      );
-    } else queue.release(message, settings.visibilityTimeoutSeconds);
+    else if (message.dequeueCount >= settings.maxDequeueCount) toPoisonQueue(queue, message);
+    else queue.release(message, settings.visibilityTimeoutSeconds);
     return invocation;
   }
 
@@ -131,14 +143,11 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
       const now = clock.now().getTime();
       const visible = queue.messages().filter(({ visibleAt }) => visibleAt <= now).length;
       const most = Math.min(settings.batchSize + settings.newBatchThreshold, Math.ceil(visible / workers.length));
-      const messages = queue.receive(most, LEASE_SECONDS);
-      const handled = messages.map((message) => handle(worker, registered.name, queue, message));
+      const handled = receive(queue, most).map((message) => handle(worker, registered.name, queue, message));
       invocations.push(...(await Promise.all(handled)));
     }
     return invocations;
   }
-
-  const hostLine = (text: string): LogLine => ({ text, json: undefined, at: clock.now() });
 
   async function fireTimer(functionName: string): Promise<Invocation> {
     const found = (await functions())?.find(
@@ -220,6 +229,11 @@ function resolved(value: unknown, { appSettings, name }: AppResource): string {
     if (found === undefined) throw new Error(`the app ${name} has no setting ${setting}, which a trigger names`);
     return found;
   });
+}
+
+/** .NET's rules: white space is ignored, and the padding must be complete. */
+function isBase64(text: string): boolean {
+  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text.replaceAll(/[ \t\r\n]/g, ''));
 }
 
 function metadataOf(message: Message, text: string): Readonly<Record<string, TypedData>> {

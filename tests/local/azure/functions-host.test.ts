@@ -59,6 +59,20 @@ describe('the queue trigger', () => {
     );
   });
 
+  it('moves a message that is not base64 to the poison queue as it is, without an invocation', async () => {
+    const cloud = await start();
+    const broken = ['{"n":1}', 'eyJuIjoxfQ', 'eyJuIjoxfQ=', 'eyJuIjox_Q=='];
+    for (const text of broken) cloud.queue.send(text);
+    cloud.queue.send('eyJu\nIjoxfQ ==');
+    expect((await cloud.runUntilIdle()).map(({ outcome }) => outcome.kind)).toEqual(['answered']);
+    expect(bodies(cloud)).toEqual([{ n: 1 }]);
+    expect(cloud.queue.messages()).toEqual([]);
+    expect(cloud.poisonQueue.messages().map(({ text, dequeueCount }) => [text, dequeueCount])).toEqual(
+      broken.map((text) => [text, 0]),
+    );
+    expect(cloud.logs.filter(({ text }) => text.includes('MaxDequeueCount of 3'))).toHaveLength(4);
+  });
+
   it('kills the worker at its timeout, and restarts it', async () => {
     const cloud = await start({ host: { functionTimeout: '00:00:01' } });
     put(cloud, { do: 'hang' });
@@ -112,6 +126,22 @@ describe('the worker', () => {
     await cloud.host.invoke('message', { n: 1 });
     expect(linesOf(cloud, 'token')).toEqual([{ kind: 'token', parts: 3 }]);
     expect(cloud.logs.map(({ text }) => text)).toContain('a line of the console');
+  });
+
+  it('loses the lines that it wrote just before it ended, but not earlier ones', async () => {
+    const cloud = await start();
+    const { outcome } = await cloud.host.invoke('message', { do: 'exit' });
+    expect(outcome).toEqual({ kind: 'crashed' });
+    expect(cloud.logs.map(({ json }) => json?.['kind'])).toEqual(['seen']);
+  });
+
+  it('has the heap that V8 takes by default: half of the memory of an instance', async () => {
+    const cloud = await start();
+    await cloud.host.invoke('message', { do: 'heap' });
+    const [{ megabytes } = {}] = linesOf(cloud, 'heap');
+    // The limit includes the young generation, whose size depends on the memory of the machine.
+    expect(megabytes).toBeGreaterThanOrEqual(256);
+    expect(megabytes).toBeLessThanOrEqual(256 + 192);
   });
 
   it('loses its work in progress when it is killed, and restarts', async () => {
