@@ -5,7 +5,8 @@ import type { Clock } from '../clock.ts';
 import type { LogLine } from '../log-line.ts';
 import type { RegisteredFunction, TypedData } from './functions-child.ts';
 import { readHostSettings } from './host-settings.ts';
-import type { Message, Queue, Queues } from './queue.ts';
+import type { Queues } from './queue.ts';
+import type { Message, Queue } from './queue-messages.ts';
 import { readSchedule } from './schedule.ts';
 import { createWorker, type Invocation, type Worker } from './worker.ts';
 
