@@ -18,7 +18,9 @@ const ALIAS = { jsonwebtoken: join(FUNCTION, 'client-assertion.ts') };
 
 /**
  * How the host reads the queue and writes the log. Sampling is off, because decisions and alerts depend on every line.
- * Source: https://learn.microsoft.com/azure/azure-functions/functions-host-json
+ * The host would poll an idle queue only once a minute, which is the default of `maxPollingInterval`.
+ * Sources: https://learn.microsoft.com/azure/azure-functions/functions-host-json,
+ * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue#hostjson-settings
  */
 const HOST = {
   version: '2.0',
@@ -30,6 +32,7 @@ const HOST = {
       newBatchThreshold: 4,
       maxDequeueCount: 5,
       visibilityTimeout: '00:01:00',
+      maxPollingInterval: '00:00:10',
       messageEncoding: 'base64',
     },
   },

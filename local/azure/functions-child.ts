@@ -85,8 +85,13 @@ const core = {
 };
 Object.assign(globalThis, { [Symbol.for('local-functions-core')]: core });
 
+/**
+ * Azure's worker writes logs and answers to one gRPC stream, which sends them later: what it wrote in the turn in which
+ * its process ends is lost.
+ * Source: https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/src/GrpcClient.ts
+ */
 function sendMessage(message: FromChild): void {
-  process.send?.(message);
+  setImmediate(() => process.send?.(message));
 }
 
 const peak = () => Math.ceil(peakMemoryBytes() / 2 ** 20);

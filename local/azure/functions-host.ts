@@ -2,9 +2,11 @@
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-queue-trigger
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import { jsonObject, type LogLine } from '../log-line.ts';
+import type { LogLine } from '../log-line.ts';
 import type { RegisteredFunction, TypedData } from './functions-child.ts';
-import type { Message, Queue, Queues } from './queue.ts';
+import { readHostSettings } from './host-settings.ts';
+import type { Queues } from './queue.ts';
+import type { Message, Queue } from './queue-messages.ts';
 import { readSchedule } from './schedule.ts';
 import { createWorker, type Invocation, type Worker } from './worker.ts';
 
@@ -49,15 +51,6 @@ interface Parts {
   readonly surroundings: (name: string) => Readonly<Record<string, string>>;
   /** The number of processes that share the messages. Timers fire in the first one. */
   readonly instances: number;
-}
-
-/** The settings in host.json. Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-host-json */
-interface HostSettings {
-  readonly batchSize: number;
-  readonly newBatchThreshold: number;
-  readonly maxDequeueCount: number;
-  readonly visibilityTimeoutSeconds: number;
-  readonly timeoutMilliseconds: number;
 }
 
 /** While a message is processed, it is hidden from other instances. */
@@ -115,19 +108,31 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
 
   const triggered = (type: string) => (known ?? []).filter(({ trigger }) => trigger['type'] === type);
 
+  function toPoisonQueue(queue: Queue, message: Message): void {
+    const poison = `${queue.name}-poison`;
+    queues.find(account, poison).send(message.text);
+    queue.delete(message);
+    const text = `Message has reached MaxDequeueCount of ${settings.maxDequeueCount}. Moving message to queue '${poison}'.`;
+    logs.push({ text, json: undefined, at: clock.now() });
+  }
+
+  /**
+   * Receives messages. One that cannot be decoded is moved to the poison queue at once, and no function is invoked.
+   * Source: https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/storage/Microsoft.Azure.WebJobs.Extensions.Storage.Queues/src/QueueServiceClientProvider.cs
+   */
+  function receive(queue: Queue, most: number): readonly Message[] {
+    const messages = queue.receive(most, LEASE_SECONDS);
+    const sound = messages.filter(({ text }) => isBase64(text));
+    for (const message of messages) if (!sound.includes(message)) toPoisonQueue(queue, message);
+    return sound.length > 0 || messages.length === 0 ? sound : receive(queue, most);
+  }
+
   async function handle(worker: Worker, functionName: string, queue: Queue, message: Message): Promise<Invocation> {
     const text = Buffer.from(message.text, 'base64').toString('utf8');
     const invocation = await worker.invoke(functionName, { string: text }, metadataOf(message, text));
     if (invocation.outcome.kind === 'answered') queue.delete(message);
-    else if (message.dequeueCount >= settings.maxDequeueCount) {
-      queues.find(account, `${queue.name}-poison`).send(message.text);
-      queue.delete(message);
-      logs.push(
-        hostLine(
-          `Message has reached MaxDequeueCount of ${settings.maxDequeueCount}. Moving message to queue '${queue.name}-poison'.`,
-        ),
-      );
-    } else queue.release(message, settings.visibilityTimeoutSeconds);
+    else if (message.dequeueCount >= settings.maxDequeueCount) toPoisonQueue(queue, message);
+    else queue.release(message, settings.visibilityTimeoutSeconds);
     return invocation;
   }
 
@@ -139,14 +144,11 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
       const now = clock.now().getTime();
       const visible = queue.messages().filter(({ visibleAt }) => visibleAt <= now).length;
       const most = Math.min(settings.batchSize + settings.newBatchThreshold, Math.ceil(visible / workers.length));
-      const messages = queue.receive(most, LEASE_SECONDS);
-      const handled = messages.map((message) => handle(worker, registered.name, queue, message));
+      const handled = receive(queue, most).map((message) => handle(worker, registered.name, queue, message));
       invocations.push(...(await Promise.all(handled)));
     }
     return invocations;
   }
-
-  const hostLine = (text: string): LogLine => ({ text, json: undefined, at: clock.now() });
 
   async function fireTimer(functionName: string): Promise<Invocation> {
     const found = (await functions())?.find(
@@ -230,6 +232,11 @@ function resolved(value: unknown, { appSettings, name }: AppResource): string {
   });
 }
 
+/** .NET's rules: white space is ignored, and the padding must be complete. */
+function isBase64(text: string): boolean {
+  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text.replaceAll(/[ \t\r\n]/g, ''));
+}
+
 function metadataOf(message: Message, text: string): Readonly<Record<string, TypedData>> {
   const time = (milliseconds: number) => ({ json: JSON.stringify(new Date(milliseconds)) });
   return {
@@ -241,39 +248,4 @@ function metadataOf(message: Message, text: string): Readonly<Record<string, Typ
     ExpirationTime: time(Math.min(message.expiresAt, Date.UTC(9999, 11, 31))),
     NextVisibleTime: time(message.visibleAt),
   };
-}
-
-function readHostSettings(text: string | undefined): HostSettings {
-  const host = jsonObject(text ?? '');
-  if (host?.['version'] !== '2.0') throw new Error(`the archive needs a host.json with version 2.0; got ${text}`);
-  const queues = fieldsOf(fieldsOf(host['extensions'])['queues']);
-  const bundle = fieldsOf(host['extensionBundle']);
-  if (bundle['id'] !== 'Microsoft.Azure.Functions.ExtensionBundle' || typeof bundle['version'] !== 'string')
-    throw new Error(
-      'host.json needs the extension bundle Microsoft.Azure.Functions.ExtensionBundle: without it there is no queue trigger',
-    );
-  if ((queues['messageEncoding'] ?? 'base64') !== 'base64')
-    throw new Error(
-      `the local Functions host supports only base64 messages; host.json has ${queues['messageEncoding']}`,
-    );
-  const batchSize = Number(queues['batchSize'] ?? 16);
-  if (!(batchSize >= 1 && batchSize <= 32))
-    throw new Error(`batchSize must be from 1 to 32; host.json has ${batchSize}`);
-  return {
-    batchSize,
-    newBatchThreshold: Number(queues['newBatchThreshold'] ?? Math.floor(batchSize / 2)),
-    maxDequeueCount: Number(queues['maxDequeueCount'] ?? 5),
-    visibilityTimeoutSeconds: secondsOf(queues['visibilityTimeout'] ?? '00:00:00'),
-    timeoutMilliseconds: secondsOf(host['functionTimeout'] ?? '00:30:00') * 1000,
-  };
-}
-
-function secondsOf(text: unknown): number {
-  const [, hours, minutes, seconds] = /^(\d{2}):(\d{2}):(\d{2})$/.exec(String(text)) ?? [];
-  if (seconds === undefined) throw new Error(`host.json needs times such as 00:10:00; got ${text}`);
-  return (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -114,7 +114,7 @@ export function createTables(
       case 'GET':
         return step(table, 'Get', ['read'], input, () => {
           const found = known();
-          return json(200, bodyOf(found, selected(request)), { etag: found.etag });
+          return json(200, single(table, found, selected(request)), { etag: found.etag });
         });
       case 'PUT':
         return step(table, match === undefined ? 'Upsert' : 'Update', wantsWrite, input, () => write(false));
@@ -144,8 +144,9 @@ export function createTables(
       throw failure(409, 'EntityAlreadyExists', 'The specified entity already exists.');
     const entity: Entity = { partitionKey, rowKey, properties: readProperties(body), ...stamp() };
     const answer = stored(table, entity);
-    if (header(request, 'prefer') === 'return-no-content') return answer;
-    return json(201, bodyOf(entity, undefined), { etag: entity.etag });
+    if (header(request, 'prefer') === 'return-no-content')
+      return { ...answer, headers: { etag: entity.etag, 'preference-applied': 'return-no-content' } };
+    return json(201, single(table, entity, undefined), { etag: entity.etag });
   }
 
   function stored(table: StoredTable, entity: Entity): WireAnswer {
@@ -153,7 +154,7 @@ export function createTables(
     table.rows.set(key, entity);
     const partition = table.partitions.get(entity.partitionKey) ?? new Set<string>();
     table.partitions.set(entity.partitionKey, partition.add(key));
-    return { status: 204, headers: { etag: entity.etag, 'preference-applied': 'return-no-content' } };
+    return { status: 204, headers: { etag: entity.etag } };
   }
 
   return {
@@ -221,6 +222,10 @@ function query(request: WireRequest, table: StoredTable): WireAnswer {
         };
   const value = rest.slice(0, top).map((entity) => bodyOf(entity, selected(request)));
   return json(200, { 'odata.metadata': `${table.url}/$metadata#${table.name}`, value }, headers);
+}
+
+function single(table: StoredTable, entity: Entity, only: ReadonlySet<string> | undefined) {
+  return { 'odata.metadata': `${table.url}/$metadata#${table.name}/@Element`, ...bodyOf(entity, only) };
 }
 
 function comparables({ partitionKey, rowKey, timestamp, properties }: Entity) {

@@ -60,8 +60,14 @@ interface Running {
   isFresh: boolean;
 }
 
-/** The host itself uses part of an instance's memory. */
-const MEMORY_FOR_HEAP = 0.75;
+/**
+ * The host starts Node without a limit of its own, so that V8 takes half of the memory that it sees. Here it would see
+ * the memory of the machine instead of an instance's, and take up to 4 GB. Sources:
+ * https://github.com/Azure/azure-functions-host/issues/6455,
+ * https://github.com/v8/v8/blob/main/src/heap/heap.cc (`HeapSizeFromPhysicalMemory`; Node 24 in a cgroup of 2,048 MB has
+ * an old generation of 1,024 MB)
+ */
+const MEMORY_FOR_HEAP = 0.5;
 const CORE = "module.exports = globalThis[Symbol.for('local-functions-core')];\n";
 
 export function createWorker({ clock, files, environment, memoryMegabytes, timeoutMilliseconds, logs }: Parts): Worker {

@@ -239,6 +239,7 @@ describe('the code', () => {
           newBatchThreshold: 4,
           maxDequeueCount: 5,
           visibilityTimeout: '00:01:00',
+          maxPollingInterval: '00:00:10',
           messageEncoding: 'base64',
         },
       },

@@ -24,6 +24,7 @@ export const IMAGE: AssessOptions = {
 
 /** Logs each message, and runs a message of `{"do": ...}`. */
 export const ECHO = `
+import { getHeapStatistics } from 'node:v8';
 import { app } from '@azure/functions';
 import { ManagedIdentityCredential } from '@azure/identity';
 import { LogsQueryClient } from '@azure/monitor-query';
@@ -38,6 +39,12 @@ app.storageQueue('message', {
     if (body.do === 'throw') throw new Error('told to');
     if (body.do === 'hang') await new Promise((resolve) => setTimeout(resolve, 60_000));
     if (body.do === 'console') console.log('a line of the console');
+    if (body.do === 'heap') context.log(JSON.stringify({ kind: 'heap', megabytes: getHeapStatistics().heap_size_limit / 2 ** 20 }));
+    if (body.do === 'exit') {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      context.log(JSON.stringify({ kind: 'last words' }));
+      process.exit(1);
+    }
     if (body.do === 'wait') await new Promise((resolve) => setTimeout(resolve, 200));
     if (body.do === 'environment') context.log(JSON.stringify({ kind: 'environment', names: Object.keys(process.env).sort() }));
     if (body.do === 'token') {

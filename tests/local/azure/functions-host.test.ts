@@ -59,6 +59,20 @@ describe('the queue trigger', () => {
     );
   });
 
+  it('moves a message that is not base64 to the poison queue as it is, without an invocation', async () => {
+    const cloud = await start();
+    const broken = ['{"n":1}', 'eyJuIjoxfQ', 'eyJuIjoxfQ=', 'eyJuIjox_Q=='];
+    for (const text of broken) cloud.queue.send(text);
+    cloud.queue.send('eyJu\nIjoxfQ ==');
+    expect((await cloud.runUntilIdle()).map(({ outcome }) => outcome.kind)).toEqual(['answered']);
+    expect(bodies(cloud)).toEqual([{ n: 1 }]);
+    expect(cloud.queue.messages()).toEqual([]);
+    expect(cloud.poisonQueue.messages().map(({ text, dequeueCount }) => [text, dequeueCount])).toEqual(
+      broken.map((text) => [text, 0]),
+    );
+    expect(cloud.logs.filter(({ text }) => text.includes('MaxDequeueCount of 3'))).toHaveLength(4);
+  });
+
   it('kills the worker at its timeout, and restarts it', async () => {
     const cloud = await start({ host: { functionTimeout: '00:00:01' } });
     put(cloud, { do: 'hang' });
@@ -112,6 +126,22 @@ describe('the worker', () => {
     await cloud.host.invoke('message', { n: 1 });
     expect(linesOf(cloud, 'token')).toEqual([{ kind: 'token', parts: 3 }]);
     expect(cloud.logs.map(({ text }) => text)).toContain('a line of the console');
+  });
+
+  it('loses the lines that it wrote just before it ended, but not earlier ones', async () => {
+    const cloud = await start();
+    const { outcome } = await cloud.host.invoke('message', { do: 'exit' });
+    expect(outcome).toEqual({ kind: 'crashed' });
+    expect(cloud.logs.map(({ json }) => json?.['kind'])).toEqual(['seen']);
+  });
+
+  it('has the heap that V8 takes by default: half of the memory of an instance', async () => {
+    const cloud = await start();
+    await cloud.host.invoke('message', { do: 'heap' });
+    const [{ megabytes } = {}] = linesOf(cloud, 'heap');
+    // The limit includes the young generation, whose size depends on the memory of the machine.
+    expect(megabytes).toBeGreaterThanOrEqual(256);
+    expect(megabytes).toBeLessThanOrEqual(256 + 192);
   });
 
   it('loses its work in progress when it is killed, and restarts', async () => {
@@ -190,6 +220,14 @@ describe('a deployment is rejected', () => {
     ['without the extension bundle', { host: { extensionBundle: {} } }, /extension bundle/],
     ['with an unsupported message encoding', { queues: { messageEncoding: 'none' } }, /supports only base64 messages/],
     ['with a batch that is too large', { queues: { batchSize: 64 } }, /batchSize must be from 1 to 32/],
+    ['that polls too often', { queues: { maxPollingInterval: '00:00:00.099' } }, /at least 00:00:00\.100; host\.json/],
+    ['with a misspelled setting', { queues: { maxPollInterval: '00:00:10' } }, /unknown settings of queues: maxPoll/],
+    ['with a number for a time', { queues: { maxPollingInterval: 2000 } }, /needs times such as 00:10:00; got 2000/],
+    [
+      'with 24 hours, which are 24 days',
+      { queues: { visibilityTimeout: '24:00:00' } },
+      /times such as 00:10:00; got 24/,
+    ],
     ['without a main file', { files: { 'package.json': '{}' } }, /package\.json whose main is one of its files/],
   ])('%s', async (_what, options, message) => {
     await expect(startAzure(fixtureGraph(options))).rejects.toThrow(message);
