@@ -224,6 +224,7 @@ describe('the code', () => {
       maxClosesPerHour: 25,
       brakeExempt: 'never',
       registries: [registryId('contoso')],
+      repositories: { include: ['**'], exclude: [] },
       granularity: 'repository',
       registryRoles: 'rbac',
       notifyEmails,
