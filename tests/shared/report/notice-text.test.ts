@@ -412,6 +412,7 @@ describe('an exemption', () => {
     ],
     [{ kind: 'grace', until: NOW }, 'in its grace period until 2026-06-15T12:00:00.000Z'],
     [{ kind: 'suppressed' }, 'suppressed in the scanner'],
+    [{ kind: 'rejected' }, 'about an advisory that was withdrawn'],
     [{ kind: 'unknownIgnored' }, 'of unknown severity, which the policy ignores'],
   ])('%j', (rule, words) => {
     expect(describeExemption(rule)).toBe(words);
