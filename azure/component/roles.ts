@@ -38,8 +38,8 @@ const REGISTRIES = 'Microsoft.ContainerRegistry/registries';
 /**
  * The permissions that the function needs in a registry, by the registry's role mode. It reads the registry's login
  * server and role mode (`registries/read`), and reads and changes the attributes of manifests and repositories. No
- * built-in role has exactly these permissions: Reader reads everything, AcrPush may push (and sources contradict each
- * other on whether it may change attributes), and Container Registry Repository Contributor may push and delete.
+ * built-in role has exactly these permissions: Reader reads everything, AcrPush may push but not change attributes, and
+ * Container Registry Repository Contributor may push and delete.
  *
  * Sources:
  * - the actions:
