@@ -386,6 +386,11 @@ describe('a finding', () => {
       'CVE-2024-6119 (critical) in openssl 3.0.1: no fix yet.',
     ],
     [
+      'with an EPSS score',
+      finding({ epss: 0.92, fix: 'none', package: { name: 'openssl', version: '3.0.1' } }),
+      'CVE-2024-6119 (critical, EPSS 0.92) in openssl 3.0.1: no fix yet.',
+    ],
+    [
       'with a fix in an unknown version',
       finding({ package: { name: 'openssl', version: '3.0.1' } }),
       'CVE-2024-6119 (critical) in openssl 3.0.1: a fix is available.',
