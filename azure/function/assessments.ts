@@ -51,21 +51,21 @@ export function assessmentFrom(given: Row): Assessment | undefined {
   const isSnapshot = row['IsSnapshot'] === true;
   const isPlaced = image.isDashed !== true && (registry !== undefined || registryName !== '' || registryHost !== '');
   const shared = { name, image, registry, registryName, registryHost, isPlaced, at: at.getTime(), isSnapshot };
-  const reportedAt = at.toISOString();
+  const time = { reportedAt: at.toISOString(), ...(isSnapshot ? { isRepeated: true } : {}) };
   const state = stateOf(row);
   switch (state) {
     case 'resolved':
     case 'off': {
       // An assessment that is off says nothing about its findings: neither that they exist nor that they are gone.
       const status = state === 'off' ? 'active' : state;
-      return { ...shared, state, reports: reportsOf(name, { status, reportedAt, findings: [] }, status) };
+      return { ...shared, state, reports: reportsOf(name, { status, ...time, findings: [] }, status) };
     }
     case 'suppressed':
     case 'active': {
       const cves = cvesOf(row);
       const findings = findingsFrom(row, name, cves).map((finding): Finding => ({ ...finding, state }));
       const ofSummary = state === 'active' && cves.length > 0 ? 'resolved' : state;
-      return { ...shared, state, reports: reportsOf(name, { status: state, reportedAt, findings }, ofSummary) };
+      return { ...shared, state, reports: reportsOf(name, { status: state, ...time, findings }, ofSummary) };
     }
   }
 }
@@ -120,7 +120,7 @@ function isOvertaken({ isSnapshot, state, at }: Assessment, before: Assessment):
 function reportsOf(name: string, report: Omit<Report, 'id'>, ofSummary: ReportStatus): readonly Report[] {
   return [
     { id: name, ...report },
-    { id: name + SUMMARY, status: ofSummary, reportedAt: report.reportedAt, findings: [] },
+    { ...report, id: name + SUMMARY, status: ofSummary, findings: [] },
   ];
 }
 

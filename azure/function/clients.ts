@@ -42,13 +42,20 @@ const MAX_RETRY_DELAY_MILLISECONDS = 20_000;
 /** Log Analytics may take a minute to respond. Every other service is faster. */
 const REQUEST_TIMEOUT_MILLISECONDS = 90_000;
 
-const timeout: PipelinePolicy = {
-  name: 'timeout',
-  sendRequest(request, next) {
-    request.timeout = REQUEST_TIMEOUT_MILLISECONDS;
-    return next(request);
-  },
-};
+/** What closes must not wait for details. */
+const GRAPH_TIMEOUT_MILLISECONDS = 10_000;
+
+const timeout = timeoutOf(REQUEST_TIMEOUT_MILLISECONDS);
+
+function timeoutOf(milliseconds: number): PipelinePolicy {
+  return {
+    name: 'timeout',
+    sendRequest(request, next) {
+      request.timeout = milliseconds;
+      return next(request);
+    },
+  };
+}
 
 /**
  * The clients of one worker.
@@ -88,7 +95,7 @@ export function createClients(
     queryGraph: createQueryGraph(
       credential,
       { ...bare, retryOptions: { ...retryOptions, maxRetries: MAX_GRAPH_RETRIES } },
-      timeout,
+      timeoutOf(GRAPH_TIMEOUT_MILLISECONDS),
       counting('graph', onCall),
     ),
     ...createRegistryClients(credential, common),

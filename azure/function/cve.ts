@@ -17,7 +17,7 @@ export function highestScore(cvss: unknown): number | undefined {
   return scores.length === 0 ? undefined : Math.max(...scores);
 }
 
-/** The names of the same three facts in both models. */
+/** What the assessments and the details of CVEs call the existence of a public exploit. */
 const EXPLOITS = [
   'isInExploitKit',
   'isPubliclyDisclosed',

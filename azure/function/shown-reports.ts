@@ -1,6 +1,7 @@
 // What the completed reconciliations of this process have observed, so that an event about it needs no call.
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result } from '../../shared/reconcile/result.ts';
 
@@ -33,14 +34,10 @@ export function createShownReports(maxReports = MAX_REPORTS): ShownReports {
   return {
     remember(gate, result) {
       if (result.kind === 'deadLetter' || (result.kind === 'retry' && result.reports === 'all')) return;
-      for (const { digest, reports = [] } of result.observations) {
-        const image = imageKey(gate, digest);
+      for (const observation of result.observations) {
+        const image = imageKey(gate, observation.digest);
         forget(image);
-        const times = new Map(
-          reports.flatMap(({ id, reportedAt }) =>
-            id === undefined || reportedAt === undefined ? [] : [[id, reportedAt] as const],
-          ),
-        );
+        const times = timesIn(observation);
         if (times.size > 0) byImage.set(image, times);
         count += times.size;
       }
@@ -57,6 +54,19 @@ export function createShownReports(maxReports = MAX_REPORTS): ShownReports {
         return at !== undefined && shown !== undefined && Date.parse(shown) >= Date.parse(at);
       }),
   };
+}
+
+/**
+ * An untagged image may be given a tag, or an index that has one, while its other events arrive. A repeated report may
+ * be about a time before the event.
+ */
+function timesIn(observation: ImageObservation): Times {
+  if (observation.presence !== 'present' || !observation.tagged) return new Map();
+  return new Map(
+    observation.reports.flatMap(({ id, reportedAt, isRepeated }) =>
+      id === undefined || reportedAt === undefined || isRepeated === true ? [] : [[id, reportedAt] as const],
+    ),
+  );
 }
 
 function imageKey(gate: Gate, digest: string): string {

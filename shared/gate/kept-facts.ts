@@ -1,5 +1,5 @@
 // Keeps with a recorded finding what was once read of it, so that a failed read or a score that falls changes nothing.
-import { type Finding, findingKey } from '../policy/finding.ts';
+import { type Finding, findingKey, hasSeverity } from '../policy/finding.ts';
 import type { ImageObservation } from '../reconcile/observation.ts';
 import type { Blocker } from './record.ts';
 
@@ -33,24 +33,26 @@ function byKey(findings: readonly Finding[]): ReadonlyMap<string, Finding> {
   return known;
 }
 
-/** The finding with the higher EPSS score, and with the other one's details if it has none of its own. */
+/** The finding, with each fact that only the other one has, and with the higher EPSS score. */
 function withFacts(finding: Finding, other: Finding | undefined): Finding {
   if (other === undefined) return finding;
-  const isHigher = other.epss !== undefined && other.epss > (finding.epss ?? -1);
-  const scored = isHigher ? { ...finding, epss: other.epss } : finding;
-  if (hasDetails(finding)) return scored;
-  if (!hasDetails(other)) return { ...scored, ...severityOfReport(finding.reportSeverity ?? other.reportSeverity) };
-  const { severity, score, exploited, disclosedAt, state } = other;
+  const disclosedAt = finding.disclosedAt ?? other.disclosedAt;
+  const reportSeverity = finding.reportSeverity ?? other.reportSeverity;
+  const epss = Math.max(finding.epss ?? -1, other.epss ?? -1);
+  return {
+    ...finding,
+    ...(hasSeverity(finding) ? {} : severityOf(finding, other)),
+    ...(disclosedAt === undefined ? {} : { disclosedAt }),
+    ...(reportSeverity === undefined ? {} : { reportSeverity }),
+    ...(epss < 0 ? {} : { epss }),
+  };
+}
+
+/** What the other one knows of the severity, of exploits and of a rejection. A suppression stays. */
+function severityOf(finding: Finding, { severity, score, exploited, state }: Finding): Partial<Finding> {
   const isRejected = state === 'rejected' && finding.state === 'active';
-  return { ...scored, severity, score, exploited, disclosedAt, ...(isRejected ? { state } : {}) };
-}
-
-function severityOfReport(reportSeverity: Finding['reportSeverity']): Pick<Finding, 'reportSeverity'> {
-  return reportSeverity === undefined ? {} : { reportSeverity };
-}
-
-/** Is more known of the vulnerability than its name? Otherwise only the report that names it has a severity. */
-function hasDetails({ severity, score, exploited, disclosedAt, state }: Finding): boolean {
-  const isDated = disclosedAt !== undefined;
-  return severity.kind === 'known' || score !== undefined || exploited || isDated || state === 'rejected';
+  return {
+    ...{ severity, score, exploited: finding.exploited || exploited },
+    ...(isRejected ? { state } : {}),
+  };
 }

@@ -79,6 +79,12 @@ export function knownSeverity({ severity, score, reportSeverity }: Finding): Kno
   return reportSeverity === undefined ? undefined : { severity: reportSeverity, from: 'report' };
 }
 
+/** Does the finding have a severity or score of its own? Otherwise only the report that names it may have one. */
+export function hasSeverity(finding: Finding): boolean {
+  const known = knownSeverity(finding);
+  return known !== undefined && known.from !== 'report';
+}
+
 /** The rank of a finding, by which the worst is shown or handled first. An unknown severity ranks below all others. */
 export function rankOf(finding: Finding): number {
   const known = knownSeverity(finding);

@@ -113,7 +113,7 @@ function bySeverityAlone(policy: Policy, finding: Finding, { severity, from }: K
   }
   const rule = finding.fix === 'none' ? 'unfixable' : 'severityThreshold';
   if (!reaches(severity, policy[rule])) return BELOW;
-  const until = graceEnd(policy.graceDays[severity], finding.disclosedAt);
+  const until = graceEnd(policy.graceDays[severity], finding.disclosedAt, now);
   return until !== undefined && now < until
     ? { kind: 'exempted', exemption: { kind: 'grace', until } }
     : { kind: 'violates', rule, ...counted };
@@ -123,9 +123,9 @@ function reaches(severity: Severity, threshold: Threshold): boolean {
   return threshold !== 'never' && atLeast(severity, threshold);
 }
 
-/** The end of the grace period. Undefined if the policy has none or the disclosure date is unknown. */
-function graceEnd(days: number | undefined, disclosedAt: Instant | undefined): Instant | undefined {
-  if (days === undefined || disclosedAt === undefined) return undefined;
+/** The end of the grace period. Undefined if the policy has none, or if the disclosure date is unknown or to come. */
+function graceEnd(days: number | undefined, disclosedAt: Instant | undefined, now: Instant): Instant | undefined {
+  if (days === undefined || disclosedAt === undefined || disclosedAt > now) return undefined;
   return new Date(Date.parse(disclosedAt) + days * DAY_MILLISECONDS).toISOString();
 }
 

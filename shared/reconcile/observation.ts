@@ -44,6 +44,8 @@ export interface Report {
   readonly status: ReportStatus;
   /** When the provider last updated it. Undefined if unknown. */
   readonly reportedAt?: Instant | undefined;
+  /** The provider repeats what it knew earlier, at a time that it does not say. */
+  readonly isRepeated?: boolean | undefined;
   /** The findings. Empty if the report is resolved. */
   readonly findings: readonly Finding[];
 }

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { createShownReports } from '../../../azure/function/shown-reports.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
-import type { ImageObservation } from '../../../shared/reconcile/observation.ts';
 import type { Result } from '../../../shared/reconcile/result.ts';
 import { digest } from '../../shared/samples.ts';
 import { REGISTRY_ID } from './samples.ts';
@@ -11,15 +10,15 @@ const REPOSITORY: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
 const IMAGE: Gate = { ...REPOSITORY, digest: digest(1) };
 const [BEFORE, AT, AFTER] = ['2026-03-02T07:59:59.999Z', '2026-03-02T08:00:00.000Z', '2026-03-02T08:00:00.001Z'];
 
-type Kept = Pick<ImageObservation, 'digest' | 'reports'>;
-
 /** An observation of the image with this number, whose reports were all updated at one time. */
-const observed = (number: number, ids: readonly string[], reportedAt: string | undefined = AT): Kept => ({
+const observed = (number: number, ids: readonly string[], reportedAt: string | undefined = AT) => ({
   digest: digest(number),
+  presence: 'present',
+  tagged: true,
   reports: ids.map((id) => ({ id, status: 'active', reportedAt, findings: [] })),
 });
 /** A result with nothing but its observations. */
-const resultFrom = (observations: readonly Kept[], outcome: object = { kind: 'done' }) =>
+const resultFrom = (observations: readonly object[], outcome: object = { kind: 'done' }) =>
   ({ ...outcome, observations }) as unknown as Result;
 const event = (id: string, at: string | undefined = AT, number = 1) => ({ id, digest: digest(number), at });
 
@@ -42,10 +41,23 @@ describe('an event about a report', () => {
 
   it('is not covered if the report has no time, or its image no reports', () => {
     const shown = createShownReports();
-    const reports = [{ id: 'a', status: 'active', findings: [] }] as const;
-    shown.remember(IMAGE, resultFrom([{ digest: digest(1), reports }, { digest: digest(2) }]));
+    const reports = [{ id: 'a', status: 'active', findings: [] }];
+    const gone = { digest: digest(2), presence: 'gone' };
+    shown.remember(IMAGE, resultFrom([{ ...observed(1, []), reports }, gone]));
     expect(shown.cover({ gate: IMAGE, namedReports: [event('a')] })).toBe(false);
     expect(shown.cover({ gate: IMAGE, namedReports: [event('a', AT, 2)] })).toBe(false);
+  });
+
+  it.each<[string, object]>([
+    ['the image had no tag', { tagged: false }],
+    [
+      'the provider repeated an earlier report',
+      { reports: [{ id: 'a', status: 'resolved', reportedAt: AFTER, isRepeated: true, findings: [] }] },
+    ],
+  ])('is not covered if %s', (_name, changes) => {
+    const shown = createShownReports();
+    shown.remember(IMAGE, resultFrom([{ ...observed(1, ['a']), ...changes }]));
+    expect(shown.cover({ gate: IMAGE, namedReports: [event('a')] })).toBe(false);
   });
 
   it('is not covered by the same image in another gate', () => {

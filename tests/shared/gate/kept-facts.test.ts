@@ -87,6 +87,14 @@ describe('details that were read once', () => {
       'holds: violates',
     ],
     [
+      'count for a finding of which only the date is known',
+      {
+        ...of({ ...detailed('CRITICAL'), reportSeverity: 'low' }),
+        image: present({ findings: [{ ...bare, reportSeverity: 'low', disclosedAt: NOW }] }),
+      },
+      'holds: violates',
+    ],
+    [
       'include a rejection',
       { ...of({ ...bare, state: 'rejected' }), image: present({ findings: [bare] }) },
       'inactive: exempted',
@@ -104,6 +112,11 @@ describe('details that were read once', () => {
     [
       'need not exist: an inherited severity is kept, too',
       { ...of(bare), image: present({ findings: [finding({ severity: 'none given' })] }) },
+      'holds: violates',
+    ],
+    [
+      'need not exist: an inherited severity is kept with a date, too',
+      { ...of(bare), image: present({ findings: [finding({ severity: 'none given', disclosedAt: NOW })] }) },
       'holds: violates',
     ],
     [

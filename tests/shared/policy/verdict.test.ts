@@ -259,6 +259,7 @@ describe('a grace period', () => {
       { ...UNTRIAGED, score: 7.5, disclosedAt: daysLater(-3) },
       'allow; UNTRIAGED exempted by grace',
     ],
+    ['disclosed in the future: violates', disclosedAt(-1), 'block; HIGH by severityThreshold as high'],
     ['no fix, in its grace period: exempted', { ...disclosedAt(3), fix: 'none' }, 'allow; HIGH exempted by grace'],
     ['below the threshold: not reported', { ...LOW, disclosedAt: daysLater(-3) }, 'allow'],
   ])('%s', (_name, one, expected) => {
