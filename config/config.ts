@@ -120,7 +120,8 @@ function azureProblems(given: Given, raw: Readonly<Record<string, unknown>>): re
   }
   const environment = raw[AZURE_ENVIRONMENT];
   if (environment !== undefined && !PUBLIC.test(String(environment))) {
-    const allowed = "public: pullgate works only in Azure's public cloud, not in Azure Government or Azure China";
+    const allowed =
+      "public, in the config or else in the variable ARM_ENVIRONMENT: pullgate works only in Azure's public cloud, not in Azure Government or Azure China";
     problems.push({ key: AZURE_ENVIRONMENT, given: environment, allowed });
   }
   return problems;

@@ -179,8 +179,12 @@ const WORKSPACE_ID = new RegExp(
   `^${IN_GROUP}/Microsoft[.]OperationalInsights/workspaces/[a-z0-9][-a-z0-9]{2,61}[a-z0-9]$`,
   'iu',
 );
+/**
+ * Flex Consumption does not support a subnet whose name has an underscore.
+ * Source: https://learn.microsoft.com/azure/azure-functions/flex-consumption-how-to#enable-virtual-network-integration
+ */
 const SUBNET_ID = new RegExp(
-  `^${IN_GROUP}/Microsoft[.]Network/virtualNetworks/[a-z0-9][-\\w.]{0,62}\\w/subnets/[a-z0-9](?:[-\\w.]{0,78}\\w)?$`,
+  `^${IN_GROUP}/Microsoft[.]Network/virtualNetworks/[a-z0-9][-\\w.]{0,62}\\w/subnets/[a-z0-9](?:[-a-z0-9.]{0,78}[a-z0-9])?$`,
   'iu',
 );
 const REGISTRY =
@@ -188,7 +192,7 @@ const REGISTRY =
 const WORKSPACE =
   'the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME';
 const SUBNET =
-  'the ARM id of a subnet, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME';
+  'the ARM id of a subnet whose name has no underscore, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME';
 
 /**
  * Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftmanagement

@@ -47,7 +47,7 @@ describe('a fresh program', () => {
 
   it('fails in another cloud than the public one with one sentence', async () => {
     await expect(program.graphOf({ ...AZURE, 'azure-native:environment': 'usgovernment' })).rejects.toThrow(
-      /^The config of this stack is invalid:\nazure-native:environment is "usgovernment": expected public: pullgate works only in Azure's public cloud, not in Azure Government or Azure China$/,
+      /^The config of this stack is invalid:\nazure-native:environment is "usgovernment": expected public, in the config or else in the variable ARM_ENVIRONMENT: pullgate works only in Azure's public cloud, not in Azure Government or Azure China$/,
     );
   });
 

@@ -12,7 +12,7 @@ import type { SeenImages } from './seen-images.ts';
 export interface Job {
   readonly request: ReconcileRequest;
   readonly registry: AzureRegistry;
-  /** The rules when the reconciliation starts, with the latest pause. */
+  /** The rules, with the latest pause: when the reconciliation starts, or for a whole repository when its job began. */
   readonly rules: () => Promise<Rules>;
   readonly log: Log;
   /** Observations of the repository's images that were made just before. */
@@ -30,7 +30,8 @@ interface Next {
 
 /**
  * Runs one reconciliation of a gate at a time. A job that arrives meanwhile joins the next reconciliation. That one
- * starts later than the job arrived, so nothing is missed. It does not start if earlier ones cover all its jobs.
+ * starts later than the job arrived, so nothing is missed. It does not start if earlier ones have already observed
+ * what all its jobs report.
  */
 export function coalesceByGate(
   reconcileGate: (job: Job) => Promise<Result>,
@@ -76,7 +77,8 @@ export function coalesceByGate(
 
 /**
  * One job for all of them. The latest job gives everything but the request, because its invocation, which owns the log,
- * has the most time left. Undefined if there are none.
+ * has the most time left. Its rules may be older than those of the others. If it followed them, they would count last,
+ * too. Undefined if there are none.
  */
 function together(jobs: readonly Job[]): Job | undefined {
   const latest = jobs.at(-1);

@@ -182,7 +182,7 @@ async function health({ run, workspaceId }: Findings, now: string, hasFindings: 
   const rows = await rowsOrNone(run(NEWEST_ROWS));
   const newest = newestOf(rows);
   const advice =
-    'check that Defender for Containers is enabled in this subscription (azure.enableDefender) and that the export to the workspace exists';
+    'check that Defender for Containers and Foundational CSPM are enabled in this subscription (azure.enableDefender) and that the export to the workspace exists';
   if (newest === undefined) {
     return `no recommendation has reached the workspace ${workspaceId} in the last ten days, although the first export arrives within a day of the deployment, and a snapshot every week: ${advice}`;
   }

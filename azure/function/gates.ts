@@ -49,7 +49,7 @@ export function createReconcilers(dependencies: Dependencies, adapters: Adapters
   const shown = createShownReports();
   const reconcileGate = coalesceByGate(async (job) => {
     const result = await reconcileNow(job, dependencies, adapters);
-    // Only events ask for it, and a sweep may observe more than there is room for.
+    // Only events are checked against it, and a sweep would displace what they need.
     if (job.request.namedReports.length > 0) shown.remember(job.request.gate, result);
     return result;
   }, shown.cover);

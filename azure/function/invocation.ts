@@ -1,6 +1,7 @@
 // One invocation: reconciles the gate that a message names, and sends the message again if it must be retried.
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { globFilter } from '../../shared/policy/glob.ts';
 import { deliverInTick } from '../../shared/reconcile/deliver.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { UnconfirmedReport } from '../../shared/reconcile/result.ts';
@@ -40,6 +41,8 @@ export interface Handler {
 /** What the steps of one invocation share. */
 interface Invocation extends Dependencies, Reconcilers {
   readonly adapters: Adapters;
+  /** Whether the config includes a repository. */
+  readonly includes: (repository: string) => boolean;
   readonly log: Log;
 }
 
@@ -58,7 +61,9 @@ const TIMEOUT_MINUTES = 8;
 /** Creates the handlers of the function. */
 export function createHandler(dependencies: Dependencies): Handler {
   const adapters = createAdapters(dependencies);
-  const common = { ...dependencies, ...createReconcilers(dependencies, adapters), adapters };
+  const { include, exclude } = dependencies.settings.repositories;
+  const includes = globFilter(include, exclude);
+  const common = { ...dependencies, ...createReconcilers(dependencies, adapters), adapters, includes };
   return {
     message: (payload, log) => withLines({ ...common, log }, () => handleMessage(payload, { ...common, log })),
     tick: (log) => withLines({ ...common, log }, () => inTime(() => runTick({ ...common, log }))),
@@ -87,7 +92,10 @@ async function handleMessage(payload: unknown, invocation: Invocation): Promise<
   }
 }
 
-/** An invocation that fails leaves a line, whatever failed: alarms read the lines. So do details that were read. */
+/**
+ * An invocation that fails leaves a line, whatever failed: alarms read the lines. It also logs how many details were
+ * read.
+ */
 async function withLines({ adapters, log }: Invocation, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -132,6 +140,7 @@ async function handleImage(message: ImageMessage, invocation: Invocation): Promi
   const errors = [...failures];
   const handled: Handled[] = [];
   for (const location of locations) {
+    if (isOutOfScope(location, invocation)) continue;
     const one = await reconcileAt(location, asked, invocation).catch((error: unknown) => void errors.push(error));
     if (one !== undefined) handled.push(one);
   }
@@ -139,6 +148,14 @@ async function handleImage(message: ImageMessage, invocation: Invocation): Promi
   const [first, ...others] = errors;
   for (const error of others) invocation.log({ kind: 'failed', error: describeCallError(error) });
   throw first;
+}
+
+/**
+ * Does the config exclude the repository? Its events need no observation: a sweep opens what was closed before. A
+ * registry with a problem is not asked which repository a dashed name means, so its messages are refused instead.
+ */
+function isOutOfScope({ registry, repository }: ImageLocation, { includes }: Invocation): boolean {
+  return registry.resolved.problem === undefined && !includes(repository);
 }
 
 /** The stack's registry with this id. If there is none, the log says so. */

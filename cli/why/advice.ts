@@ -96,7 +96,8 @@ export function hasPlaceholders({ reason, approvedBy = '' }: Pick<Exception, 're
 }
 
 /**
- * The narrowest exceptions that exempt these findings in a repository for a month.
+ * The narrowest exceptions that exempt these findings in a repository for a month. One for a whole package also exempts
+ * its findings that have details.
  *
  * @returns the exceptions, and the findings that no exception can name
  */

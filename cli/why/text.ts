@@ -1,6 +1,7 @@
 // Formats the answer to `pullgate why` as lines: whether the image can be pulled, who closed its gate and why, and what
 // to do next.
 import { USERS } from '../../aws/function/usage.ts';
+import { ANY_ADVISORY } from '../../shared/policy/exceptions.ts';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { adviseFix, adviseOverride } from '../../shared/report/advice.ts';
@@ -232,6 +233,9 @@ function findingSteps({ advice, gates, image, closedBy }: WhyAnswer): readonly s
       : [
           `  2. Or, after a review, add this to pullgate:policy.exceptions, fill in the reason and the approver, and run \`pulumi up\`${exceptionsOpen ? '' : ' (this alone does not open it; see above)'}:`,
           ...exceptions.map((one) => `       - ${escapeUnseen(JSON.stringify(one))}`),
+          ...(exceptions.some(({ id }) => id === ANY_ADVISORY)
+            ? ['       The id * exempts every finding of its package, also those with details.']
+            : []),
         ]),
     ...(unnamed.length === 0
       ? []

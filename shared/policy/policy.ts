@@ -102,7 +102,8 @@ export function parsePolicy(severityThreshold: unknown, policy: unknown, now?: I
 
 /** The problems with values that are valid alone. */
 function conflictsIn({ epss: likely, exploited, exceptions }: Policy, now: Instant | undefined): readonly Problem[] {
-  const allowed = 'never while policy.exploited is never, because it would have no effect; set policy.exploited, too';
+  const allowed =
+    'a score only together with policy.exploited, which is never; set policy.exploited, or remove policy.epss';
   const withoutEffect = likely !== 'never' && exploited === 'never';
   return [
     ...(withoutEffect ? [{ key: 'policy.epss', given: likely, allowed }] : []),

@@ -269,7 +269,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
       `Azure in another cloud: ${environment}`,
       { ...AZURE, 'azure-native:environment': environment, 'pullgate:azure': { registries: [CONTOSO] } },
       [
-        `azure-native:environment is "${environment}": expected public: pullgate works only in Azure's public cloud, not in Azure Government or Azure China`,
+        `azure-native:environment is "${environment}": expected public, in the config or else in the variable ARM_ENVIRONMENT: pullgate works only in Azure's public cloud, not in Azure Government or Azure China`,
       ],
     ]),
     [
@@ -300,6 +300,13 @@ describe('an invalid config is rejected with the key, the value and what is allo
       ],
     ],
     [
+      'a subnet whose name has an underscore',
+      { ...AZURE, 'pullgate:azure': { registries: [CONTOSO], subnetId: SUBNET.replace('functions', 'for_functions') } },
+      [
+        `pullgate:azure.subnetId is ${cut(SUBNET.replace('functions', 'for_functions'))}: expected the ARM id of a subnet whose name has no underscore, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME`,
+      ],
+    ],
+    [
       'invalid values in azure, and an unknown key',
       {
         'pullgate:azure': {
@@ -321,7 +328,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
         'pullgate:azure.granularity is "tag": expected one of image, repository',
         'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
         'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',
-        `pullgate:azure.subnetId is ${cut(SUBNET.replace('/subnets/functions', ''))}: expected the ARM id of a subnet, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME`,
+        `pullgate:azure.subnetId is ${cut(SUBNET.replace('/subnets/functions', ''))}: expected the ARM id of a subnet whose name has no underscore, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME`,
         'pullgate:azure.enableDefender is 1: expected true or false',
         'pullgate:azure.cveDetails.managementGroupId is "a/b": expected the id of a management group, such as platform: 1 to 90 letters, digits and - _ ( ) .',
         'pullgate:azure.cveDetails.assign: unknown key',

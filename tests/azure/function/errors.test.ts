@@ -7,6 +7,11 @@ const request = createPipelineRequest({ url: 'https://contoso.azurecr.io/acr/v1/
 const inRegistry =
   " (contoso.azurecr.io answers 403: the function's identity lacks a role there, or the registry does not admit its network; run pulumi up, which assigns its roles, or set azure.subnetId)";
 const mail = createPipelineRequest({ url: 'https://contoso.communication.azure.com/emails:send' });
+const graph = createPipelineRequest({
+  url: 'https://management.azure.com/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01',
+});
+const inGraph =
+  " (management.azure.com answers 403: the function's identity lacks the role Security Reader on the management group azure.cveDetails.managementGroupId; run pulumi up, which assigns it, or assign it yourself if azure.cveDetails.assignRole is false)";
 const advice = (host: string, status: number) =>
   ` (${host} answers ${status}: the function's identity lacks a role there; run pulumi up, which assigns its roles)`;
 
@@ -20,6 +25,11 @@ it.each<[string, unknown, string]>([
     'a call that a registry denies (403) names the network, too',
     new RestError('denied', { statusCode: 403, request }),
     `RestError: denied${inRegistry}`,
+  ],
+  [
+    'a query that Resource Graph denies (403) names the role and the management group',
+    new RestError('denied', { statusCode: 403, request: graph }),
+    `RestError: denied${inGraph}`,
   ],
   [
     'a rejected token (401) does, too',

@@ -202,7 +202,7 @@ describe('the scanner', () => {
     [
       'is unhealthy if there are no rows',
       {},
-      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 in the last ten days, /,
+      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 in the last ten days, .*: check that Defender for Containers and Foundational CSPM are enabled /,
       /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 in the last ten days, /,
     ],
     [

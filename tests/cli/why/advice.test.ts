@@ -149,6 +149,7 @@ describe('if findings have no details but the severity of their report', () => {
     const { advice, lines } = await next({ findings: [bare('CVE-2026-1'), bare('CVE-2026-2'), bare('CVE-2026-3')] });
     expect(lines).toContain(line('*', 'openssl'));
     expect(lines.filter((one) => one.startsWith('       - '))).toHaveLength(1);
+    expect(lines).toContain('       The id * exempts every finding of its package, also those with details.');
     expect(advice.exceptionsOpen).toBe(true);
     expect(parsePolicy('high', { exceptions: advice.exceptions }, NOW).ok).toBe(true);
   });
@@ -157,5 +158,10 @@ describe('if findings have no details but the severity of their report', () => {
     const { lines } = await next({ findings: [bare('CVE-2026-1'), bare('CVE-2026-2'), bare('CVE-2026-3', 'zlib')] });
     const exceptions = lines.filter((one) => one.startsWith('       - '));
     expect(exceptions).toEqual([line('*', 'openssl'), line('CVE-2026-3', 'zlib')]);
+  });
+
+  it('nothing is said about a package that needs no exception of its own', async () => {
+    const { lines } = await next({ findings: [bare('CVE-2026-1')] });
+    expect(lines.filter((one) => one.includes('id *'))).toEqual([]);
   });
 });

@@ -53,6 +53,29 @@ describe('repositories that the config excludes', () => {
     expect(await s.world()).toEqual(CLOSED);
   });
 
+  test.each([
+    ['path', 'object'],
+    ['nameless', 'object'],
+    ['dashed', 'missing'],
+  ] as const)(
+    'an event about one of their images is done without an observation and a line (%s)',
+    async (naming, additionalAs) => {
+      const s = await stage(EXCLUDING);
+      await s.report(s.push('v1', 'team/scratch/app'), { naming, additionalAs });
+      await s.runUntilIdle();
+      expect(await s.world()).toEqual(UNTOUCHED);
+      expect([s.calls('logs:Query'), s.lines('decision')]).toEqual([0, []]);
+    },
+  );
+
+  test('an event with a dashed name in a registry with a problem is refused, because nothing tells its repository', async () => {
+    const s = await stage({ azure: { repositories: { include: ['team/*'], exclude: [] } } }, ABAC);
+    await s.report(s.push('v1'), { naming: 'dashed', additionalAs: 'missing' });
+    await s.runUntilIdle();
+    expect(s.lines('refused')).toMatchObject([{ repository: 'team-app' }]);
+    expect((await s.world()).poison).toHaveLength(1);
+  });
+
   test('an image in a repository that is newly excluded opens', async () => {
     const s = await stage();
     await s.close('v1', 'team/scratch/app');

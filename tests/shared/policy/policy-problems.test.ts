@@ -61,7 +61,7 @@ describe('a bad refinement', () => {
     [
       'epss without exploited',
       { epss: 0.5 },
-      'policy.epss is 0.5: expected never while policy.exploited is never, because it would have no effect; set policy.exploited, too',
+      'policy.epss is 0.5: expected a score only together with policy.exploited, which is never; set policy.exploited, or remove policy.epss',
     ],
     ['images', { images: 'untagged' }, 'policy.images is "untagged": expected one of tagged, all'],
     [
