@@ -17,6 +17,7 @@ export interface NpmComponent {
   readonly purl: string;
   readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
   readonly licenses?: readonly unknown[];
+  readonly properties?: readonly { readonly name: string }[];
 }
 
 export interface NpmSbom {
@@ -25,15 +26,23 @@ export interface NpmSbom {
   readonly components: readonly NpmComponent[];
 }
 
+/** The property of a package that only development dependencies need. */
+const DEVELOPMENT = 'cdx:npm:package:development';
+
 /**
- * The packages in package-lock.json, without development dependencies. It does not call a registry.
+ * The packages in package-lock.json, without those that only development dependencies need. It does not call a
+ * registry. `--omit dev` would also leave out what development dependencies share with others.
  *
  * Source: https://docs.npmjs.com/cli/commands/npm-sbom
  */
 export function npmSbom(project: string): NpmSbom {
-  const args = ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only'];
+  const args = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only'];
   const text = execFileSync('npm', args, { cwd: project, encoding: 'utf8', stdio: 'pipe', maxBuffer: 2 ** 26 });
-  return JSON.parse(text) as NpmSbom;
+  const { metadata, components } = JSON.parse(text) as NpmSbom;
+  return {
+    metadata,
+    components: components.filter((one) => !one.properties?.some(({ name }) => name === DEVELOPMENT)),
+  };
 }
 
 /** The installed packages whose code a bundle contains, as name and version, sorted: `ms@2.1.3`. */
