@@ -1,11 +1,7 @@
 // The stack's queue and its poison queue, for the messages that the function itself sends. Uses three calls of the
 // storage service's REST API.
 import {
-  bearerTokenAuthenticationPolicy,
-  createDefaultHttpClient,
   createHttpHeaders,
-  createPipelineFromOptions,
-  createPipelineRequest,
   type HttpMethods,
   type PipelineOptions,
   type PipelinePolicy,
@@ -16,6 +12,7 @@ import type { TokenCredential } from '@azure/identity';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { createSend } from './bearer-pipeline.ts';
 
 /** The storage account's queues over REST. The official client package would be a quarter of the whole bundle. */
 export interface QueueService {
@@ -28,8 +25,6 @@ const SCOPE = 'https://storage.azure.com/.default';
 const API_VERSION = '2024-11-04';
 
 /**
- * A bare pipeline ignores the additional policies in the options.
- *
  * @param perCall applies once to each request
  * @param perRetry applies to each try
  */
@@ -39,20 +34,15 @@ export function queueService(
   perCall: PipelinePolicy,
   perRetry: PipelinePolicy,
 ): QueueService {
-  const pipeline = createPipelineFromOptions(options);
-  pipeline.addPolicy(perCall);
-  pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: SCOPE }), { phase: 'Sign' });
-  pipeline.addPolicy(perRetry, { afterPhase: 'Sign' });
-  const http = createDefaultHttpClient();
+  const send = createSend(SCOPE, credential, options, { perCall, perRetry });
   return {
     async send(method, url, body) {
       const headers = createHttpHeaders({ 'x-ms-version': API_VERSION, 'Content-Type': 'application/xml' });
-      const request = createPipelineRequest({ method, url, headers, ...(body === undefined ? {} : { body }) });
-      const response = await pipeline.sendRequest(http, request);
+      const response = await send({ method, url, headers, ...(body === undefined ? {} : { body }) });
       if (response.status >= 200 && response.status < 300) return response;
       throw new RestError(
         `${method} ${new URL(url).pathname}: the queue service answers ${response.status} ${response.bodyAsText}`,
-        { statusCode: response.status, request, response },
+        { statusCode: response.status, request: response.request, response },
       );
     },
   };

@@ -1,15 +1,7 @@
 // Queries Azure Resource Graph over REST: the rows of a management group.
-import {
-  bearerTokenAuthenticationPolicy,
-  createDefaultHttpClient,
-  createHttpHeaders,
-  createPipelineFromOptions,
-  createPipelineRequest,
-  type PipelineOptions,
-  type PipelinePolicy,
-  RestError,
-} from '@azure/core-rest-pipeline';
+import { createHttpHeaders, type PipelineOptions, type PipelinePolicy, RestError } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
+import { createSend } from './bearer-pipeline.ts';
 import { isObject, pick, textOf } from './loose-json.ts';
 
 /** Runs a query over a management group, and returns every row of its answer. */
@@ -33,23 +25,18 @@ export function createQueryGraph(
   perCall: PipelinePolicy,
   perRetry: PipelinePolicy,
 ): QueryGraph {
-  const pipeline = createPipelineFromOptions(options);
-  pipeline.addPolicy(perCall);
-  pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: SCOPE }), { phase: 'Sign' });
-  pipeline.addPolicy(perRetry, { afterPhase: 'Sign' });
-  const http = createDefaultHttpClient();
+  const send = createSend(SCOPE, credential, options, { perCall, perRetry });
 
   async function page(managementGroupId: string, query: string, skipToken: string): Promise<unknown> {
     const more = skipToken === '' ? {} : { $skipToken: skipToken };
     const asked = { resultFormat: 'objectArray', $top: ROWS_PER_PAGE, ...more };
     const body = JSON.stringify({ managementGroups: [managementGroupId], query, options: asked });
     const headers = createHttpHeaders({ 'Content-Type': 'application/json' });
-    const request = createPipelineRequest({ method: 'POST', url: GRAPH_URL, headers, body });
-    const response = await pipeline.sendRequest(http, request);
+    const response = await send({ method: 'POST', url: GRAPH_URL, headers, body });
     if (response.status === 200) return JSON.parse(response.bodyAsText ?? '');
     throw new RestError(`Resource Graph answers ${response.status} ${response.bodyAsText}`, {
       statusCode: response.status,
-      request,
+      request: response.request,
       response,
     });
   }

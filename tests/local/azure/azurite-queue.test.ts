@@ -1,12 +1,5 @@
 // The local queue service answers as azurite does.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lastOf, type Step, type Storage, type Storages, startBothStorages } from './both-storages.ts';
-
-let both: Storages;
-beforeAll(async () => {
-  both = await startBothStorages();
-});
-afterAll(() => both.stop());
+import { compareWithAzurite, type Different, type Same, type Step, type Storage } from './both-storages.ts';
 
 /** A field of the first message in an answer, such as its id. */
 function field(response: Awaited<ReturnType<Storage['ask']>>, name: string): string {
@@ -38,7 +31,7 @@ const wait =
 const count: Step = ({ ask }) => ask('GET', '?comp=metadata');
 const peek = get('?peekonly=true&numofmessages=32');
 
-const CASES: readonly (readonly [string, readonly Step[]])[] = [
+const CASES: readonly Same[] = [
   [
     'the function sends, delays and counts',
     [({ queue }) => queue.sendLater({ a: 'ä<&' }, 60), ({ queue }) => queue.deadLetterCount()],
@@ -149,7 +142,7 @@ const noTimeout = received(({ ask }, id, receipt) => ask('PUT', `/messages/${id}
  * https://learn.microsoft.com/rest/api/storageservices/queue-service-error-codes,
  * https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
  */
-const DIFFERENT: readonly (readonly [string, readonly Step[], local: string, azurite: string])[] = [
+const DIFFERENT: readonly Different[] = [
   ['a deletion without a receipt', [put(), noReceipt], MISSING, NO_CODE],
   ['an update without a timeout', [put(), noTimeout], MISSING, NO_CODE],
   ['no message', [({ ask }) => ask('POST', '/messages', '</MessageText><b/>')], '400 InvalidXmlDocument', NO_CODE],
@@ -168,15 +161,4 @@ const DIFFERENT: readonly (readonly [string, readonly Step[], local: string, azu
   ['a peek at no message', [put(), get('?peekonly=true&numofmessages=0')], OUT_OF_RANGE, NO_CODE],
 ];
 
-describe('the local queue service and azurite', () => {
-  it.each(CASES)('agree: %s', async (_what, steps) => {
-    const { local, azurite } = await both.answers(steps);
-    expect(azurite.length).toBeGreaterThan(0);
-    expect(local).toEqual(azurite);
-  });
-
-  it.each(DIFFERENT)('differ: %s', async (_what, steps, local, azurite) => {
-    const answers = await both.answers(steps);
-    expect([lastOf(answers.local), lastOf(answers.azurite)]).toEqual([local, azurite]);
-  });
-});
+compareWithAzurite('the local queue service', CASES, DIFFERENT);

@@ -1,13 +1,6 @@
 // The local table service answers as azurite does.
 import { odata, type TableEntity } from '@azure/data-tables';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lastOf, type Step, type Storages, startBothStorages } from './both-storages.ts';
-
-let both: Storages;
-beforeAll(async () => {
-  both = await startBothStorages();
-});
-afterAll(() => both.stop());
+import { compareWithAzurite, type Different, type Same, type Step } from './both-storages.ts';
 
 const entity = (rowKey: string, properties: Record<string, unknown> = {}): TableEntity => ({
   partitionKey: 'gate|a',
@@ -44,7 +37,7 @@ const rows = [
   create("c'c", { state: 'waiting', rank: 3, locked: true }),
 ];
 
-const CASES: readonly (readonly [string, readonly Step[]])[] = [
+const CASES: readonly Same[] = [
   ['an entity is inserted and read', [create('row', { a: 'x' }), read('row')]],
   ['each type is returned as it was stored', [create('types', TYPES), read('types')]],
   ['an entity exists already', [create('row'), create('row')]],
@@ -136,22 +129,11 @@ const many = Object.fromEntries(Array.from({ length: 253 }, (_, n) => [`p${n}`, 
  * Sources: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model,
  * https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
  */
-const DIFFERENT: readonly (readonly [string, readonly Step[], local: string, azurite: string])[] = [
+const DIFFERENT: readonly Different[] = [
   ['a row over a mebibyte', [create('row', largest)], '400 EntityTooLarge', '204'],
   ['253 properties', [create('row', many)], '400 TooManyProperties', '204'],
   ['a key with a slash', [create('team/app')], '400 OutOfRangeInput', '400 InvalidInput'],
   ['a property with a dash in its name', [create('row', { 'a-b': 1 })], '400 PropertyNameInvalid', '204'],
 ];
 
-describe('the local table service and azurite', () => {
-  it.each(CASES)('agree: %s', async (_what, steps) => {
-    const { local, azurite } = await both.answers(steps);
-    expect(azurite.length).toBeGreaterThan(0);
-    expect(local).toEqual(azurite);
-  });
-
-  it.each(DIFFERENT)('differ: %s', async (_what, steps, local, azurite) => {
-    const answers = await both.answers(steps);
-    expect([lastOf(answers.local), lastOf(answers.azurite)]).toEqual([local, azurite]);
-  });
-});
+compareWithAzurite('the local table service', CASES, DIFFERENT);

@@ -5,6 +5,7 @@ import type { PipelinePolicy, PipelineResponse } from '@azure/core-rest-pipeline
 import { isRestError } from '@azure/core-rest-pipeline';
 import type { TableClient } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createQueue, type QueueService, queueService } from '../../../azure/function/queue.ts';
 import { type Azurite, startAzurite } from './azurite.ts';
@@ -21,7 +22,7 @@ export interface Answer {
 }
 
 /** Status and code of the last answer: `400 InvalidInput`. */
-export function lastOf(answers: readonly Answer[]): string {
+function lastOf(answers: readonly Answer[]): string {
   const last = answers.at(-1);
   return `${last?.status} ${last?.headers['x-ms-error-code'] ?? ''}`.trim();
 }
@@ -35,7 +36,7 @@ export interface Storage {
   wait(seconds: number): Promise<void>;
 }
 
-export interface Storages {
+interface Storages {
   /** Runs the steps on each storage, both empty. A refusal ends no steps: it is an answer. */
   answers(steps: readonly Step[]): Promise<{ readonly local: readonly Answer[]; readonly azurite: readonly Answer[] }>;
   stop(): Promise<void>;
@@ -43,7 +44,34 @@ export interface Storages {
 
 export type Step = (storage: Storage) => Promise<unknown>;
 
-export async function startBothStorages(): Promise<Storages> {
+/** Steps whose answers are the same. */
+export type Same = readonly [what: string, steps: readonly Step[]];
+/** Steps whose last answers differ. */
+export type Different = readonly [what: string, steps: readonly Step[], local: string, azurite: string];
+
+/** The tests that the local service answers as azurite does, and the known differences. */
+export function compareWithAzurite(service: string, same: readonly Same[], different: readonly Different[]): void {
+  describe(`${service} and azurite`, () => {
+    let both: Storages;
+    beforeAll(async () => {
+      both = await startBothStorages();
+    });
+    afterAll(() => both.stop());
+
+    it.each(same)('agree: %s', async (_what, steps) => {
+      const { local, azurite } = await both.answers(steps);
+      expect(azurite.length).toBeGreaterThan(0);
+      expect(local).toEqual(azurite);
+    });
+
+    it.each(different)('differ: %s', async (_what, steps, local, azurite) => {
+      const answers = await both.answers(steps);
+      expect([lastOf(answers.local), lastOf(answers.azurite)]).toEqual([local, azurite]);
+    });
+  });
+}
+
+async function startBothStorages(): Promise<Storages> {
   const [stage, azurite] = await Promise.all([startStage(), startAzurite()]);
   const local = stage.addPrincipal(
     { role: 'Storage Queue Data Contributor', scope: QUEUE_ID },
