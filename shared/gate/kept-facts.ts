@@ -1,5 +1,5 @@
 // Keeps with a recorded finding what was once read of it, so that a failed read or a score that falls changes nothing.
-import { type Finding, findingKey, hasSeverity } from '../policy/finding.ts';
+import { type Finding, findingKey, hasSeverity, higherEpss } from '../policy/finding.ts';
 import type { ImageObservation } from '../reconcile/observation.ts';
 import type { Blocker } from './record.ts';
 
@@ -38,13 +38,13 @@ function withFacts(finding: Finding, other: Finding | undefined): Finding {
   if (other === undefined) return finding;
   const disclosedAt = finding.disclosedAt ?? other.disclosedAt;
   const reportSeverity = finding.reportSeverity ?? other.reportSeverity;
-  const epss = Math.max(finding.epss ?? -1, other.epss ?? -1);
+  const epss = higherEpss(finding.epss, other.epss);
   return {
     ...finding,
     ...(hasSeverity(finding) ? {} : severityOf(finding, other)),
     ...(disclosedAt === undefined ? {} : { disclosedAt }),
     ...(reportSeverity === undefined ? {} : { reportSeverity }),
-    ...(epss < 0 ? {} : { epss }),
+    ...(epss === undefined ? {} : { epss }),
   };
 }
 

@@ -85,6 +85,12 @@ export function hasSeverity(finding: Finding): boolean {
   return known !== undefined && known.from !== 'report';
 }
 
+/** The higher of two EPSS scores. Undefined if neither is known. */
+export function higherEpss(a: Finding['epss'], b: Finding['epss']): Finding['epss'] {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.max(a, b);
+}
+
 /** The rank of a finding, by which the worst is shown or handled first. An unknown severity ranks below all others. */
 export function rankOf(finding: Finding): number {
   const known = knownSeverity(finding);

@@ -17,7 +17,7 @@ export interface Reason {
    * unknown severities.
    */
   readonly severity: Severity | 'unknown';
-  /** The EPSS score because of which it counts as exploited. Default: the provider knows of an exploit. */
+  /** The EPSS score that makes it count as exploited. Undefined: the provider knows of an exploit. */
   readonly epss?: number;
   /** The severity is inherited from the report that names the finding. Default: it is the finding's own. */
   readonly inherited?: true;

@@ -64,7 +64,7 @@ export interface History {
   gateOf(image: TrueImage): string;
   isForeign(gate: string): boolean;
   isHeld(image: TrueImage): boolean;
-  /** A recorded image, or one of which an event arrived, has held the gate for so long that every worker knows it. */
+  /** An image has held the gate long enough for every worker to know it, by the record or by an event that arrived. */
   isHeldForLong(gate: string): boolean;
   wasClosed(gate: string): boolean;
   desired(gate: string, observation: Observation, record?: SeenRecord): Desired;

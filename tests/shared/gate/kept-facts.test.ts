@@ -87,7 +87,7 @@ describe('details that were read once', () => {
       'holds: violates',
     ],
     [
-      'count for a finding of which only the date is known',
+      'count for a finding that has a date and nothing else',
       {
         ...of({ ...detailed('CRITICAL'), reportSeverity: 'low' }),
         image: present({ findings: [{ ...bare, reportSeverity: 'low', disclosedAt: NOW }] }),
