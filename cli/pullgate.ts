@@ -2,6 +2,7 @@
 // The command `pullgate`. Each subcommand has its own folder.
 import { Command } from 'commander';
 import { addCheck } from './check/command.ts';
+import { addLimit } from './limit/command.ts';
 import { addOverride } from './override/command.ts';
 import { addPause, addResume } from './pause/command.ts';
 import { addRelease } from './release/command.ts';
@@ -15,7 +16,7 @@ const program = new Command('pullgate')
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-for (const add of [addSimulate, addCheck, addStatus, addWhy, addOverride, addRelease, addPause, addResume])
-  add(program);
+const COMMANDS = [addSimulate, addCheck, addStatus, addWhy, addLimit, addOverride, addRelease, addPause, addResume];
+for (const add of COMMANDS) add(program);
 
 await program.parseAsync();

@@ -182,9 +182,14 @@ export interface PullGateArgs {
   sweepHours?: number;
   /**
    * The brake: the most gates that close within an hour, 1 to 1000. The other gates wait, and a notice says so.
-   * Default: 25.
+   * Default: 25 repositories, or 250 images.
    */
-  maxClosesPerHour?: number;
+  maxClosesPerHour?: number | undefined;
+  /**
+   * The most gates that close within 24 hours, 1 to 24000. An alarm is raised when it is reached. Default: four times
+   * `maxClosesPerHour`.
+   */
+  maxClosesPerDay?: number | undefined;
   /** Which closings the brake does not limit. Default: `never`. */
   brakeExempt?: BrakeExempt;
   /**

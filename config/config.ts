@@ -7,6 +7,8 @@ import {
   awsSettings,
   azureSettings,
   checkSettings,
+  closesPerDay,
+  closesPerHour,
   distinct,
   registries,
   type SharedSettings,
@@ -44,13 +46,19 @@ const TEXT_KEYS: readonly string[] = ['severityThreshold', 'mode', 'brakeExempt'
 const CLOUD_LIST = `a list of clouds: ${CLOUDS.join(', ')}`;
 const cloud = v.picklist(CLOUDS, `one of ${CLOUDS.join(', ')}`);
 
-/** Pulumi requires a default for each key in Pulumi.yaml: `auto` is the default that depends on the mode. */
-const deletionProtection = v.optional(
-  v.pipe(
-    v.union([v.boolean(), v.literal('auto')], 'true, false or auto'),
-    v.transform((given) => (given === 'auto' ? undefined : given)),
-  ),
-);
+/** Pulumi requires a default for each key in Pulumi.yaml: `auto` is a default that depends on other keys. */
+function orAuto<Schema extends v.GenericSchema>(schema: Schema) {
+  return v.optional(
+    v.lazy((given) =>
+      given === 'auto'
+        ? v.pipe(
+            v.literal('auto'),
+            v.transform((): undefined => undefined),
+          )
+        : schema,
+    ),
+  );
+}
 
 const clouds = v.optional(
   v.pipe(distinct(cloud, CLOUD_LIST), v.minLength<Cloud[], 1, string>(1, 'at least one cloud')),
@@ -61,7 +69,9 @@ const keys = closedObject(
   {
     clouds,
     ...sharedEntries,
-    deletionProtection,
+    maxClosesPerHour: orAuto(closesPerHour),
+    maxClosesPerDay: orAuto(closesPerDay),
+    deletionProtection: orAuto(v.boolean('true, false or auto')),
     aws: v.optional(awsSettings, {}),
     azure: v.optional(azureSettings, {}),
   },

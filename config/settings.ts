@@ -1,6 +1,7 @@
 // The types, defaults and limits of a component's settings. They apply to the stack's config and to the component's
 // arguments.
 import * as v from 'valibot';
+import type { BrakeLimits } from '../shared/gate/brake.ts';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
@@ -25,7 +26,10 @@ export interface SharedSettings {
   readonly refinements: PolicyArgs;
   readonly mode: Mode;
   readonly sweepHours: number;
-  readonly maxClosesPerHour: number;
+  /** Default: by `brakeLimits`. */
+  readonly maxClosesPerHour?: number | undefined;
+  /** Default: by `brakeLimits`. */
+  readonly maxClosesPerDay?: number | undefined;
   readonly brakeExempt: BrakeExempt;
   readonly notifyEmails: string[];
   /** Whether the records are protected from deletion. Default: in the mode `enforce`. */
@@ -121,6 +125,23 @@ export function distinct<Item extends v.GenericSchema<string>>(item: Item, allow
   return v.pipe(v.array(item, allowed), once);
 }
 
+export const closesPerHour = givenNumber(1, 1000, 'gates an hour');
+export const closesPerDay = givenNumber(1, 24_000, 'gates a day');
+
+/** How many gates may close within an hour by default. An image takes less down than a repository. */
+const CLOSES_PER_HOUR: Readonly<Record<Granularity, number>> = { repository: 25, image: 250 };
+/** How many times the limit of an hour may close within a day by default. */
+const HOURS_OF_CLOSES = 4;
+
+/** The limits of the brake. Their defaults depend on what a gate is. */
+export function brakeLimits(
+  { maxClosesPerHour, maxClosesPerDay }: Pick<SharedSettings, 'maxClosesPerHour' | 'maxClosesPerDay'>,
+  granularity: Granularity,
+): BrakeLimits {
+  const perHour = maxClosesPerHour ?? CLOSES_PER_HOUR[granularity];
+  return { maxClosesPerHour: perHour, maxClosesPerDay: maxClosesPerDay ?? HOURS_OF_CLOSES * perHour };
+}
+
 const EMAIL = 'an email address, such as security@example.com';
 
 /** The keys that both clouds share. The first two belong to the policy, which checks itself. */
@@ -129,7 +150,8 @@ export const sharedEntries = {
   policy: v.optional(v.unknown()),
   mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'audit'),
   sweepHours: wholeNumber(1, 24, 'hours', 6),
-  maxClosesPerHour: wholeNumber(1, 1000, 'gates an hour', 25),
+  maxClosesPerHour: v.optional(closesPerHour),
+  maxClosesPerDay: v.optional(closesPerDay),
   brakeExempt: v.optional(v.enum(BrakeExempt, `one of ${Object.values(BrakeExempt).join(', ')}`), 'never'),
   notifyEmails: v.optional(
     distinct(v.pipe(v.string(EMAIL), v.email(EMAIL), v.maxLength(254, EMAIL)), 'a list of email addresses'),

@@ -3,7 +3,7 @@ import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
 import type { PullGateArgs, RepositoriesArgs } from '../../config/args.ts';
-import { checkEcrArgs } from '../../config/settings.ts';
+import { brakeLimits, checkEcrArgs } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { createDashboard } from './dashboard.ts';
 import { createEventRules, createQueues } from './events.ts';
@@ -118,7 +118,8 @@ export class EcrPullGate extends pulumi.ComponentResource {
       },
       this,
     );
-    const { sweepHours, maxClosesPerHour } = checked;
+    const { sweepHours } = checked;
+    const { maxClosesPerHour } = brakeLimits(checked, 'repository');
     const watched = { statementId, sweepHours, logGroup, lambda, ...queues, topic: topics.alarms };
     const alarms = createAlarms(name, watched, this);
     letAlarmsPublish(name, topics.alarms, alarms, this);

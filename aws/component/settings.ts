@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
 import type { BrakeExempt, Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
-import { type checkEcrArgs, checkExemptPrincipals } from '../../config/settings.ts';
+import { brakeLimits, type checkEcrArgs, checkExemptPrincipals } from '../../config/settings.ts';
 
 /** The content of the function's `settings.json`, named like the component's arguments. */
 export interface EcrFunctionSettings {
@@ -13,6 +13,7 @@ export interface EcrFunctionSettings {
   mode: Mode;
   sweepHours: number;
   maxClosesPerHour: number;
+  maxClosesPerDay: number;
   brakeExempt: BrakeExempt;
   repositories: RepositoriesArgs;
   exemptPrincipals: string[];
@@ -39,7 +40,7 @@ export function functionSettings(
     policy: settings.refinements,
     mode: settings.mode,
     sweepHours: settings.sweepHours,
-    maxClosesPerHour: settings.maxClosesPerHour,
+    ...brakeLimits(settings, 'repository'),
     brakeExempt: settings.brakeExempt,
     repositories: settings.repositories,
     exemptPrincipals: accept(name, checkExemptPrincipals(known)),

@@ -8,7 +8,7 @@ import type {
   RepositoriesArgs,
   Severity,
 } from '../../config/args.ts';
-import type { checkAcrArgs } from '../../config/settings.ts';
+import { brakeLimits, type checkAcrArgs } from '../../config/settings.ts';
 
 /** The content of the function's `settings.json`. Its keys are those of the component's arguments. */
 export interface AcrFunctionSettings {
@@ -18,6 +18,7 @@ export interface AcrFunctionSettings {
   mode: Mode;
   sweepHours: number;
   maxClosesPerHour: number;
+  maxClosesPerDay: number;
   brakeExempt: BrakeExempt;
   registries: string[];
   repositories: RepositoriesArgs;
@@ -44,7 +45,7 @@ export function functionSettings(settings: Settings): AcrFunctionSettings {
     policy: settings.refinements,
     mode: settings.mode,
     sweepHours: settings.sweepHours,
-    maxClosesPerHour: settings.maxClosesPerHour,
+    ...brakeLimits(settings, settings.granularity),
     brakeExempt: settings.brakeExempt,
     registries: settings.registries,
     repositories: settings.repositories,

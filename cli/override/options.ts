@@ -12,7 +12,8 @@ export interface OverrideOptions {
 }
 
 /** Limits that keep the text readable. A mail and a log line could hold more. */
-const MAX_CHARACTERS = { reason: 500, approvedBy: 200 } as const;
+export const REASON_CHARACTERS = 500;
+const APPROVER_CHARACTERS = 200;
 
 /**
  * Creates the override that the command's options describe.
@@ -26,13 +27,13 @@ export function parseOverride(
   by: string,
 ): NewOverride {
   const minutes = parseMinutes(options.for, MAX_OVERRIDE_HOURS);
-  const [reason, approvedBy] = [trimmed(options.reason), trimmed(options.approvedBy)];
+  const [reason, approvedBy] = [optionText(options.reason), optionText(options.approvedBy)];
   const problems = [
     ...(minutes === undefined
       ? [`--for ${shownOption(options.for)}: expected ${durationForms(MAX_OVERRIDE_HOURS)}`]
       : []),
-    ...problemOf('--reason', options.reason, 'a reason', MAX_CHARACTERS.reason),
-    ...problemOf('--approved-by', options.approvedBy, 'the name of the approver', MAX_CHARACTERS.approvedBy),
+    ...textProblems('--reason', options.reason, 'a reason', REASON_CHARACTERS),
+    ...textProblems('--approved-by', options.approvedBy, 'the name of the approver', APPROVER_CHARACTERS),
   ];
   if (minutes === undefined || problems.length > 0) {
     throw new UsageError(`an override needs a duration, a reason and an approver:\n  ${problems.join('\n  ')}`);
@@ -41,12 +42,12 @@ export function parseOverride(
 }
 
 /** The text appears in mails, logs and terminals, so it must be one line without invisible characters. */
-function problemOf(option: string, given: string | undefined, what: string, most: number) {
-  const text = trimmed(given);
+export function textProblems(option: string, given: string | undefined, what: string, most: number) {
+  const text = optionText(given);
   const isPlain = text !== '' && text.length <= most && !/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/u.test(text);
   return isPlain ? [] : [`${option} ${shownOption(given)}: expected ${what} in one line, at most ${most} characters`];
 }
 
-function trimmed(given = ''): string {
+export function optionText(given = ''): string {
   return given.trim();
 }

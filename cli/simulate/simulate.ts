@@ -125,7 +125,14 @@ async function policyOf(file: string, stack: Stack | undefined): Promise<Named> 
 function rulesFor({ policy }: Named) {
   const repositories = { include: ['**'], exclude: [] };
   return createRules(
-    { policy, maxClosesPerHour: Infinity, brakeExempt: 'never', closesInUse: true, repositories },
+    {
+      policy,
+      maxClosesPerHour: Infinity,
+      maxClosesPerDay: Infinity,
+      brakeExempt: 'never',
+      closesInUse: true,
+      repositories,
+    },
     'enforce',
   );
 }
@@ -218,9 +225,9 @@ function* notesOf(
 }
 
 function* textOf({ simulation, gathered, policy, against, stack }: Done, all: boolean): Generator<string> {
-  const { maxClosesPerHour } = stack?.aws ?? stack?.azure ?? {};
+  const limits = stack?.aws ?? stack?.azure;
   const names = { policy: policy.name, against: against?.name };
-  const input = { simulation, reported: gathered.reported, ...names, all, maxClosesPerHour };
+  const input = { simulation, reported: gathered.reported, ...names, all, limits };
   for (const line of linesOf(input)) yield `${line}\n`;
 }
 

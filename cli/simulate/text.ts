@@ -1,4 +1,5 @@
 // The text output of `pullgate simulate`: which gates would close, for which findings, and what is exempted until when.
+import type { BrakeLimits } from '../../shared/gate/brake.ts';
 import { counted, describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
 import { paint, type Style } from '../terminal/terminal.ts';
@@ -14,7 +15,7 @@ export interface TextInput {
   /** Show everything, or only the beginning of each list. */
   readonly all: boolean;
   /** The brake of the stack; undefined without a stack. */
-  readonly maxClosesPerHour: number | undefined;
+  readonly limits: BrakeLimits | undefined;
 }
 
 /** Describes a gate that stays open because it serves Lambda functions. */
@@ -43,7 +44,7 @@ const STYLES: Readonly<Record<string, Style>> = {
 
 /** The lines of a simulation. */
 export function* linesOf(input: TextInput): Generator<string> {
-  const { simulation, all, against, maxClosesPerHour } = input;
+  const { simulation, all, against, limits } = input;
   yield* summary(input);
   const shown = simulation.gates.filter((gate) => all || against === undefined || isWorthARow(gate));
   const gates = all ? shown : shown.slice(0, GATES);
@@ -54,9 +55,9 @@ export function* linesOf(input: TextInput): Generator<string> {
   if (shown.length > gates.length) yield `  and ${counted(shown.length - gates.length, 'more gate')} (use --all)`;
   yield* exemptedLines(input, nameOf);
   const closing = simulation.gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes').length;
-  if (maxClosesPerHour !== undefined && closing > maxClosesPerHour) {
+  if (limits !== undefined && closing > Math.min(limits.maxClosesPerHour, limits.maxClosesPerDay)) {
     yield '';
-    yield `The brake (maxClosesPerHour) lets at most ${counted(maxClosesPerHour, 'gate')} close within an hour.`;
+    yield `The brake lets at most ${counted(limits.maxClosesPerHour, 'gate')} close within an hour (maxClosesPerHour), and ${limits.maxClosesPerDay} within 24 hours (maxClosesPerDay).`;
   }
 }
 

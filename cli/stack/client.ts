@@ -27,7 +27,7 @@ export interface Client {
 
   readonly pause: Row<PauseState>;
   readonly sweep: Pick<Row<SweepState>, 'load'>;
-  readonly brake: Pick<Row<BrakeState>, 'load'>;
+  readonly brake: Row<BrakeState>;
   readonly records: Pick<Records, 'load' | 'save'>;
   /** Every gate that has a record. */
   gates(): AsyncIterable<Gate & { readonly state: string }>;

@@ -2,7 +2,7 @@
 
 import type { Cloud } from '../../config/config.ts';
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
-import { IDLE_BRAKE, lastHour, roomLeft } from '../../shared/gate/brake.ts';
+import { type BrakeCounts, brakeCounts, IDLE_BRAKE } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState } from '../../shared/gate/record.ts';
@@ -80,7 +80,7 @@ export type CloudStatus = DeadLetters & {
   readonly sweep: SweepState | undefined;
   readonly sweepAgeHours: number | undefined;
   readonly sweepHours: number;
-  readonly brake: { readonly maxClosesPerHour: number; readonly closedThisHour: number; readonly left: number };
+  readonly brake: BrakeCounts;
   readonly gates: readonly GateStatus[];
   /** How many of the closed image gates have an image without a tag. It may no longer be needed. */
   readonly untaggedImages: number;
@@ -143,7 +143,6 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
   const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
   const live = isLive ? await observeAll(client, loaded, createRules(settings, mode), now) : undefined;
   const at = now();
-  const closings = brake.value ?? IDLE_BRAKE;
   return {
     cloud,
     mode,
@@ -153,11 +152,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
       sweep.value === undefined ? undefined : (Date.parse(at) - Date.parse(sweep.value.sweptAt)) / HOUR_MILLISECONDS,
     sweepHours: settings.sweepHours,
     ...dead,
-    brake: {
-      maxClosesPerHour: settings.maxClosesPerHour,
-      closedThisHour: lastHour(closings, at).closings.length,
-      left: roomLeft(closings, at, settings.maxClosesPerHour),
-    },
+    brake: brakeCounts(brake.value ?? IDLE_BRAKE, at, settings),
     gates: loaded.records.filter((record) => isWorthARow(record, at)).map((record) => gateStatus(cloud, record, at)),
     untaggedImages: loaded.records.filter(isClosedUntagged).length,
     unreadable: loaded.unreadable,

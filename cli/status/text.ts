@@ -1,4 +1,5 @@
 // Formats the state of a stack as lines: first what requires action, then the gates and the rest.
+import type { BrakeCounts } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { isClosed } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -60,7 +61,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
     paint('bold', `${CLOUD_NAMES[cloud]}: ${modeLine(status, now)}`),
     `  Last sweep    ${sweep === undefined ? 'none yet' : `${minute(sweep.sweptAt)}${age}, ${repositories(sweep.gates)}`} (every ${counted(sweepHours, 'hour')})`,
     `  Dead letters  ${deadLetters ?? 'unknown'}`,
-    `  Brake         ${brake.closedThisHour} of ${brake.maxClosesPerHour} closings in the last hour, ${brake.left} left`,
+    `  Brake         ${brakeLine(brake)}`,
     ...(gates.length === 0 ? ['  No gates are closed or waiting.'] : []),
     ...groups.flatMap(([title, style, found]) =>
       found.length === 0
@@ -88,6 +89,10 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
 }
 
 /** A closed image stays closed when its tag moves, because what runs may name its digest. */
+function brakeLine({ closedThisHour, maxClosesPerHour, closedThisDay, maxClosesPerDay, left }: BrakeCounts): string {
+  return `${closedThisHour} of ${maxClosesPerHour} closings in the last hour, ${closedThisDay} of ${maxClosesPerDay} in the last 24 hours, ${left} left`;
+}
+
 function untaggedLines(images: number): readonly string[] {
   if (images === 0) return [];
   const have = images === 1 ? 'has' : 'have';

@@ -1,6 +1,15 @@
 // Changes the brake's row, which all workers of a stack share.
 
-import { admit, type BrakeState, type Candidate, callWaiting, IDLE_BRAKE } from '../gate/brake.ts';
+import {
+  admit,
+  type BrakeCounts,
+  type BrakeLimits,
+  type BrakeState,
+  brakeCounts,
+  type Candidate,
+  callWaiting,
+  IDLE_BRAKE,
+} from '../gate/brake.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Row } from './ports.ts';
 
@@ -16,10 +25,10 @@ export function askBrake(
   row: Row<BrakeState>,
   candidate: Candidate,
   now: Instant,
-  maxClosesPerHour: number,
+  limits: BrakeLimits,
 ): Promise<boolean> {
   return change(row, (state) => {
-    const answer = admit(state, candidate, now, maxClosesPerHour);
+    const answer = admit(state, candidate, now, limits);
     return { answer: answer.kind !== 'wait', next: answer.kind === 'counted' ? undefined : answer.next };
   });
 }
@@ -27,19 +36,19 @@ export function askBrake(
 /**
  * Gives the turns to the waiting gates of the highest rank.
  *
- * @returns the gates to call, and how many closings of the last hour count
+ * @returns the gates to call, and the closings that count
  * @throws Error if other workers saved first in every attempt
  */
 export function assignTurns<Waiting extends Candidate>(
   row: Row<BrakeState>,
   waiting: readonly Waiting[],
   now: Instant,
-  maxClosesPerHour: number,
-): Promise<{ readonly called: readonly Waiting[]; readonly closed: number }> {
+  limits: BrakeLimits,
+): Promise<{ readonly called: readonly Waiting[]; readonly counts: BrakeCounts }> {
   return change(row, (state) => {
-    const { next, called } = callWaiting(state, waiting, now, maxClosesPerHour);
+    const { next, called } = callWaiting(state, waiting, now, limits);
     const isChanged = JSON.stringify([next.turns, next.missed]) !== JSON.stringify([state.turns, state.missed]);
-    return { answer: { called, closed: next.closings.length }, next: isChanged ? next : undefined };
+    return { answer: { called, counts: brakeCounts(next, now, limits) }, next: isChanged ? next : undefined };
   });
 }
 

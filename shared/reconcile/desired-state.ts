@@ -58,7 +58,7 @@ export async function findDesiredState(
   if (reading.inUse !== undefined && !rules.closesInUse) return waiting({ for: 'inUse', ...reading.inUse });
   if (isExempt(record, next.active, rules, now)) return CLOSED;
   const candidate = { gate: brakeKey(gate), rank: brakeRank(next.active, record.waitingSince ?? now) };
-  const mayClose = await inTurn(() => askBrake(brake, candidate, now, rules.maxClosesPerHour));
+  const mayClose = await inTurn(() => askBrake(brake, candidate, now, rules));
   return mayClose ? CLOSED : waiting({ for: 'brake' });
 }
 

@@ -1,5 +1,6 @@
 // The rules: the part of the stack's config that the reconcile loop uses.
 
+import type { BrakeLimits } from '../gate/brake.ts';
 import type { Instant } from '../policy/finding.ts';
 import { globFilter } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -14,14 +15,12 @@ import { isPaused, type PauseState } from './schedule.ts';
  */
 export type BrakeExempt = 'never' | 'exploited';
 
-export interface Rules {
+export interface Rules extends BrakeLimits {
   readonly policy: Policy;
   readonly judge: Judge;
   readonly mode: EffectiveMode;
   /** When the stack was last paused or resumed. Undefined: never. */
   readonly pauseChangedAt?: Instant | undefined;
-  /** The brake's limit. */
-  readonly maxClosesPerHour: number;
   readonly brakeExempt: BrakeExempt;
   /** Whether to close gates whose users would fail (`InUse.setting` is the config key). */
   readonly closesInUse: boolean;
@@ -30,9 +29,8 @@ export interface Rules {
 }
 
 /** The same rules as the config has them. */
-export interface RuleSettings {
+export interface RuleSettings extends BrakeLimits {
   readonly policy: Policy;
-  readonly maxClosesPerHour: number;
   readonly brakeExempt: BrakeExempt;
   readonly closesInUse: boolean;
   readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
@@ -51,12 +49,13 @@ export async function currentRules(
 
 /** Prepares the rules once for many gates. */
 export function createRules(settings: RuleSettings, mode: EffectiveMode): Rules {
-  const { policy, maxClosesPerHour, brakeExempt, closesInUse, repositories } = settings;
+  const { policy, maxClosesPerHour, maxClosesPerDay, brakeExempt, closesInUse, repositories } = settings;
   return {
     policy,
     judge: judgeBy(policy),
     mode,
     maxClosesPerHour,
+    maxClosesPerDay,
     brakeExempt,
     closesInUse,
     includes: globFilter(repositories.include, repositories.exclude),

@@ -101,12 +101,13 @@ export async function tick(ports: SweepPorts): Promise<void> {
 async function callWaitingGates({ waiting, brake, rules, sendRequests, now }: SweepPorts) {
   const gates = await waiting(MAX_WAITING);
   const candidates = gates.map(({ gate, rank }) => ({ gate: brakeKey(gate), rank, of: gate }));
-  const { called, closed } = await assignTurns(brake, candidates, now(), rules.maxClosesPerHour);
+  const { called, counts } = await assignTurns(brake, candidates, now(), rules);
   await sendRequests(
     called.map(({ of }) => of),
     'tick',
   );
-  return { waiting: gates.length, admitted: called.length, closedThisHour: closed };
+  const { closedThisHour, closedThisDay, leftThisDay } = counts;
+  return { waiting: gates.length, admitted: called.length, closedThisHour, closedThisDay, leftThisDay };
 }
 
 /**

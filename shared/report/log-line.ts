@@ -63,6 +63,9 @@ type KnownFields =
       readonly admitted?: number;
       readonly sweepAgeHours?: number;
       readonly closedThisHour?: number;
+      readonly closedThisDay?: number;
+      /** How many more gates the limit of a day allows. */
+      readonly leftThisDay?: number;
       readonly overrides?: number;
       readonly locksRead?: number;
       readonly locksMissing?: number;

@@ -199,7 +199,7 @@ export const OVER: Readonly<Record<WaitingFor, string>> = {
   pause: 'the pause is over',
   release: 'it was opened once, and still has blockers',
   override: 'the override that kept it open is over',
-  brake: 'the limit on closings per hour allows it',
+  brake: 'the limit on closings allows it',
   foreignLock: "someone else's lock on it is gone",
   inUse: 'it is no longer in use',
   refused: 'the registry accepts the change now',

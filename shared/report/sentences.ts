@@ -88,7 +88,8 @@ const WAITING_FOR: Readonly<Record<Exclude<WaitingFor, 'inUse' | 'refused'>, str
   pause: 'pullgate is paused; run `pullgate resume` to end the pause',
   release: 'it was released; the next reconciliation closes it again if it still has blockers',
   override: 'an override is in force',
-  brake: 'the limit on closings per hour (maxClosesPerHour) is reached; pullgate closes it when the limit allows',
+  brake:
+    'the limit on closings (maxClosesPerHour or maxClosesPerDay) is reached; pullgate closes it when the limit allows',
   foreignLock:
     'someone else locked it, and pullgate does not touch that lock; once it is removed, pullgate closes the gate',
 };

@@ -13,6 +13,7 @@ const COMMON_SETTINGS = {
   mode: required(v.picklist(['enforce', 'audit'], 'enforce or audit')),
   sweepHours: required(v.number('hours')),
   maxClosesPerHour: required(v.number('a number of gates')),
+  maxClosesPerDay: required(v.number('a number of gates')),
   brakeExempt: required(v.picklist(['never', 'exploited'], 'never or exploited')),
   repositories: required(v.object({ include: globs, exclude: globs }, 'include and exclude')),
 };

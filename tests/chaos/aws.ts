@@ -57,13 +57,14 @@ const WRITES = /^(dynamodb:(Put|Delete)Item|ecr:(Set|Delete)RepositoryPolicy|sns
 const graphs = new Map<string, Promise<Graph>>();
 
 /** The program's graph for a policy, cached by config. */
-function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode }: ChaosOptions['scenario']): Promise<Graph> {
+function graphFor(policy: PlainPolicy, { maxClosesPerHour, maxClosesPerDay, mode }: ChaosOptions['scenario']): Promise<Graph> {
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
   const config = {
     'pullgate:severityThreshold': threshold,
     'pullgate:policy': { unfixable, exploited, epss, images, exceptions },
     'pullgate:maxClosesPerHour': maxClosesPerHour,
+    'pullgate:maxClosesPerDay': maxClosesPerDay,
     'pullgate:mode': mode,
     'pullgate:sweepHours': SWEEP_HOURS,
     'pullgate:aws': { repositories: { include: ['team/**'] } },

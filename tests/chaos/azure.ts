@@ -59,7 +59,8 @@ const WRITES = /^(table:(Insert|Update|Delete)|acr:Update|mail:Send)/;
 const graphs = new Map<string, Promise<Graph>>();
 
 /** The program's graph for a policy, cached by config. */
-function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: ChaosOptions['scenario']) {
+function graphFor(policy: PlainPolicy, scenario: ChaosOptions['scenario']) {
+  const { maxClosesPerHour, maxClosesPerDay, mode, granularity } = scenario;
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
   const config = {
@@ -68,6 +69,7 @@ function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: 
     'pullgate:severityThreshold': threshold,
     'pullgate:policy': { unfixable, exploited, epss, images, exceptions },
     'pullgate:maxClosesPerHour': maxClosesPerHour,
+    'pullgate:maxClosesPerDay': maxClosesPerDay,
     'pullgate:mode': mode,
     'pullgate:sweepHours': SWEEP_HOURS,
     'pullgate:notifyEmails': ['security@example.com'],

@@ -8,13 +8,19 @@ const HOUR = 60 * MINUTE;
 /** A gate that has waited for this long is overtaken by nothing of lower rank. */
 const TURN_MILLISECONDS = 15 * MINUTE;
 
-/** Invariant 4: the admissions of any hour. */
-export function admissionsInAnHour({ scenario }: History, { admissions }: Observation): readonly string[] {
-  const { maxClosesPerHour: most } = scenario;
-  return admissions.flatMap(({ at }) => {
-    const count = admissions.filter((one) => one.at <= at && one.at > at - HOUR).length;
-    return count > most ? [`${count} gates were admitted until ${new Date(at).toISOString()}, not ${most}`] : [];
-  });
+/** Invariant 4: the admissions of any hour and of any day. */
+export function admissionsWithin({ scenario }: History, { admissions }: Observation): readonly string[] {
+  const limits = [
+    { hours: 1, most: scenario.maxClosesPerHour },
+    { hours: 24, most: scenario.maxClosesPerDay },
+  ];
+  return limits.flatMap(({ hours, most }) =>
+    admissions.flatMap(({ at }) => {
+      const count = admissions.filter((one) => one.at <= at && one.at > at - hours * HOUR).length;
+      const end = new Date(at).toISOString();
+      return count > most ? [`${count} gates were admitted in ${hours} h until ${end}, not ${most}`] : [];
+    }),
+  );
 }
 
 /** Invariant 4: a gate that the policy closes for the first time was admitted. */

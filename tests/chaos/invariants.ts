@@ -1,5 +1,5 @@
 // The invariants of docs/adr/0029-the-state-of-a-gate.md and how the judge checks each of them.
-import { admissionsInAnHour, closedWithoutAdmission, overtaken } from './brake-checks.ts';
+import { admissionsWithin, closedWithoutAdmission, overtaken } from './brake-checks.ts';
 import type { Ending, Observation } from './cloud.ts';
 import {
   lockedDuringPause,
@@ -43,8 +43,8 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     number: 4,
-    name: 'the brake admits at most maxClosesPerHour in 60 minutes',
-    see: admissionsInAnHour,
+    name: 'the brake admits at most maxClosesPerHour in 60 minutes and maxClosesPerDay in 24 hours',
+    see: admissionsWithin,
     conclude: closedWithoutAdmission,
   },
   {

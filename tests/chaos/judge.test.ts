@@ -36,7 +36,7 @@ function stage(cloud: 'aws' | 'azure' = 'aws') {
     policy: { threshold: 'high', unfixable: 'high', exploited: 'never', epss: 'never', images: 'tagged', excepted: [] },
   } as const;
   const granularity = cloud === 'aws' ? 'repository' : 'image';
-  const scenario = { truth, steps: [], maxClosesPerHour: 1, mode: 'enforce', granularity } as const;
+  const scenario = { truth, steps: [], maxClosesPerHour: 1, maxClosesPerDay: 3, mode: 'enforce', granularity } as const;
   const judge = createJudge(cloud, scenario, truth, BOUNDS);
   let now = 0;
   const observation = (seen: Partial<Observation>): Observation => ({
@@ -141,7 +141,7 @@ const VIOLATIONS: readonly (readonly [number: number, says: string, play: (s: St
   ],
   [
     4,
-    `2 gates were admitted until 1970-01-01T00:59:59.999Z, not 1`,
+    `2 gates were admitted in 1 h until 1970-01-01T00:59:59.999Z, not 1`,
     (s) => {
       const admissions = [
         { gate: GATE, at: 0 },

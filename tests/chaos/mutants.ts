@@ -163,7 +163,7 @@ export const MUTANTS = {
   'the brake not asked': {
     changes: onBoth({
       file: 'shared/reconcile/desired-state.ts',
-      from: 'const mayClose = await inTurn(() => askBrake(brake, candidate, now, rules.maxClosesPerHour));',
+      from: 'const mayClose = await inTurn(() => askBrake(brake, candidate, now, rules));',
       to: 'const mayClose = true;',
     }),
     sign: /^the brake admits/,

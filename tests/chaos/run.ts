@@ -44,7 +44,7 @@ const KINDS: Readonly<Record<CloudName, Kind>> = {
 };
 
 /** The time that the narrowest brake may need to let through all closings of one run. */
-const LET_THROUGH_MILLISECONDS = 16 * 60 * MINUTE;
+const LET_THROUGH_MILLISECONDS = 5 * 24 * 60 * MINUTE;
 
 /** The interval between two observations. */
 const STEP_MILLISECONDS = 15 * MINUTE;

@@ -37,8 +37,9 @@ export interface Scenario {
   /** The world before the first step. */
   readonly truth: Truth;
   readonly steps: readonly TimedStep[];
-  /** The brake: closings per hour. */
+  /** The brake. */
   readonly maxClosesPerHour: number;
+  readonly maxClosesPerDay: number;
   readonly mode: 'enforce' | 'audit';
   /** What a gate is, if the cloud offers a choice. */
   readonly granularity: 'image' | 'repository';
@@ -67,6 +68,8 @@ const BRAKES: readonly (readonly [maxClosesPerHour: number, weight: number])[] =
   [2, 3],
   [1000, 15],
 ];
+/** With this limit, a few gates wait for a day or two. */
+const NARROW_DAY = 4;
 const MAKES_DANGER: ReadonlySet<Step['kind']> = new Set(['push', 'report', 'unsuppress']);
 const WORDS: readonly (readonly [Word, number])[] = [
   ['critical', 3],
@@ -114,6 +117,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     truth: start,
     steps,
     maxClosesPerHour: pick(draw('brake'), BRAKES),
+    maxClosesPerDay: draw('day') < 0.1 ? NARROW_DAY : 1000,
     mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
     granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
   };

@@ -42,6 +42,7 @@ const SHARED_INPUTS = [
   'mode',
   'sweepHours',
   'maxClosesPerHour',
+  'maxClosesPerDay',
   'brakeExempt',
   'notifyEmails',
   'deletionProtection',

@@ -111,6 +111,7 @@ export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } 
   const defaults: RuleSettings = {
     policy: policy(),
     maxClosesPerHour: 25,
+    maxClosesPerDay: 100,
     brakeExempt: 'never',
     closesInUse: false,
     repositories: { include: ['**'], exclude: [] },

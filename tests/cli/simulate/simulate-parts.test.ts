@@ -117,6 +117,7 @@ async function simulated(by = policy(), against?: typeof by) {
       {
         policy: one,
         maxClosesPerHour: 1,
+        maxClosesPerDay: 4,
         brakeExempt: 'never',
         closesInUse: true,
         repositories: { include: ['**'], exclude: [] },
@@ -275,14 +276,25 @@ describe('the page', () => {
 describe('the text output', () => {
   const lines = async (all: boolean, by?: ReturnType<typeof policy>) => {
     const { simulation, reported } = await simulated(by);
-    return [...linesOf({ simulation, reported, policy: 'the policy', against: undefined, all, maxClosesPerHour: 1 })];
+    return [
+      ...linesOf({
+        simulation,
+        reported,
+        policy: 'the policy',
+        against: undefined,
+        all,
+        limits: { maxClosesPerHour: 1, maxClosesPerDay: 4 },
+      }),
+    ];
   };
   test('contains no control characters, and mentions the brake if it would delay closings', async () => {
     const text = (await lines(false)).join('\n');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain them
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(text).toContain('\uFFFD[31m');
-    expect(text).toMatch(/\nThe brake \(maxClosesPerHour\) lets at most 1 gate close within an hour[.]$/);
+    expect(text).toMatch(
+      /\nThe brake lets at most 1 gate close within an hour \(maxClosesPerHour\), and 4 within 24 hours \(maxClosesPerDay\)[.]$/,
+    );
   });
 
   test('shows the unknown severity of an undetermined gate', async () => {
@@ -305,6 +317,7 @@ describe('the text output', () => {
       {
         policy: policy(),
         maxClosesPerHour: 1,
+        maxClosesPerDay: 4,
         brakeExempt: 'never',
         closesInUse: true,
         repositories: { include: ['**'], exclude: [] },
@@ -317,7 +330,7 @@ describe('the text output', () => {
       reported: gathered.reported,
       policy: 'it',
       against: undefined,
-      maxClosesPerHour: undefined,
+      limits: undefined,
     };
     const [some, every] = [false, true].map((all) => [...linesOf({ ...input, all })]);
     const count = (of: readonly string[] | undefined, pattern: RegExp) =>

@@ -51,6 +51,7 @@ function clientOf(
       sweepHours: 6,
       policy: policy({ exceptions }),
       maxClosesPerHour: 25,
+      maxClosesPerDay: 100,
       brakeExempt: 'never',
       closesInUse: false,
       repositories: { include: ['**'], exclude: [] },

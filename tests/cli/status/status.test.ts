@@ -51,7 +51,14 @@ describe('status, on AWS', () => {
         pause: undefined,
         sweep: { gates: 0 },
         deadLetters: 0,
-        brake: { maxClosesPerHour: 1, closedThisHour: 1, left: 0 },
+        brake: {
+          maxClosesPerHour: 1,
+          maxClosesPerDay: 4,
+          closedThisHour: 1,
+          closedThisDay: 1,
+          leftThisDay: 3,
+          left: 0,
+        },
         gates: [
           {
             gate: { repository: 'team/alone' },
@@ -144,7 +151,7 @@ describe('status, on AWS', () => {
       '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n',
     );
     expect(lines).toMatch(
-      /\n {2}Not closed although they violate the policy: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the limit on closings per hour \(maxClosesPerHour\) is reached/,
+      /\n {2}Not closed although they violate the policy: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the limit on closings \(maxClosesPerHour or maxClosesPerDay\) is reached/,
     );
     expect(lines).toContain(
       `\n  Undetermined, because the severity is unknown: 1\n    team/odd@${odd.digest}  v1  CVE-2026-5005\n`,

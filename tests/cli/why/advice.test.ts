@@ -31,6 +31,7 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE, stat
       policy: policy({ images }),
       mode: 'enforce',
       maxClosesPerHour: 25,
+      maxClosesPerDay: 100,
       closesInUse: false,
       repositories: { include: ['**'], exclude: [] },
     },

@@ -38,7 +38,7 @@ describe('the brake', () => {
       26,
       ['[pullgate] 375 NOT closed'],
     ]);
-    expect(waiting[0]?.message).toContain('the limit on closings per hour (maxClosesPerHour) is reached');
+    expect(waiting[0]?.message).toContain('the limit on closings (maxClosesPerHour or maxClosesPerDay) is reached');
     await s.cloud.advance(HOUR + FIVE_MINUTES);
     expect(closedOf(s, names)).toHaveLength(51);
     expect(s.cloud.deadLetters.messages()).toEqual([]);

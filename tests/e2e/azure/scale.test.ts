@@ -41,7 +41,7 @@ describe('the brake', () => {
     expect(poison).toEqual([]);
     expect(Object.values(records).filter((state) => state === 'waiting: brake')).toHaveLength(273);
     expect(s.cloud.mails.find(({ subject }) => subject.includes('NOT'))?.plainText).toContain(
-      'the limit on closings per hour (maxClosesPerHour) is reached',
+      'the limit on closings (maxClosesPerHour or maxClosesPerDay) is reached',
     );
 
     await s.cloud.advance(HOUR + 10 * MINUTE);

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { parseStackSettings as parseAws } from '../../../aws/function/settings.ts';
 import { parseStackSettings as parseAzure } from '../../../azure/function/settings.ts';
 import { parseConfig } from '../../../config/config.ts';
+import { brakeLimits } from '../../../config/settings.ts';
 import { type Policy, parsePolicy } from '../../../shared/policy/policy.ts';
 import { SEVERITIES } from '../../../shared/policy/severity.ts';
 import { describeProblem } from '../../../shared/runtime/problem.ts';
@@ -124,11 +125,13 @@ export const CONFIG_TARGETS: readonly Target[] = [
   target('config', asText, (config) => {
     const parsed = parseConfig(config);
     if (!parsed.ok) return mustBeSentences(parsed.problems.map(describeProblem), 100);
-    const { policy, clouds, sweepHours, maxClosesPerHour, aws, azure } = parsed.value;
+    const { policy, clouds, sweepHours, aws, azure } = parsed.value;
+    const { maxClosesPerHour, maxClosesPerDay } = brakeLimits(parsed.value, azure.granularity);
     mustBePolicy(policy);
     must(clouds.length > 0 && new Set(clouds).size === clouds.length, 'there must be a cloud', clouds);
     must(sweepHours >= 1 && sweepHours <= 24, 'the sweep interval must be 1 to 24 hours', sweepHours);
     must(maxClosesPerHour >= 1 && maxClosesPerHour <= 1_000, 'the brake must be set', maxClosesPerHour);
+    must(maxClosesPerDay >= 1 && maxClosesPerDay <= 24_000, 'the brake must be set', maxClosesPerDay);
     for (const arn of aws.exemptPrincipals) must(!/[*?]/.test(arn), 'an exempt principal must be a role’s ARN', arn);
     for (const id of azure.registries)
       must(!id.includes('..') && !/[\s"'?#]/.test(id.split('/').at(-1) ?? ''), 'a registry is one', id);

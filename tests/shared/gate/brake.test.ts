@@ -1,14 +1,16 @@
 // The brake: how many gates may close within the hour, and whose turn it is.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   admit,
+  type BrakeLimits,
   type BrakeState,
+  brakeCounts,
   brakeKey,
   type Candidate,
   callWaiting,
+  currentBrake,
   IDLE_BRAKE,
-  lastHour,
-  roomLeft,
 } from '../../../shared/gate/brake.ts';
 import { GATE, hoursLater, NOW } from '../samples.ts';
 
@@ -20,6 +22,8 @@ function closedAgo(...hoursAgo: readonly number[]): BrakeState {
   };
 }
 
+/** A limit of an hour, with a day that it does not reach. */
+const perHour = (maxClosesPerHour: number): BrakeLimits => ({ maxClosesPerHour, maxClosesPerDay: 100_000 });
 const gate = (name: string, rank = '1'): Candidate => ({ gate: name, rank });
 const minutesLater = (minutes: number) => hoursLater(minutes / 60);
 
@@ -42,7 +46,7 @@ describe('the last hour', () => {
     ['drops a closing from an hour ago', closedAgo(1), 0],
     ['keeps only the closings from the last hour', closedAgo(2, 0.9, 1.1, 0.5), 2],
   ])('%s', (_name, state, count) => {
-    expect(lastHour(state, NOW).closings.length).toBe(count);
+    expect(currentBrake(state, NOW).closings.length).toBe(count);
   });
 });
 
@@ -54,13 +58,103 @@ describe('the number of closings left', () => {
     ['is zero if the limit is reached', closedAgo(0.1, 0.2), 2, 0],
     ['is zero if the limit was lowered below the closings so far', closedAgo(0.1, 0.2, 0.3), 1, 0],
   ])('%s', (_name, state, max, room) => {
-    expect(roomLeft(state, NOW, max)).toBe(room);
+    expect(brakeCounts(state, NOW, perHour(max)).left).toBe(room);
+  });
+});
+
+describe('the last day', () => {
+  const LIMITS: BrakeLimits = { maxClosesPerHour: 5, maxClosesPerDay: 3 };
+  const dayLimit = { maxClosesPerDay: 9, at: hoursLater(-1), until: hoursLater(1), by: 'ada', reason: 'base image' };
+  const earlier = (...counts: readonly (readonly [hoursAgo: number, closings: number])[]): BrakeState => ({
+    ...IDLE_BRAKE,
+    earlier: counts.map(([hoursAgo, closings]) => ({ hour: hoursLater(-hoursAgo), closings })),
+  });
+
+  it.each<[string, BrakeState, closed: number, left: number]>([
+    ['begins empty', IDLE_BRAKE, 0, 3],
+    ['counts what the last hour counts', closedAgo(0.1), 1, 2],
+    ['counts closings before that', closedAgo(0.1, 1.2, 23.9), 3, 0],
+    ['counts closings that were counted by the hour', earlier([3, 2]), 2, 1],
+    ['counts an hour until its last moment is a day ago', earlier([24.99, 1]), 1, 2],
+    ['drops an hour after that', earlier([25, 2], [3, 1]), 1, 2],
+    ['is full if the limit was lowered below the closings so far', earlier([3, 7]), 7, 0],
+  ])('%s', (_name, state, closedThisDay, leftThisDay) => {
+    expect(brakeCounts(state, NOW, LIMITS)).toMatchObject({ closedThisDay, leftThisDay, left: leftThisDay });
+  });
+
+  it('leaves no more than the hour does', () => {
+    const { left, leftThisDay } = brakeCounts(closedAgo(0.1), NOW, { maxClosesPerHour: 2, maxClosesPerDay: 10 });
+    expect([left, leftThisDay]).toEqual([1, 9]);
+  });
+
+  it('keeps only the number of closings, by the hour of the clock', () => {
+    const state = { ...closedAgo(0.5, 2, 2.3, 5), earlier: [{ hour: hoursLater(-2), closings: 4 }] };
+    expect(currentBrake(state, NOW)).toEqual({
+      ...closedAgo(0.5),
+      earlier: [
+        { hour: hoursLater(-2), closings: 5 },
+        { hour: hoursLater(-3), closings: 1 },
+        { hour: hoursLater(-5), closings: 1 },
+      ],
+    });
+  });
+
+  it('that is full lets no gate close and calls none, and the gates keep their turns', () => {
+    const full = earlier([3, 3]);
+    expect(admit(full, gate('app'), NOW, LIMITS)).toEqual({ kind: 'wait', next: { ...full, turns: [gate('app')] } });
+    expect(callWaiting(full, [gate('app')], NOW, LIMITS)).toEqual({
+      next: { ...full, turns: [gate('app')] },
+      called: [],
+    });
+  });
+
+  it.each([
+    ['a higher limit that a person set applies', 9, 'admitted'],
+    ['a lower limit that a person set applies', 1, 'wait'],
+  ])('%s, until it ends', (_name, maxClosesPerDay, kind) => {
+    const limited = { ...closedAgo(2), dayLimit: { ...dayLimit, maxClosesPerDay } };
+    const full = { ...limited, earlier: [{ hour: hoursLater(-3), closings: maxClosesPerDay === 9 ? 3 : 0 }] };
+    expect(admit(full, gate('app'), NOW, LIMITS).kind).toBe(kind);
+    expect(admit(full, gate('app'), dayLimit.until, LIMITS).kind).toBe(kind === 'wait' ? 'admitted' : 'wait');
+  });
+
+  it('keeps the limit that a person set until it ends', () => {
+    const state = { ...IDLE_BRAKE, dayLimit };
+    const { next } = callWaiting(state, [], NOW, LIMITS);
+    expect([next, currentBrake(state, dayLimit.until)]).toEqual([state, IDLE_BRAKE]);
+  });
+
+  it('and any hour admit no more gates than their limits, whenever gates ask', () => {
+    const asks = fc.array(fc.record({ minutes: fc.integer({ min: 0, max: 90 }), gate: fc.integer({ max: 400 }) }), {
+      minLength: 100,
+      maxLength: 300,
+    });
+    const limits = fc.record({
+      maxClosesPerHour: fc.integer({ min: 1, max: 5 }),
+      maxClosesPerDay: fc.integer({ min: 1, max: 12 }),
+    });
+    fc.assert(
+      fc.property(asks, limits, (all, limit) => {
+        let [state, minute] = [IDLE_BRAKE, 0];
+        const admitted: number[] = [];
+        for (const ask of all) {
+          minute += ask.minutes;
+          const answer = admit(state, gate(String(ask.gate)), minutesLater(minute), limit);
+          if (answer.kind !== 'counted') state = answer.next ?? state;
+          if (answer.kind === 'admitted') admitted.push(minute);
+          const within = (minutes: number) => admitted.filter((at) => at > minute - minutes).length;
+          expect(within(60)).toBeLessThanOrEqual(limit.maxClosesPerHour);
+          expect(within(24 * 60)).toBeLessThanOrEqual(limit.maxClosesPerDay);
+        }
+        expect(admitted.length).toBeGreaterThan(0);
+      }),
+    );
   });
 });
 
 describe('a request to close a gate', () => {
-  it('is admitted and counted, and old closings are dropped', () => {
-    expect(admit(closedAgo(0.5, 2), gate('app'), NOW, 2)).toEqual({
+  it('is admitted and counted, and older closings are counted by the hour', () => {
+    expect(admit(closedAgo(0.5, 2), gate('app'), NOW, perHour(2))).toEqual({
       kind: 'admitted',
       next: {
         ...IDLE_BRAKE,
@@ -68,24 +162,28 @@ describe('a request to close a gate', () => {
           { gate: 'gate-0', at: hoursLater(-0.5) },
           { gate: 'app', at: NOW },
         ],
+        earlier: [{ hour: hoursLater(-2), closings: 1 }],
       },
     });
   });
 
   it('waits if the limit is reached, and gets a turn', () => {
     const state = closedAgo(0.5, 0.2);
-    expect(admit(state, gate('app'), NOW, 2)).toEqual({ kind: 'wait', next: { ...state, turns: [gate('app')] } });
+    expect(admit(state, gate('app'), NOW, perHour(2))).toEqual({
+      kind: 'wait',
+      next: { ...state, turns: [gate('app')] },
+    });
   });
 
   it('for an admitted gate is not counted again, even if the limit is reached', () => {
-    expect(admit(closedAgo(0.5, 0.2), gate('gate-1'), NOW, 2)).toEqual({ kind: 'counted' });
+    expect(admit(closedAgo(0.5, 0.2), gate('gate-1'), NOW, perHour(2))).toEqual({ kind: 'counted' });
   });
 
   it('for 400 gates admits 25 and leaves 375 waiting, of which the 25 of the highest rank have a turn', () => {
     let state = IDLE_BRAKE;
     let waiting = 0;
     for (let number = 0; number < 400; number++) {
-      const answer = admit(state, gate(`gate-${number}`, String(500 - number)), NOW, 25);
+      const answer = admit(state, gate(`gate-${number}`, String(500 - number)), NOW, perHour(25));
       if (answer.kind === 'wait') waiting++;
       if (answer.kind !== 'counted') state = answer.next ?? state;
     }
@@ -114,17 +212,17 @@ describe('a turn', () => {
     ],
     ['is not over before', full([{ ...gate('a', '0'), calledAt: minutesLater(-14.9) }]), gate('b', '1'), 2, 'wait'],
   ])('%s', (_name, state, candidate, max, kind) => {
-    expect(admit(state, candidate, NOW, max).kind).toBe(kind);
+    expect(admit(state, candidate, NOW, perHour(max)).kind).toBe(kind);
   });
 
   it('ends when its gate closes', () => {
-    const answer = admit(full([gate('a', '0'), gate('b', '1')]), gate('a', '0'), NOW, 2);
+    const answer = admit(full([gate('a', '0'), gate('b', '1')]), gate('a', '0'), NOW, perHour(2));
     expect(answer).toMatchObject({ kind: 'admitted', next: { turns: [gate('b', '1')] } });
   });
 
   it('is taken from a gate of lower rank if there are as many as the limit', () => {
     const state = full([gate('a', '1'), gate('b', '2')]);
-    expect(admit({ ...state, closings: closedAgo(0.1, 0.2).closings }, gate('c', '0'), NOW, 2)).toMatchObject({
+    expect(admit({ ...state, closings: closedAgo(0.1, 0.2).closings }, gate('c', '0'), NOW, perHour(2))).toMatchObject({
       kind: 'wait',
       next: { turns: [gate('c', '0'), gate('a', '1')] },
     });
@@ -135,13 +233,13 @@ describe('a turn', () => {
     ['all others have a higher rank', full([gate('a', '0')]), gate('b', '1')],
     ['its gate missed one within the last hour', full([], [{ gate: 'a', at: hoursLater(-0.9) }]), gate('a', '0')],
   ])('writes nothing if %s', (_name, state, candidate) => {
-    expect(admit(state, candidate, NOW, 1)).toEqual({ kind: 'wait' });
+    expect(admit(state, candidate, NOW, perHour(1))).toEqual({ kind: 'wait' });
   });
 
   it('changes its place with the rank of its gate, and keeps the time of its call', () => {
     const calledAt = minutesLater(-5);
     const state = full([gate('a', '1'), { ...gate('b', '2'), calledAt }]);
-    expect(admit(state, gate('b', '0'), NOW, 1)).toMatchObject({
+    expect(admit(state, gate('b', '0'), NOW, perHour(1))).toMatchObject({
       next: { turns: [{ ...gate('b', '0'), calledAt }] },
     });
   });
@@ -151,14 +249,14 @@ describe('a tick', () => {
   const waiting = [gate('a', '0'), gate('b', '1'), gate('c', '2')];
 
   it('gives turns to as many gates as may close in an hour, and calls those that there is room for', () => {
-    expect(callWaiting(closedAgo(0.5), waiting, NOW, 2)).toEqual({
+    expect(callWaiting(closedAgo(0.5), waiting, NOW, perHour(2))).toEqual({
       next: { ...closedAgo(0.5), turns: [{ ...gate('a', '0'), calledAt: NOW }, gate('b', '1')] },
       called: [gate('a', '0')],
     });
   });
 
   it('calls no gate if the limit is reached or was lowered', () => {
-    expect(callWaiting(closedAgo(0.5, 0.4), waiting, NOW, 1)).toMatchObject({
+    expect(callWaiting(closedAgo(0.5, 0.4), waiting, NOW, perHour(1))).toMatchObject({
       next: { turns: [gate('a', '0')] },
       called: [],
     });
@@ -166,7 +264,7 @@ describe('a tick', () => {
 
   it('calls again a gate that it called minutes ago', () => {
     const turns = [{ ...gate('a', '0'), calledAt: minutesLater(-14.9) }];
-    expect(callWaiting({ ...IDLE_BRAKE, turns }, waiting, NOW, 1)).toMatchObject({
+    expect(callWaiting({ ...IDLE_BRAKE, turns }, waiting, NOW, perHour(1))).toMatchObject({
       next: { turns },
       called: [gate('a', '0')],
     });
@@ -174,19 +272,21 @@ describe('a tick', () => {
 
   it('forgets the call of a gate that there is no room for any more', () => {
     const turns = [{ ...gate('a', '0'), calledAt: minutesLater(-10) }];
-    expect(callWaiting({ ...closedAgo(0.1), turns }, waiting, NOW, 1).next.turns).toEqual([gate('a', '0')]);
+    expect(callWaiting({ ...closedAgo(0.1), turns }, waiting, NOW, perHour(1)).next.turns).toEqual([gate('a', '0')]);
   });
 
   it('takes the turn from a gate that did not use it, for an hour', () => {
     const turns = [{ ...gate('a', '0'), calledAt: minutesLater(-15) }];
-    const { next, called } = callWaiting({ ...IDLE_BRAKE, turns }, waiting, NOW, 1);
+    const { next, called } = callWaiting({ ...IDLE_BRAKE, turns }, waiting, NOW, perHour(1));
     expect([next.missed, called]).toEqual([[{ gate: 'a', at: NOW }], [gate('b', '1')]]);
-    expect(callWaiting(next, waiting, hoursLater(0.99), 1).next.turns.map((turn) => turn.gate)).not.toContain('a');
-    expect(callWaiting({ ...next, turns: [] }, waiting, hoursLater(1), 1).called).toEqual([gate('a', '0')]);
+    expect(callWaiting(next, waiting, hoursLater(0.99), perHour(1)).next.turns.map((turn) => turn.gate)).not.toContain(
+      'a',
+    );
+    expect(callWaiting({ ...next, turns: [] }, waiting, hoursLater(1), perHour(1)).called).toEqual([gate('a', '0')]);
   });
 
   it('drops the turns of gates that no longer wait', () => {
-    expect(callWaiting({ ...IDLE_BRAKE, turns: [gate('a', '0')] }, [], NOW, 1).next).toEqual(IDLE_BRAKE);
+    expect(callWaiting({ ...IDLE_BRAKE, turns: [gate('a', '0')] }, [], NOW, perHour(1)).next).toEqual(IDLE_BRAKE);
   });
 });
 
@@ -216,7 +316,7 @@ describe('for two days', () => {
       ['critical', ...unreachable].map((one) => [one, gate(one, one === 'critical' ? '0 b' : '0 a')]),
     );
     const ask = (candidate: Candidate, now: string): boolean => {
-      const answer = admit(state, candidate, now, 25);
+      const answer = admit(state, candidate, now, perHour(25));
       if (answer.kind !== 'counted') state = answer.next ?? state;
       if (answer.kind === 'wait') waits.set(candidate.gate, candidate);
       else waits.delete(candidate.gate);
@@ -228,7 +328,7 @@ describe('for two days', () => {
       if (minute === 60 && ask(gate(name, '0 b'), now)) return 0;
       if (minute < 60 || minute % 5 !== 0) continue;
       const all = [...waits.values()].sort((a, b) => (a.rank < b.rank ? -1 : 1)).slice(0, 1_000);
-      const { next, called } = callWaiting(state, all, now, 25);
+      const { next, called } = callWaiting(state, all, now, perHour(25));
       state = next;
       for (const candidate of called)
         if (!unreachable.includes(candidate.gate) && ask(candidate, now) && candidate.gate === name) return minute - 60;

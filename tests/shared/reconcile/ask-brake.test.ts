@@ -29,33 +29,34 @@ function brakeRow(rivals: readonly string[] = [], value?: BrakeState) {
   return { row, stored, gates: () => stored.value?.closings.map(({ gate }) => gate) ?? [] };
 }
 
+const perHour = (maxClosesPerHour: number) => ({ maxClosesPerHour, maxClosesPerDay: 100_000 });
 const A: Candidate = { gate: 'a', rank: '1' };
 const B: Candidate = { gate: 'b', rank: '2' };
 
 describe('a request to the brake', () => {
   it('counts the gate if the limit is not reached', async () => {
     const { row, gates } = brakeRow();
-    expect([await askBrake(row, A, NOW, 1), gates()]).toEqual([true, ['a']]);
+    expect([await askBrake(row, A, NOW, perHour(1)), gates()]).toEqual([true, ['a']]);
   });
 
   it('writes nothing for a gate that was admitted within the last hour', async () => {
     const { row, stored } = brakeRow([], { ...IDLE_BRAKE, closings: [{ gate: 'a', at: hoursLater(-0.5) }] });
-    expect([await askBrake(row, A, NOW, 1), stored.version]).toEqual([true, 0]);
+    expect([await askBrake(row, A, NOW, perHour(1)), stored.version]).toEqual([true, 0]);
   });
 
   it('is repeated if another worker saved first, and both gates count', async () => {
     const { row, gates } = brakeRow(['b']);
-    expect([await askBrake(row, A, NOW, 2), gates()]).toEqual([true, ['b', 'a']]);
+    expect([await askBrake(row, A, NOW, perHour(2)), gates()]).toEqual([true, ['b', 'a']]);
   });
 
   it('makes the gate wait if another worker got the last closing', async () => {
     const { row, gates } = brakeRow(['b']);
-    expect([await askBrake(row, A, NOW, 1), gates()]).toEqual([false, ['b']]);
+    expect([await askBrake(row, A, NOW, perHour(1)), gates()]).toEqual([false, ['b']]);
   });
 
   it('fails after a hundred attempts, so that the message is retried', async () => {
     const { row, stored } = brakeRow(Array.from({ length: 100 }, () => 'b'));
-    await expect(askBrake(row, A, NOW, 1_000)).rejects.toThrow(
+    await expect(askBrake(row, A, NOW, perHour(1_000))).rejects.toThrow(
       'other workers saved the brake first in all 100 attempts; the message is retried',
     );
     expect(stored.loads).toBe(100);
@@ -63,22 +64,25 @@ describe('a request to the brake', () => {
 });
 
 describe('the turns', () => {
-  it('are saved once, and the gates to call are returned with the number of closings', async () => {
+  it('are saved once, and the gates to call are returned with the counts', async () => {
     const { row, stored } = brakeRow([], { ...IDLE_BRAKE, closings: [{ gate: 'c', at: hoursLater(-0.5) }] });
-    const expected = { called: [A], closed: 1 };
-    expect(await assignTurns(row, [A, B], NOW, 2)).toEqual(expected);
+    const expected = { called: [A], counts: { closedThisHour: 1, closedThisDay: 1, left: 1 } };
+    expect(await assignTurns(row, [A, B], NOW, perHour(2))).toMatchObject(expected);
     expect(stored.value?.turns).toEqual([{ ...A, calledAt: NOW }, B]);
-    expect([await assignTurns(row, [A, B], NOW, 2), stored.version]).toEqual([expected, 1]);
+    expect([await assignTurns(row, [A, B], NOW, perHour(2)), stored.version]).toMatchObject([expected, 1]);
   });
 
   it('are not saved if no gate waits', async () => {
     const { row, stored } = brakeRow([], { ...IDLE_BRAKE, closings: [{ gate: 'c', at: hoursLater(-2) }] });
-    expect([await assignTurns(row, [], NOW, 2), stored.version]).toEqual([{ called: [], closed: 0 }, 0]);
+    expect([await assignTurns(row, [], NOW, perHour(2)), stored.version]).toMatchObject([
+      { called: [], counts: { closedThisHour: 0, closedThisDay: 1 } },
+      0,
+    ]);
   });
 
   it('are kept by the request of a gate that has to wait', async () => {
     const { row, stored } = brakeRow(['c']);
-    expect([await askBrake(row, A, NOW, 1), stored.value?.turns]).toEqual([false, [A]]);
+    expect([await askBrake(row, A, NOW, perHour(1)), stored.value?.turns]).toEqual([false, [A]]);
   });
 });
 

@@ -146,10 +146,11 @@ describe('a lock that is removed again and again', () => {
   it('does not count a gate that closes again after a pause', async () => {
     const world = await violating(true);
     const paused = { load: async () => ({ value: { paused: true, at: world.now, by: 'ada' }, version: 1 }) };
-    const { policy, maxClosesPerHour, brakeExempt, closesInUse } = rules();
+    const { policy, maxClosesPerHour, maxClosesPerDay, brakeExempt, closesInUse } = rules();
     const settings = {
       policy,
       maxClosesPerHour,
+      maxClosesPerDay,
       brakeExempt,
       closesInUse,
       repositories: { include: ['**'], exclude: [] },

@@ -8,6 +8,7 @@ describe('the rules of a stack', () => {
   const settings: RuleSettings = {
     policy: policy(),
     maxClosesPerHour: 25,
+    maxClosesPerDay: 100,
     brakeExempt: 'never',
     closesInUse: true,
     repositories,
@@ -19,6 +20,7 @@ describe('the rules of a stack', () => {
       policy: policy(),
       mode: 'audit',
       maxClosesPerHour: 25,
+      maxClosesPerDay: 100,
       brakeExempt: 'never',
       closesInUse: true,
     });

@@ -42,6 +42,7 @@ const SILENT: Omit<UnscannedPorts, 'images' | 'row'> = {
 };
 
 /** The locks in the line of a tick that reads none. */
+const NO_CLOSINGS = { closedThisHour: 0, closedThisDay: 0, leftThisDay: 100 };
 const NO_LOCKS = { locksRead: 0, locksMissing: 0, oldestLockReadMinutes: 0 };
 
 interface Given extends Partial<Omit<SweepPorts, 'brake' | 'gatesWithRecord'>> {
@@ -291,6 +292,8 @@ describe('a tick', () => {
       waiting: 3,
       admitted: 2,
       closedThisHour: 1,
+      closedThisDay: 2,
+      leftThisDay: 98,
       ...NO_LOCKS,
     });
   });
@@ -351,7 +354,7 @@ describe('a tick', () => {
       sweepAgeHours: 1,
       waiting: 0,
       admitted: 0,
-      closedThisHour: 0,
+      ...NO_CLOSINGS,
       ...NO_LOCKS,
       poisonMessages: 2,
     });
@@ -428,7 +431,7 @@ describe('a tick', () => {
     it('the first sweep: the line has no age', async () => {
       const { ports, lines } = stage({ repositoriesWithFindings: failing('no answer') });
       await expect(tick(ports)).rejects.toThrow('no answer');
-      expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, admitted: 0, closedThisHour: 0, ...NO_LOCKS });
+      expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, admitted: 0, ...NO_CLOSINGS, ...NO_LOCKS });
     });
 
     it('the sweep: the line has the age of the last sweep', async () => {

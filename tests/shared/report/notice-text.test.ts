@@ -119,7 +119,7 @@ describe('a notice', () => {
     [{ for: 'pause' }, 'the pause is over'],
     [{ for: 'release' }, 'it was opened once, and still has blockers'],
     [{ for: 'override' }, 'the override that kept it open is over'],
-    [{ for: 'brake' }, 'the limit on closings per hour allows it'],
+    [{ for: 'brake' }, 'the limit on closings allows it'],
     [{ for: 'foreignLock' }, "someone else's lock on it is gone"],
     [{ for: 'inUse', by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' }, 'it is no longer in use'],
     [{ for: 'refused', problem: 'the policy is too long', cause: 'too long' }, 'the registry accepts the change now'],
@@ -163,7 +163,7 @@ describe('a notice', () => {
     [{ for: 'pause' }, 'pullgate is paused; run `pullgate resume` to end the pause'],
     [
       { for: 'brake' },
-      'the limit on closings per hour (maxClosesPerHour) is reached; pullgate closes it when the limit allows',
+      'the limit on closings (maxClosesPerHour or maxClosesPerDay) is reached; pullgate closes it when the limit allows',
     ],
     [
       { for: 'refused', problem: 'the policy is too long', cause: 'policy too long' },

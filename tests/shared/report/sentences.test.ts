@@ -118,7 +118,7 @@ describe('a decision in one sentence', () => {
     [
       'a gate that waits for the brake',
       { action: 'waiting', to: waitingForBrake },
-      'team/app is open, waiting: the limit on closings per hour (maxClosesPerHour) is reached; pullgate closes it when the limit allows',
+      'team/app is open, waiting: the limit on closings (maxClosesPerHour or maxClosesPerDay) is reached; pullgate closes it when the limit allows',
     ],
     [
       'a gate that someone else locked',

@@ -8,6 +8,7 @@ const COMMON = {
   mode: 'enforce',
   sweepHours: 6,
   maxClosesPerHour: 25,
+  maxClosesPerDay: 100,
   brakeExempt: 'never',
   repositories: { include: ['**'], exclude: ['sandbox/**'] },
 };
