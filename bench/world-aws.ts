@@ -12,6 +12,7 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
   const program = await graphOf({
     'pullgate:mode': 'enforce',
     'pullgate:maxClosesPerHour': maxClosesPerHour,
+    'pullgate:maxClosesPerDay': 24_000,
     'pullgate:sweepHours': sweepHours,
   });
   const graph = isNaive ? naive(program, 'aws') : program;

@@ -47,6 +47,7 @@ export async function deployAzure({
   const program = await graphOf({
     ...AZURE_CONFIG,
     'pullgate:maxClosesPerHour': maxClosesPerHour,
+    'pullgate:maxClosesPerDay': 24_000,
     'pullgate:sweepHours': sweepHours,
   });
   const graph = isNaive ? naive(program, 'azure') : program;

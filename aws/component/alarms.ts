@@ -61,6 +61,7 @@ export function metricSpecs(sweepHours: number): readonly MetricSpec[] {
 const METRICS: readonly MetricSpec[] = [
   { name: 'sweep-age', metric: 'SweepAgeHours', pattern: '{ $.kind = "tick" }', value: '$.sweepAgeHours' },
   { name: 'brake-waiting', metric: 'BrakeWaiting', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
+  { name: 'day-limit', metric: 'DayLimitReached', pattern: '{ $.kind = "tick" && $.leftThisDay = 0 }', value: '1' },
   { name: 'failures', metric: 'Failures', pattern: '{ $.kind = "failed" }', value: '1' },
   {
     name: 'scanner-health',
@@ -232,6 +233,20 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       description:
         'Gates that should close are waiting for the brake (maxClosesPerHour), and their images can still be pulled. ' +
         'The notices of the topic "changes" name the waiting gates. If that many closings are right, raise maxClosesPerHour.',
+    },
+    {
+      name: 'day-limit',
+      source: 'log',
+      metric: 'DayLimitReached',
+      statistic: 'Sum',
+      threshold: 0,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'As many gates as the limit of a day allows (maxClosesPerDay) closed within 24 hours, and no more close. ' +
+        'The scanner may report vulnerabilities wrongly: read why the gates closed. ' +
+        'If that many closings are right, run `pullgate limit --today <number>`. If they are wrong, run `pullgate pause`.',
     },
     {
       name: 'refused',

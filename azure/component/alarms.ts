@@ -128,6 +128,17 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
         'Find these gates in the mails, or in the log lines of kind "decision". Raise maxClosesPerHour if that many closings are right.',
     },
     {
+      name: 'day-limit',
+      source: 'log',
+      query: "where line.kind == 'tick' and toint(line.leftThisDay) == 0",
+      ...QUICK,
+      severity: 1,
+      description:
+        'As many gates as the limit of a day allows (maxClosesPerDay) closed within 24 hours, and no more close. ' +
+        'The scanner may report vulnerabilities wrongly: read why the gates closed. ' +
+        'If that many closings are right, run `pullgate limit --today <number>`. If they are wrong, run `pullgate pause`.',
+    },
+    {
       name: 'refused',
       source: 'log',
       // The newest line of each gate decides, and each sweep writes one. So the alert ends when no gate is left.

@@ -261,8 +261,8 @@ function concernOfException({ exception, end }: ExceptionStatus): readonly strin
 }
 
 function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
-  const { cloud, pause, sweep, sweepAgeHours, sweepHours, deadLetters, deadLettersProblem, gates, unreadable, live } =
-    status;
+  const { cloud, pause, sweep, sweepAgeHours, sweepHours, brake, deadLetters, deadLettersProblem } = status;
+  const { gates, unreadable, live } = status;
   const where = CLOUD_NAMES[cloud];
   const stuck = gates.filter(({ state, since }) => isIntent(state) && isLongAgo(since, now));
   const unsent = gates.filter(({ pendingSince }) => pendingSince !== undefined && isLongAgo(pendingSince, now));
@@ -282,6 +282,11 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
             `${where}: the last sweep ran ${counted(Math.floor(sweepAgeHours), 'hour')} ago (sweepHours is ${sweepHours}): check that the function is running`,
           ]
         : []),
+    ...(brake.leftThisDay > 0
+      ? []
+      : [
+          `${where}: ${counted(brake.closedThisDay, 'gate')} closed within 24 hours, and the limit of a day (${brake.maxClosesPerDay}) lets no more close: \`pullgate limit\` allows another number`,
+        ]),
     ...(deadLetters === undefined
       ? [`${where}: the messages in the ${queue} could not be counted: ${deadLettersProblem}`]
       : []),

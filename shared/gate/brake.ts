@@ -1,5 +1,5 @@
-// The brake limits how many gates close in an hour and in a day, so that neither one newly disclosed vulnerability nor a
-// bad feed can take everything down. Gates that wait for it have turns, so that a newcomer never overtakes a gate of
+// The brake limits how many gates close in an hour and in a day, so that neither one newly disclosed vulnerability nor
+// a bad feed can take everything down. Gates that wait for it have turns, so that a newcomer never overtakes a gate of
 // higher rank.
 import type { Instant } from '../policy/finding.ts';
 import { shortHash } from '../runtime/hash.ts';

@@ -57,7 +57,10 @@ const WRITES = /^(dynamodb:(Put|Delete)Item|ecr:(Set|Delete)RepositoryPolicy|sns
 const graphs = new Map<string, Promise<Graph>>();
 
 /** The program's graph for a policy, cached by config. */
-function graphFor(policy: PlainPolicy, { maxClosesPerHour, maxClosesPerDay, mode }: ChaosOptions['scenario']): Promise<Graph> {
+function graphFor(
+  policy: PlainPolicy,
+  { maxClosesPerHour, maxClosesPerDay, mode }: ChaosOptions['scenario'],
+): Promise<Graph> {
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
   const config = {

@@ -73,7 +73,7 @@ function deadLettersOf({ outputs }: Graph) {
   };
 }
 
-function arnOf({ resources }: Graph, type: string): unknown {
+export function arnOf({ resources }: Graph, type: string): unknown {
   const found = resources.filter((resource) => resource.type === type);
   if (found.length !== 1) throw new Error(`one ${type} was expected in the graph; there are ${found.length}`);
   return found[0]?.outputs['arn'];

@@ -202,6 +202,8 @@ describe('the page', () => {
     const parsed = parseConfig({
       'azure-native:location': 'westeurope',
       'pullgate:clouds': ['azure'],
+      'pullgate:maxClosesPerHour': 25,
+      'pullgate:maxClosesPerDay': 100,
       'pullgate:aws': { reservedConcurrency: 5 },
       'pullgate:azure': {
         registries: [REGISTRY],

@@ -92,6 +92,8 @@ const READS: readonly Run[] = [
 /** It waits for work from before the pause. The test makes the pause older, so that there is none. */
 const PAUSE_AND_WAIT = 'pause --wait';
 
+const RAISED = '--reason "CVE-2026-1001 is in our base image"';
+
 /** What changes something: in this order. */
 const CHANGES: readonly Run[] = [
   {
@@ -104,6 +106,13 @@ const CHANGES: readonly Run[] = [
     code: 0,
     shows: /^Override set: closed until .+\n\n {2}closed {2}shop\/checkout /,
   },
+  {
+    line: `limit --today 200 ${RAISED}`,
+    code: 0,
+    shows: /^AWS: 23 more gates may close now[.]\n.+\n {2}Last 24 hours {2}2 of 200\n/,
+  },
+  { line: `limit --today 2000 ${RAISED}`, code: 0, shows: /of 2000\n/ },
+  { line: 'limit --clear', code: 0, shows: /of 100\n$/ },
   { line: `override clear ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
   // It needs no record, and so the stack may still be there.
   { line: 'release --orphans', code: 0, shows: /\n {2}Pullgate[0-9a-f]{12} {2}closes 2 repositories\n/ },

@@ -81,13 +81,16 @@ async function story(s: Stage): Promise<void> {
   s.cloud.ecr.createRepository('team/full', { policyText: JSON.stringify({ Statement: [tooLong] }) });
   await s.pushVulnerable('team/full', 'v1', CRITICAL);
   await s.runUntilIdle();
+  // The last closing of the day.
+  await s.pushVulnerable('team/last', 'v1', CRITICAL);
+  await s.runUntilIdle();
   await s.pause();
   await s.cloud.advance(HOUR / 12);
 }
 
 describe('with the log lines of a real run', () => {
   it('every metric has the correct value, and the fields of every query in the panels and the docs exist', async () => {
-    const s = await stage({ maxClosesPerHour: 1 });
+    const s = await stage({ maxClosesPerHour: 1, maxClosesPerDay: 4 });
     const linesBefore = s.cloud.logs.length;
     await story(s);
     const lines: readonly Line[] = s.cloud.logs.flatMap(({ json }) => (json === undefined ? [] : [json]));
@@ -105,15 +108,16 @@ describe('with the log lines of a real run', () => {
       expect(Math.min(...(numbers as number[]))).toBeGreaterThanOrEqual(0);
     }
     const of = new Map(values);
-    expect(of.get('closes')).toEqual([1, 1, 1]);
+    expect(of.get('closes')).toEqual([1, 1, 1, 1]);
     expect(of.get('found-by-sweep')).toEqual([1]);
     // The other gates were opened by the pause.
-    expect(of.get('opens')).toEqual([1, 1, 1]);
+    expect(of.get('opens')).toEqual([1, 1, 1, 1]);
     // The event waited for seven seconds. A tick closed the gate that waited for the brake, and this metric does not
     // count ticks.
-    expect(of.get('seconds-to-close')).toEqual([7]);
-    expect(of.get('closed-gates')?.at(-1)).toBe(2);
+    expect(of.get('seconds-to-close')).toEqual([7, 0]);
+    expect(of.get('closed-gates')?.at(-1)).toBe(3);
     expect(of.get('brake-waiting')).toContain(1);
+    expect(of.get('day-limit')?.length).toBeGreaterThan(0);
     expect(of.get('refused')).toEqual([1]);
     // Each tick read all locks.
     expect(new Set(of.get('lock-read-age'))).toEqual(new Set([0]));

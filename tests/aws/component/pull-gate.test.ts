@@ -122,8 +122,8 @@ const BASE = {
   'aws:cloudwatch/eventRule:EventRule': 6,
   'aws:cloudwatch/eventTarget:EventTarget': 6,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 17,
-  'aws:cloudwatch/metricAlarm:MetricAlarm': 13,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 18,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 14,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
   'aws:iam/rolePolicy:RolePolicy': 1,
@@ -593,7 +593,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(17);
+    expect(metrics).toHaveLength(18);
     expect(metrics).toEqual(
       expect.arrayContaining([
         [STATEMENT_ID, 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
