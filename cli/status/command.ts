@@ -13,10 +13,10 @@ observation of each gate. With --live, it also observes every repository and sho
 record: images with a finding of unknown severity, images that violate the policy and are not
 closed yet, and, on AWS, repositories that someone else closed and images that no scan judges.
 
-Exit codes: 0 no action is required; 1 action is required (a pause, the limit of a day is
-reached, messages in the dead-letter queue, no sweep within twice sweepHours, a gate that is stuck while closing or opening, a notice
-that could not be sent, a record that cannot be read, an expired exception or, with --live, an
-unhealthy scanner); 2 no answer.
+Exit codes: 0 no action is required; 1 action is required (a pause, the limit of a day is reached,
+messages in the dead-letter queue, no sweep within twice sweepHours, a gate that is stuck while
+closing or opening, a notice that could not be sent, a record that cannot be read, an expired
+exception or, with --live, an unhealthy scanner); 2 no answer.
 
 Example:
   pullgate status --live

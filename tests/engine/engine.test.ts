@@ -58,6 +58,12 @@ describe.each([
     await renameTo(engine(), 'pullgate', 'dev');
   });
 
+  it('lead to a stack that takes a limit as text and as a number', async () => {
+    await succeed(engine(), 'npx pulumi config set maxClosesPerHour 5 && npx pulumi preview');
+    await succeed(engine(), 'npx pulumi config set maxClosesPerHour 5 --type int && npx pulumi preview');
+    await succeed(engine(), 'npx pulumi config rm maxClosesPerHour');
+  });
+
   it('lead to a stack that `destroy` refuses to remove once it enforces, before it deletes anything', async () => {
     await succeed(engine(), 'npx pulumi config set mode enforce && npm run up');
     const { code, output } = await engine().run('npx pulumi destroy');

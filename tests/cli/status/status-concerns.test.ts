@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../cli/stack/client.ts';
 import { readStatus } from '../../../cli/status/status.ts';
 import { statusLines } from '../../../cli/status/text.ts';
+import { type BrakeState, IDLE_BRAKE } from '../../../shared/gate/brake.ts';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Exception } from '../../../shared/policy/exceptions.ts';
 import type { PauseState, SweepState } from '../../../shared/reconcile/schedule.ts';
@@ -29,6 +30,7 @@ interface World {
   readonly sweep?: SweepState | undefined;
   readonly pause?: PauseState;
   readonly deadLetters?: number;
+  readonly brake?: BrakeState;
   readonly exceptions?: readonly Exception[];
 }
 
@@ -38,7 +40,7 @@ const NOTICE = notice();
 /** A client for tables with these rows, without a registry. */
 function clientOf(
   cloud: Client['cloud'],
-  { records = [], unreadable, sweep, pause, deadLetters = 0, exceptions = [] }: World,
+  { records = [], unreadable, sweep, pause, brake, deadLetters = 0, exceptions = [] }: World,
 ): Client {
   const unasked = () => {
     throw new Error('status without --live reads only the tables and the queue');
@@ -58,7 +60,7 @@ function clientOf(
     },
     pause: rowOf(pause),
     sweep: rowOf(sweep),
-    brake: rowOf(undefined),
+    brake: rowOf(brake),
     records: {
       save: unasked,
       async load({ repository }) {
@@ -107,6 +109,13 @@ describe('required actions', () => {
       'one for dead letters',
       { sweep: SWEPT, deadLetters: 3 },
       ['AWS: the dead-letter queue has 3 messages that pullgate could not process'],
+    ],
+    [
+      'one for the limit of a day',
+      { sweep: SWEPT, brake: { ...IDLE_BRAKE, earlier: [{ hour: hoursLater(-3), closings: 100 }] } },
+      [
+        'AWS: 100 gates closed within 24 hours, and the limit of a day (100) lets no more close: `pullgate limit` allows another number',
+      ],
     ],
     ['none for a gate that is still closing', { sweep: SWEPT, records: [closing(-0.9)] }, []],
     [
