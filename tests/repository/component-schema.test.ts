@@ -147,6 +147,7 @@ describe('the schema of both components', () => {
         'tableName',
         'workspaceId',
         'clientId',
+        'subnetId',
         'mailEndpoint',
         'mailSender',
         'workbookUrl',
