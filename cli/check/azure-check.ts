@@ -7,7 +7,7 @@ import type { Clients } from '../../azure/function/clients.ts';
 import { PartialAnswer } from '../../azure/function/log-analytics.ts';
 import type { ReadArm } from '../stack/azure-arm.ts';
 import type { AzureStack } from '../stack/stack.ts';
-import { sentenceOf } from '../terminal/ending.ts';
+import { isRefusedNetwork, sentenceOf } from '../terminal/ending.ts';
 import type { TestLine, TestResult } from './self-test.ts';
 
 export interface AzureTest {
@@ -24,9 +24,6 @@ export interface NamedRegistry {
   readonly name: string;
   readonly describe: () => Promise<Registry>;
 }
-
-/** Source: https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access */
-const FIREWALL = /is not allowed access/;
 
 type Subject = Pick<TestLine, 'check' | 'what'>;
 
@@ -46,7 +43,7 @@ export async function runCheck(subject: Subject, role: string, check: () => Prom
 /** @throws the error if it is not an answer of Azure: no login, or a bug */
 export function unchecked(error: unknown, role: string): TestResult {
   if (!isRestError(error) && !(error instanceof PartialAnswer)) throw error;
-  if (isRestError(error) && FIREWALL.test(error.message)) {
+  if (isRestError(error) && isRefusedNetwork(error)) {
     const found = 'could not be checked: the registry does not admit your network';
     return { state: 'unknown', found, toDo: 'Run this command from a network that the registry admits.' };
   }

@@ -17,24 +17,19 @@ export function checkPlans({ stack, readArm }: AzureTest): Promise<readonly Test
   const subscriptions = [...new Set(ids.map((id) => id.toLowerCase()))];
   const checks = subscriptions.flatMap((subscription) =>
     PLANS.map((plan) => {
+      const path = `/subscriptions/${subscription}/providers/Microsoft.Security/pricings/${plan}?api-version=${VERSION}`;
+      const role = `Security Reader on the subscription ${subscription}`;
       const subject = { check: 'plan', what: `plan ${plan}` } as const;
-      return runCheck(subject, `Security Reader on the subscription ${subscription}`, async () =>
-        judge(
-          plan,
-          await readArm(
-            `/subscriptions/${subscription}/providers/Microsoft.Security/pricings/${plan}?api-version=${VERSION}`,
-          ),
-        ),
-      );
+      return runCheck(subject, role, async () => judge({ plan, subscription }, await readArm(path)));
     }),
   );
   return Promise.all(checks);
 }
 
-function judge(plan: string, answer: unknown): TestResult {
+function judge({ plan, subscription }: Readonly<Record<'plan' | 'subscription', string>>, answer: unknown): TestResult {
   const tier = textOf(pick(answer, 'properties', 'pricingTier'));
   if (tier !== 'Standard') {
-    const toDo = `Set pullgate:azure.enableDefender and run pulumi up, or run: az security pricing create --name ${plan} --tier Standard`;
+    const toDo = `Set pullgate:azure.enableDefender and run pulumi up, or run: az security pricing create --name ${plan} --tier Standard --subscription ${subscription}`;
     return { state: 'failed', found: `off (the tier is ${tier})`, toDo };
   }
   const extensions = pick(answer, 'properties', 'extensions');
