@@ -59,6 +59,21 @@ describe('a registry that is closed to the Internet', () => {
   });
 });
 
+it('names each registry', async () => {
+  const config = { azure: { enableDefender: true, registries: [REGISTRY, OTHER] } };
+  const s = await withFinding(config, { registries: { [OTHER]: { onlyFrom: SUBNET } } });
+  const reader = { role: 'Reader', scope: OTHER };
+  const lines = await selfTest(s, [...leastToTestOnAzure(s.graph), reader]);
+  expect(notOk(lines)).toEqual([
+    'failed: otherimages: network: public network access is disabled, and the function is in no subnet',
+  ]);
+  expect(lines.slice(6).map(({ what }) => what)).toEqual(
+    ['acmeimages', 'otherimages'].flatMap((name) =>
+      ['network', 'role mode', 'who may undo a lock'].map((what) => `${name}: ${what}`),
+    ),
+  );
+});
+
 describe('the role mode of a registry', () => {
   it('fails if it is not the one of the stack', async () => {
     const s = await withFinding(ENABLED, IN_ABAC);

@@ -1,5 +1,5 @@
-// The self-test of `check --live`: a world in which every line is ok, and for each line about the plans and the findings
-// a world in which it is not.
+// The self-test of `check --live`: a world in which every line is ok, and worlds in which a line about the plans or the
+// findings is not.
 import { describe, expect, it, test } from 'vitest';
 import { testAzure } from '../../../cli/check/azure-self-test.ts';
 import { needsAction, testLines } from '../../../cli/check/self-test.ts';

@@ -73,6 +73,12 @@ describe('who has a role at a registry', () => {
     await expect(listing).rejects.toMatchObject({ statusCode: 403 });
   });
 
+  it('is not decided by a condition, which the local cloud does not evaluate', () => {
+    const { principal } = stage.addPrincipal({ role: 'Owner', scope: REGISTRY_ID, condition: 'only team/app' });
+    const need = { action: 'Microsoft.ContainerRegistry/registries/read', data: false, scope: REGISTRY_ID };
+    expect(() => stage.roles.refusal(principal, need)).toThrow('does not evaluate the condition only team/app');
+  });
+
   it('is explained by the definition of the role', async () => {
     const id = '2a1e307c-b015-4ebd-883e-5b7698a07328';
     expect(await readAs(reader)(definitionAt(id))).toMatchObject({
