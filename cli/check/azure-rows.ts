@@ -6,6 +6,7 @@ import { createRunQuery, rowsOrNone } from '../../azure/function/log-analytics.t
 import { textOf } from '../../azure/function/loose-json.ts';
 import type { ResolvedRegistry } from '../../azure/function/registries.ts';
 import { counted } from '../../shared/report/sentences.ts';
+import { minute } from '../terminal/words.ts';
 import { type AzureTest, runCheck, unchecked } from './azure-check.ts';
 import type { TestLine, TestResult } from './self-test.ts';
 
@@ -29,7 +30,7 @@ export async function checkRows(test: AzureTest): Promise<readonly TestLine[]> {
   if (read.length === 0) return [await runCheck(SUBJECTS.rows, WORKSPACE_ROLE, () => noRows(test)), ...withoutRows()];
   const assessments = read.flatMap((row) => assessmentFrom(row) ?? []);
   return [
-    { ...SUBJECTS.rows, ...seen(read.length) },
+    { ...SUBJECTS.rows, ...seen(read) },
     await runCheck(SUBJECTS.attributed, IMAGES_ROLE, () => attributed(test, read)),
     { ...SUBJECTS.severities, ...share(assessments, hasSeverity, NO_SEVERITY) },
     { ...SUBJECTS.cves, ...share(assessments, namesCve, NO_CVE) },
@@ -65,9 +66,12 @@ async function noRows({ adapters, now }: AzureTest): Promise<TestResult> {
   };
 }
 
-function seen(count: number): TestResult {
-  const rows = count === MAX_ROWS ? `the newest ${MAX_ROWS} rows` : counted(count, 'row');
-  return { state: 'ok', found: `${rows} of the last ${DAYS} days` };
+/** The newest row comes first. */
+function seen(read: readonly Row[]): TestResult {
+  const rows = read.length === MAX_ROWS ? `the newest ${MAX_ROWS} rows` : counted(read.length, 'row');
+  const at = read[0]?.['TimeGenerated'];
+  const newest = at instanceof Date ? `, the newest at ${minute(at.toISOString())}` : '';
+  return { state: 'ok', found: `${rows} of the last ${DAYS} days${newest}` };
 }
 
 /** How many images of the rows are in a registry of the stack. Images of other registries do not count. */

@@ -24,7 +24,7 @@ test('check --live tests a stack on Azure, changes nothing, and with --strict ex
     'Self-test on Azure: all 9 checks are ok.',
     '  ok  plan Containers                  on',
     '  ok  plan FoundationalCspm            on',
-    '  ok  findings in Log Analytics        1 row of the last 9 days',
+    '  ok  findings in Log Analytics        1 row of the last 9 days, the newest at 2026-03-02 09:00 UTC',
     '  ok  images of the stack              1 of 1 image',
     '  ok  findings with a severity         1 of 1 row',
     '  ok  findings with CVEs               1 of 1 row',

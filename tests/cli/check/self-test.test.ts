@@ -17,7 +17,7 @@ test('every line is ok', async () => {
   expect(lines.map(({ state, what, found }) => [state, what, found])).toEqual([
     ['ok', 'plan Containers', 'on'],
     ['ok', 'plan FoundationalCspm', 'on'],
-    ['ok', 'findings in Log Analytics', '1 row of the last 9 days'],
+    ['ok', 'findings in Log Analytics', '1 row of the last 9 days, the newest at 2026-03-02 09:00 UTC'],
     ['ok', 'images of the stack', '1 of 1 image'],
     ['ok', 'findings with a severity', '1 of 1 row'],
     ['ok', 'findings with CVEs', '1 of 1 row'],
@@ -87,7 +87,9 @@ describe('the findings in Log Analytics', () => {
     const image = s.push('v2');
     for (let number = 0; number < 1000; number++) await s.report(image, { package: `package-${number}` });
     const lines = await selfTest(s);
-    expect(line(lines, 'findings in Log Analytics')?.found).toBe('the newest 1000 rows of the last 9 days');
+    expect(line(lines, 'findings in Log Analytics')?.found).toBe(
+      'the newest 1000 rows of the last 9 days, the newest at 2026-03-02 09:00 UTC',
+    );
     expect(line(lines, 'images of the stack')?.found).toBe('1 of 1 image');
   });
 });
