@@ -26,8 +26,8 @@ const SUBJECTS = {
 /** Four lines: the rows, and of these the images of the stack, the severities and the CVEs. */
 export async function checkRows(test: AzureTest): Promise<readonly TestLine[]> {
   const read = await readRows(test);
-  if ('state' in read) return [{ ...SUBJECTS.rows, ...read }, ...withoutRows()];
-  if (read.length === 0) return [await runCheck(SUBJECTS.rows, WORKSPACE_ROLE, () => noRows(test)), ...withoutRows()];
+  if ('state' in read) return withoutRows({ ...SUBJECTS.rows, ...read });
+  if (read.length === 0) return withoutRows(await runCheck(SUBJECTS.rows, WORKSPACE_ROLE, () => noRows(test)));
   const assessments = read.flatMap((row) => assessmentFrom(row) ?? []);
   return [
     { ...SUBJECTS.rows, ...seen(read) },
@@ -47,13 +47,14 @@ async function readRows({ logs, stack }: AzureTest): Promise<readonly Row[] | Te
   }
 }
 
-function withoutRows(): readonly TestLine[] {
-  const found = 'could not be checked: there are no rows';
-  return [SUBJECTS.attributed, SUBJECTS.severities, SUBJECTS.cves].map((subject) => ({
-    ...subject,
-    state: 'unknown',
-    found,
-  }));
+/** If no image is vulnerable, there is nothing to check, and nothing that needs action. */
+function withoutRows(rows: TestLine): readonly TestLine[] {
+  const result: TestResult =
+    rows.state === 'warning'
+      ? { state: 'warning', found: 'nothing to check yet: there are no rows' }
+      : { state: 'unknown', found: 'could not be checked: there are no rows' };
+  const others = [SUBJECTS.attributed, SUBJECTS.severities, SUBJECTS.cves];
+  return [rows, ...others.map((subject) => ({ ...subject, ...result }))];
 }
 
 /** A registry without vulnerable images has no rows either. */
