@@ -137,7 +137,7 @@ function seenOnAzure(
     ...(enableDefender
       ? []
       : [
-          `Defender for Containers must be on in the subscription ${subscription}. Turn it on yourself, or set pullgate:azure.enableDefender.`,
+          `The plans Defender for Containers and Foundational CSPM must be on in the subscription ${subscription}. Turn them on yourself, or set pullgate:azure.enableDefender.`,
         ]),
     ...(workspaceId === undefined
       ? []

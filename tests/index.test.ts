@@ -142,7 +142,7 @@ describe('the program on Azure', () => {
       next: [
         'On Azure, no email address receives notices. Set pullgate:notifyEmails. Without it, alerts appear only in Azure Monitor.',
         AUDITS,
-        `Defender for Containers must be on in the subscription ${SUBSCRIPTION}. Turn it on yourself, or set pullgate:azure.enableDefender.`,
+        `The plans Defender for Containers and Foundational CSPM must be on in the subscription ${SUBSCRIPTION}. Turn them on yourself, or set pullgate:azure.enableDefender.`,
         expect.stringMatching(
           /^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/,
         ),

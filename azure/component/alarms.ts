@@ -100,7 +100,7 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       severity: 1,
       description:
         'There is no evidence that Defender scans: its plan is off, its findings are not exported, or access to them is denied. Vulnerable images are not found, and no gate opens. ' +
-        'Read the log lines of kind "scanner", then enable Defender for Containers, or restore the export or the access.',
+        'Read the log lines of kind "scanner", then enable Defender for Containers and Foundational CSPM, or restore the export or the access.',
     },
     {
       name: 'unattributed',

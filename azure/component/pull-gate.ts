@@ -85,6 +85,8 @@ export interface AcrPullGateOutputs {
   workspaceId: pulumi.Output<string>;
   /** The client id of the function's identity. */
   clientId: pulumi.Output<string>;
+  /** The subnet from which the function reaches registries. Absent: it reaches them from the Internet. */
+  subnetId?: string;
   /** The service that sends mail. Absent if there are no recipients, as is `mailSender`. */
   mailEndpoint?: pulumi.Output<string>;
   mailSender?: pulumi.Output<string>;
@@ -161,6 +163,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
       tableName: stores.table.name,
       workspaceId: workspace.customerId,
       clientId: identity.clientId,
+      ...(subnetId === undefined ? {} : { subnetId }),
       ...(mail === undefined ? {} : { mailEndpoint: mail.endpoint, mailSender: mail.sender }),
       workbookUrl,
       registries,

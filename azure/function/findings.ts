@@ -141,7 +141,7 @@ async function digestsWithFindings(
 
 /** The text of findings.kql, preceded by the names that it needs. */
 function queryOver(
-  { findingsQuery, ignored }: Findings,
+  { findingsQuery, ignored }: Pick<Findings, 'findingsQuery' | 'ignored'>,
   bound: Readonly<Record<'Registry' | 'Repository' | 'Digest', string>>,
   window: Window = WINDOWS.everything,
   unfilteredDigests: readonly string[] = [],
@@ -153,15 +153,24 @@ function queryOver(
   return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\nlet Unfiltered = dynamic(${unfiltered});\n${findingsQuery}`;
 }
 
+/** A row without a repository and a registry counts only if its resource type says that it is about an image. */
+const OF_IMAGES =
+  '| where isnotempty(ContainerRepo) or isnotempty(RegistryName) or tostring(Properties) contains "containerimage"';
+
 /**
- * Continues findings.kql: selects the images that no row places, by the newest row of each assessment. A row without a
- * repository and a registry counts only if its resource type says that it is about an image.
+ * Continues findings.kql: selects the images that no row places, by the newest row of each assessment.
  */
 const UNPLACED = `| where not(IsPlaced) or isempty(ContainerRepo) or isempty(ImageDigest)
-| where isnotempty(ContainerRepo) or isnotempty(RegistryName) or tostring(Properties) contains "containerimage"
+${OF_IMAGES}
 | summarize arg_max(TimeGenerated, State) by AssessmentId, RegistryName, RegistryHost, ContainerRepo, IsDashed, ImageDigest
 | where not(tolower(State) in ("healthy", "notapplicable"))
 | summarize Assessment = take_any(AssessmentId) by RegistryName, RegistryHost, ContainerRepo, IsDashed, ImageDigest`;
+
+/** The newest rows about images that are neither healthy nor exempt, with all their details, for a self-test. */
+export function newestFindingsQuery(findingsQuery: string, rows: number): string {
+  const everything = queryOver({ findingsQuery, ignored: '[]' }, { Registry: '', Repository: '', Digest: '' });
+  return `${everything}${OF_IMAGES}\n| where not(tolower(State) in ("healthy", "notapplicable"))\n| top ${rows} by TimeGenerated desc`;
+}
 
 /** The newest row about registries, and the newest of the others. */
 export const NEWEST_ROWS = `let Exported = union isfuzzy=true

@@ -10,6 +10,7 @@ import { UsageError } from '../terminal/ending.ts';
 import { columns, paint } from '../terminal/terminal.ts';
 import { type Warning, warningsOf } from './check.ts';
 import { type CheckedFile, checkFile, type PlacedProblem, type Position } from './file.ts';
+import { needsAction, type TestLine, testLines } from './self-test.ts';
 
 interface CheckOptions extends StackOptions, JsonOption {
   readonly policy?: string;
@@ -31,8 +32,14 @@ The command reports every invalid field. It warns about exceptions that have exp
 soon, that another exception covers, or whose reason or approver is a placeholder. With --live, it
 also warns about exceptions that match no finding in the scanners or the records.
 
-Exit codes: 0 the policy is valid, with or without warnings; 1 there are warnings and --strict is
-set; 2 the policy is invalid, or no answer.
+With --live, it also tests a stack on Azure: whether the plans of Defender are on, what findings
+arrive in Log Analytics, whether the function can reach each registry, the role mode of each
+registry, and who may undo a lock there. Each line is ok, a warning, failed, or unknown (it could
+not be checked), and says what to do.
+
+Exit codes: 0 the policy is valid, with or without warnings; 1 --strict is set, and there are
+warnings about exceptions, or lines of the self-test that are failed or unknown; 2 the policy is
+invalid, or no answer.
 
 Examples for CI. Run the first for each change. Run the second once a day, because exceptions
 expire even if the file does not change:
@@ -48,8 +55,11 @@ export function addCheck(program: Command): void {
         .description('check a policy for invalid fields, and for exceptions that expire soon or match nothing')
         .option('--policy <file>', "check this file (default: the stack's policy)")
         .option('--within <days>', 'warn about exceptions that expire within this many days', daysFrom, DEFAULT_DAYS)
-        .option('--live', 'also observe all repositories of the stack to find exceptions that match nothing')
-        .option('--strict', 'exit with 1 if there are warnings'),
+        .option(
+          '--live',
+          'also test the stack (Azure), and observe all its repositories to find exceptions that match nothing',
+        )
+        .option('--strict', 'exit with 1 if there are warnings, or if the self-test needs action'),
     ),
   )
     .addHelpText('after', HELP)
@@ -72,6 +82,14 @@ interface Answer {
   /** How many images the exceptions were compared with; undefined without `--live`. */
   readonly images: number | undefined;
   readonly unsure: readonly string[];
+  /** Only with `--live`, and empty for a stack that is not on Azure. */
+  readonly selfTest: readonly TestLine[];
+}
+
+/** An answer, and why it is not complete. */
+interface Answered {
+  readonly answer: Answer;
+  readonly failure?: unknown;
 }
 
 async function check({ policy: file, within, live = false, strict = false, json, ...where }: CheckOptions) {
@@ -83,10 +101,11 @@ async function check({ policy: file, within, live = false, strict = false, json,
   const stack = file === undefined || live ? await findStack(where) : undefined;
   const checked = file === undefined ? await policyOfStack(stack) : await checkFile(file, new Date().toISOString());
   const source = file ?? `the stack ${stack?.name}`;
-  const answer = checked.ok
+  const { answer, failure } = checked.ok
     ? await answerFor(source, checked, within, live ? stack : undefined)
-    : refusal(source, checked);
+    : { answer: refusal(source, checked) };
   printAnswer(json, answer, () => linesOf(answer));
+  if (failure !== undefined) throw failure;
   return codeOf(answer, strict);
 }
 
@@ -99,7 +118,7 @@ async function policyOfStack(stack: Stack | undefined): Promise<Extract<CheckedF
 }
 
 function refusal(source: string, { problems }: Extract<CheckedFile, { ok: false }>): Answer {
-  return { source, ok: false, exceptions: 0, problems, warnings: [], images: undefined, unsure: [] };
+  return { source, ok: false, exceptions: 0, problems, warnings: [], images: undefined, unsure: [], selfTest: [] };
 }
 
 async function answerFor(
@@ -107,10 +126,10 @@ async function answerFor(
   { policy, positionOf }: Extract<CheckedFile, { ok: true }>,
   within: number,
   stack: Stack | undefined,
-): Promise<Answer> {
+): Promise<Answered> {
   const live = stack === undefined ? undefined : await checkLive(stack, policy);
   const warnings = [...warningsOf(policy, now(), within), ...(live?.warnings ?? [])];
-  return {
+  const answer: Answer = {
     source,
     ok: true,
     exceptions: policy.exceptions.length,
@@ -118,21 +137,32 @@ async function answerFor(
     warnings: warnings.map((warning) => ({ ...warning, ...positionOf(warning.key) })),
     images: live?.images,
     unsure: live?.unsure ?? [],
+    selfTest: live?.selfTest ?? [],
   };
+  return { answer, failure: live?.failure };
 }
 
 async function checkLive(stack: Stack, policy: Policy) {
-  // Loaded only here, because it loads the clouds' SDKs, which a check of a file does not need.
+  // Loaded only here, because they load the clouds' SDKs, which a check of a file does not need.
   const { connectWith, findUnusedExceptions } = await import('./live.ts');
-  return findUnusedExceptions(await connectWith(stack, policy, now), policy, now);
+  const { azure } = stack;
+  const selfTest = azure === undefined ? [] : await (await import('./azure-self-test.ts')).testAzure(azure, now);
+  try {
+    return { selfTest, ...(await findUnusedExceptions(await connectWith(stack, policy, now), policy, now)) };
+  } catch (failure) {
+    if (azure === undefined) throw failure;
+    // The self-test may show the cause, so it is printed first.
+    const unsure = ['the exceptions were not compared with the findings'];
+    return { selfTest, warnings: [], images: undefined, unsure, failure };
+  }
 }
 
-function codeOf({ ok, warnings }: Answer, isStrict: boolean): AnswerCode {
+function codeOf({ ok, warnings, selfTest }: Answer, isStrict: boolean): AnswerCode {
   if (!ok) return 2;
-  return isStrict && warnings.length > 0 ? 1 : 0;
+  return isStrict && (warnings.length > 0 || needsAction(selfTest)) ? 1 : 0;
 }
 
-function linesOf({ source, ok, exceptions, problems, warnings, images, unsure }: Answer): readonly string[] {
+function linesOf({ source, ok, exceptions, problems, warnings, images, unsure, selfTest }: Answer): readonly string[] {
   const at = ({ line, column }: Partial<Position>) => (line === undefined ? '' : `${source}:${line}:${column}`);
   const compared =
     images === undefined ? '' : `, compared with ${counted(images, 'image')} that the policy does not plainly allow`;
@@ -141,8 +171,11 @@ function linesOf({ source, ok, exceptions, problems, warnings, images, unsure }:
   return [
     ok ? summary : paint('red', `${plain(source)} is not a valid policy:`),
     ...problems.map((problem) => `  ${[at(problem), plain(problem.text)].filter((part) => part !== '').join('  ')}`),
-    ...(ok && warnings.length === 0 ? [paint('green', 'No problems and no warnings.')] : []),
+    ...(ok && warnings.length + unsure.length === 0 && selfTest.every(({ state }) => state === 'ok')
+      ? [paint('green', 'No problems and no warnings.')]
+      : []),
     ...columns(rows).map((line) => paint('yellow', `  ${line.trimStart()}`)),
     ...unsure.map((why) => `Not certain: ${plain(why)}.`),
+    ...(selfTest.length === 0 ? [] : ['', ...testLines(selfTest)]),
   ];
 }

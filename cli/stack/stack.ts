@@ -55,6 +55,7 @@ const outputsSchema = v.object({
         workspaceId: text,
         mailEndpoint: v.optional(v.string('text')),
         mailSender: v.optional(v.string('text')),
+        subnetId: v.optional(v.string('text')),
         settings: settingsObject,
       },
       'the outputs of Azure',
@@ -76,7 +77,10 @@ export interface Stack {
   readonly azure: AzureStack | undefined;
 }
 export type AwsStack = aws.Settings & { readonly region: string };
-export type AzureStack = azure.Settings;
+export interface AzureStack extends azure.Settings {
+  /** The subnet from which the function reaches registries. Undefined: it reaches them from the Internet. */
+  readonly subnetId?: string | undefined;
+}
 
 /**
  * Finds a deployed stack.

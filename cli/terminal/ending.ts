@@ -86,6 +86,14 @@ const ROLES: readonly (readonly [host: RegExp, role: string | Readonly<Record<Ac
 ];
 
 /**
+ * Does a registry refuse the network that the request comes from? Its status is that of a missing role.
+ * Source: https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access
+ */
+export function isRefusedNetwork({ message }: Error): boolean {
+  return message.includes('is not allowed access');
+}
+
+/**
  * A new role assignment takes a few minutes to take effect.
  * https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
  */
@@ -93,8 +101,11 @@ export function roleMissing(what: string, status: number, role: string): string 
   return `${what} returned ${status}: you need ${role}; a new role assignment takes a few minutes to take effect`;
 }
 
-function azureSentence({ name, message, statusCode, code, request }: Error & RestProblem, access: Access): string {
+function azureSentence(error: Error & RestProblem, access: Access): string {
+  const { name, message, statusCode, code, request } = error;
   const host = request === undefined ? '' : new URL(request.url).host;
+  if (isRefusedNetwork(error))
+    return `${host} returned ${statusCode}: it does not admit your network; run this command from a network that it admits`;
   const named = ROLES.find(([hosts]) => hosts.test(host))?.[1];
   const role = typeof named === 'object' ? named[access] : named;
   if (role !== undefined && (statusCode === 401 || statusCode === 403)) return roleMissing(host, statusCode, role);

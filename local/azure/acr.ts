@@ -50,6 +50,8 @@ export interface RegistryOptions {
    * disabled. Default: everyone reaches it.
    */
   readonly onlyFrom?: string;
+  /** With `onlyFrom`: public network access is enabled, but the firewall denies every address. Default: false. */
+  readonly hasFirewall?: boolean;
 }
 
 /** The target of attributes: a manifest, a tag, or the whole repository. */
@@ -63,6 +65,7 @@ export interface Registry {
   readonly loginServer: string;
   roleMode: RoleMode;
   readonly onlyFrom: string | undefined;
+  readonly hasFirewall: boolean;
   readonly repositories: ReadonlyMap<string, Repository>;
   /**
    * Pushes an image and returns its digest, which the content determines. With `artifactType` or `subject`, pushes an
@@ -211,6 +214,7 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
     loginServer: (options.loginServer ?? `${name}.azurecr.io`).toLowerCase(),
     roleMode: options.roleMode ?? 'LegacyRegistryPermissions',
     onlyFrom: options.onlyFrom,
+    hasFirewall: options.hasFirewall ?? false,
     repositories,
     need,
     make,

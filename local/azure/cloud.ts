@@ -12,6 +12,7 @@ import { ARM_HOST, createArm } from './arm.ts';
 import { type Calls, createCalls } from './calls.ts';
 import { agentOf, type ClientOptions, clientOptions } from './client.ts';
 import { createDefender, type Defender } from './defender.ts';
+import { createDefenderPlans, type DefenderPlans } from './defender-plans.ts';
 import { createDelivery } from './delivery.ts';
 import { createFaults, type Faults } from './faults.ts';
 import type { AzurePlace } from './graph-mocks.ts';
@@ -40,6 +41,8 @@ export interface LocalAzure extends Stack {
   readonly clock: Clock;
   readonly acr: Acr;
   readonly defender: Defender;
+  /** The plans of Defender in the subscription. */
+  readonly plans: DefenderPlans;
   /** The events from Defender that are in transit. */
   readonly events: SecurityEvents;
   /** The details of CVEs in Resource Graph. */
@@ -112,6 +115,7 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
     ...{ place, clock, acr, events, calls, principals },
     defender: createDefender({ clock, events, loginServerOf: (id) => loginServerOf(acr, id) }),
     faults: faultsOf(control.faults, events),
+    plans: services.plans,
     cveDetails: services.graph.cves,
     secrets: principals.secrets,
     mails: mails.sent,
@@ -153,7 +157,8 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
   const tables = createTables(clock, principals, wire.serve);
   const mails = createMails(clock, principals, wire.serve);
   const graph = createResourceGraph();
-  wire.serve(ARM_HOST, createArm(acr, principals, location, graph));
+  const plans = createDefenderPlans();
+  wire.serve(ARM_HOST, createArm({ acr, principals, roles, location, graph, plans }));
   wire.serve(LOGS_HOST, createLogAnalytics({ clock, principals, workspaces: () => [...workspaces.values()] }));
   const events = createSecurityEvents({
     clock,
@@ -164,7 +169,7 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
       return workspace !== undefined;
     },
   });
-  return { agent, logicApps, workspaces, acr, queues, tables, mails, events, graph };
+  return { agent, logicApps, workspaces, acr, queues, tables, mails, events, graph, plans };
 }
 
 async function crash(stacks: Stacks, principal: Principal): Promise<void> {

@@ -6,4 +6,13 @@ export interface Grant {
   readonly role: string;
   /** The ARM id of the scope, which includes everything below it. */
   readonly scope: string;
+  /** Default: User. */
+  readonly principalType?: PrincipalType;
+  /**
+   * A condition that limits the role to some repositories. The local cloud shows it, but does not evaluate it.
+   * Source: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions
+   */
+  readonly condition?: string;
 }
+
+export type PrincipalType = 'User' | 'Group' | 'ServicePrincipal';

@@ -1,4 +1,4 @@
-// Kusto's tabular operators: where, extend, project, distinct, summarize and union, over rows in memory.
+// Kusto's tabular operators: where, extend, project, distinct, summarize, top and union, over rows in memory.
 
 import {
   child,
@@ -78,9 +78,23 @@ function applyOperator(node: Syntax, source: Syntax, scope: Scope): Table {
     }
     case 'SummarizeOperator':
       return { columns, rows: summarize(node, columns, evaluateTable(source, scope).rows, scope) };
+    case 'TopOperator':
+      return { columns, rows: top(node, evaluateTable(source, scope).rows, scope) };
     default:
       throw unknownExpression(node);
   }
+}
+
+/**
+ * The rows with the latest times. Rows without a time come last.
+ * Source: https://learn.microsoft.com/en-us/kusto/query/top-operator
+ */
+function top(node: Syntax, rows: readonly Row[], scope: Scope): readonly Row[] {
+  const [count, order] = [child(node, 'Expression'), child(node, 'ByExpression')];
+  const isByTime = order.kind === 'OrderedExpression' && child(order, 'Ordering').text === 'desc';
+  if (!isByTime || typeOf(order) !== 'datetime' || typeof count.literal !== 'number') throw unknownExpression(node);
+  const time = compileScalar(child(order, 'Expression'), scope);
+  return rows.toSorted((a, b) => Number(time(b) ?? 0) - Number(time(a) ?? 0)).slice(0, count.literal);
 }
 
 const rowsMade = new WeakMap<Syntax, WeakMap<Row, Row>>();

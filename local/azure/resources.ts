@@ -1,6 +1,7 @@
 // The parts of a resource graph that the local Azure runs, by resource type.
 import type { Graph } from '../graph.ts';
 import type { Automation, AutomationAction, AutomationSource } from './automation.ts';
+import type { PlanResource } from './defender-plans.ts';
 import { type AzurePlace, answerCall } from './graph-mocks.ts';
 import type { LogicAppResource } from './logic-app.ts';
 import type { MailResource } from './mail.ts';
@@ -20,6 +21,8 @@ export interface Resources {
   readonly app: FunctionAppResource;
   readonly roleDefinitions: readonly RoleDefinition[];
   readonly roleAssignments: readonly RoleAssignment[];
+  /** The plans of Defender that the stack sets. */
+  readonly plans: readonly PlanResource[];
   readonly queues: readonly StorageResource[];
   readonly tables: readonly StorageResource[];
   readonly workspaces: readonly WorkspaceResource[];
@@ -58,6 +61,7 @@ export function readResources(graph: Graph): Resources {
       roleDefinitionId: text(assignment, 'roleDefinitionId'),
       scope: text(assignment, 'scope'),
     })),
+    plans: all(graph, 'azure-native:resources:DeploymentAtSubscriptionScope').flatMap(plansIn),
     queues: all(graph, 'azure-native:storage:Queue').map(storedIn),
     tables: all(graph, 'azure-native:storage:Table').map(storedIn),
     workspaces: workspacesOf(graph, automations, app),
@@ -66,6 +70,12 @@ export function readResources(graph: Graph): Resources {
     mails: mailsOf(graph),
     registries: registriesOf(app),
   };
+}
+
+/** The plans in the template of a deployment. graph-mocks.ts refuses other resources in it. */
+function plansIn({ properties }: Fields): readonly PlanResource[] {
+  const { resources } = fieldsOf(fieldsOf(properties)['template']);
+  return list(resources) as unknown as readonly PlanResource[];
 }
 
 function storedIn(resource: Fields): StorageResource {

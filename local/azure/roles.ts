@@ -2,7 +2,7 @@
 // Source:
 // https://learn.microsoft.com/azure/role-based-access-control/overview#how-azure-rbac-determines-if-a-user-has-access-to-a-resource
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
-import type { Grant } from './grant.ts';
+import type { Grant, PrincipalType } from './grant.ts';
 import type { RoleDefinition } from './role-definition.ts';
 
 /**
@@ -21,10 +21,14 @@ export interface Need {
 /** azure-native:authorization:RoleAssignment. */
 export interface RoleAssignment {
   readonly principalId: string;
+  /** Default: ServicePrincipal, because a program assigns roles to identities. */
+  readonly principalType?: PrincipalType;
   /** `/subscriptions/.../providers/Microsoft.Authorization/roleDefinitions/GUID`, or the GUID alone. */
   readonly roleDefinitionId: string;
   /** An ARM id. */
   readonly scope: string;
+  /** A condition that is not evaluated. A call that depends on it fails. */
+  readonly condition?: string;
 }
 
 export interface Roles {
@@ -32,6 +36,10 @@ export interface Roles {
   deploy(stack: string, definitions: readonly RoleDefinition[], assignments: readonly RoleAssignment[]): void;
   /** Assigns a role to a test's principal permanently. */
   grant(principalId: string, grant: Grant): void;
+  /** The assignments at a resource and at every scope above it. */
+  assignmentsAt(resource: string): readonly RoleAssignment[];
+  /** A role by its GUID, its ARM id or its name. */
+  definition(role: string): RoleDefinition;
   /** The reason why a principal is not authorized; undefined if it is. */
   refusal(principal: { readonly id: string; readonly name: string }, need: Need): string | undefined;
 }
@@ -57,22 +65,26 @@ export function createRoles(): Roles {
       `the local Azure does not know the role ${role}; add it to local/azure/built-in-roles.ts, or define it in the program`,
     );
   };
-  const assignmentsOf = (principalId: string): readonly RoleAssignment[] =>
-    [...granted, ...[...stacks.values()].flatMap(({ assignments }) => assignments)].filter(
-      (assignment) => assignment.principalId === principalId,
+  const assignmentsAt = (resource: string): readonly RoleAssignment[] =>
+    [...granted, ...[...stacks.values()].flatMap(({ assignments }) => assignments)].filter(({ scope }) =>
+      isWithin(resource, scope),
     );
   return {
     deploy(stack, definitions, assignments) {
       stacks.set(stack, { definitions, assignments });
       for (const { roleDefinitionId } of assignments) definitionOf(roleDefinitionId);
     },
-    grant(principalId, { role, scope }) {
-      const { id } = definitionOf(role);
-      granted.push({ principalId, roleDefinitionId: id, scope });
+    grant(principalId, { role, principalType = 'User', ...given }) {
+      granted.push({ principalId, principalType, roleDefinitionId: definitionOf(role).id, ...given });
     },
+    assignmentsAt,
+    definition: definitionOf,
     refusal(principal, need) {
-      const held = assignmentsOf(principal.id).filter(({ scope }) => isWithin(need.scope, scope));
-      if (held.some(({ roleDefinitionId }) => allows(definitionOf(roleDefinitionId), need))) return undefined;
+      const held = assignmentsAt(need.scope).filter(({ principalId }) => principalId === principal.id);
+      const allowing = held.filter(({ roleDefinitionId }) => allows(definitionOf(roleDefinitionId), need));
+      if (allowing.some(({ condition }) => condition === undefined)) return undefined;
+      if (allowing.length > 0)
+        throw new Error(`the local Azure does not evaluate the condition ${allowing[0]?.condition}`);
       const roles = held.map(({ roleDefinitionId }) => definitionOf(roleDefinitionId).name).join(', ');
       return `The client '${principal.name}' with object id '${principal.id}' does not have authorization to perform action '${need.action}' over scope '${need.scope}'. Its roles there: ${roles || 'none'}.`;
     },

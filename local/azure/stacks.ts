@@ -5,6 +5,7 @@ import type { Graph } from '../graph.ts';
 import type { LogLine } from '../log-line.ts';
 import { createStacksOf, type StacksOf } from '../stacks.ts';
 import type { AcrWorld, RegistryOptions } from './acr.ts';
+import type { RunningPlans } from './defender-plans.ts';
 import { checkDeployment } from './deployment-check.ts';
 import { createFunctionsHost, type FunctionsHost, type RunningHost } from './functions-host.ts';
 import type { NamedWorkspace } from './log-analytics.ts';
@@ -52,6 +53,7 @@ interface Parts {
   readonly principals: Principals;
   readonly roles: Roles;
   readonly acr: AcrWorld;
+  readonly plans: RunningPlans;
   readonly queues: Queues;
   readonly tables: Tables;
   readonly mails: Mails;
@@ -95,8 +97,9 @@ export function createStacks(parts: Parts): Stacks {
 }
 
 function deployServices(parts: Parts, name: string, resources: Resources): void {
-  const { clock, roles, queues, tables, mails, workspaces, events, acr } = parts;
+  const { clock, roles, plans, queues, tables, mails, workspaces, events, acr } = parts;
   roles.deploy(name, resources.roleDefinitions, resources.roleAssignments);
+  plans.deploy(name, resources.plans);
   for (const queue of resources.queues) queues.deploy(queue);
   for (const table of resources.tables) tables.deploy(table);
   for (const mail of resources.mails) mails.deploy(mail);

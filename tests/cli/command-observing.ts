@@ -124,3 +124,10 @@ export async function azureClientHere(
   const operator = cloud.principals.add('operator in this process', grants);
   return createAzureClient(azure, now, createClients(azure, operator, cloud.clientOptions));
 }
+
+/** The roles that the self-test of `check --live` needs, besides those that observe. */
+export function leastToTestOnAzure(graph: Graph, mode: keyof typeof IMAGES = 'rbac'): readonly Grant[] {
+  const [, , subscription = ''] = REGISTRY.split('/');
+  const { registry, images, findings } = leastToObserveOnAzure(graph, mode);
+  return [registry, images, findings, { role: 'Security Reader', scope: `/subscriptions/${subscription}` }];
+}

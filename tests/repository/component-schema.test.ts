@@ -148,6 +148,7 @@ describe('the schema of both components', () => {
         'tableName',
         'workspaceId',
         'clientId',
+        'subnetId',
         'mailEndpoint',
         'mailSender',
         'workbookUrl',

@@ -150,7 +150,6 @@ const AZ_COMMANDS: readonly (readonly [words: string, page: string, ...options: 
   ['provider register', 'provider#az-provider-register', '--namespace'],
   ['role assignment create', 'role/assignment#az-role-assignment-create', '--assignee', '--role', '--scope'],
   ['security pricing create', 'security/pricing#az-security-pricing-create', '--name', '--tier'],
-  ['security pricing show', 'security/pricing#az-security-pricing-show', '--name'],
   ['storage account list', 'storage/account#az-storage-account-list', '--resource-group'],
   ['storage message clear', 'storage/message#az-storage-message-clear', ...OF_MESSAGES],
   ['storage message peek', 'storage/message#az-storage-message-peek', ...OF_MESSAGES],

@@ -15,7 +15,13 @@ import type { Graph } from '../../local/graph.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { actionsOf, COMMAND, FOLDER, leastToOpen, type Ran } from '../cli/command.ts';
 import { asAzureOperator } from '../cli/command-azure.ts';
-import { leastForLive, leastForStatus, leastForWhy, leastToObserveOnAzure } from '../cli/command-observing.ts';
+import {
+  leastForLive,
+  leastForStatus,
+  leastForWhy,
+  leastToObserveOnAzure,
+  leastToTestOnAzure,
+} from '../cli/command-observing.ts';
 import { stage as awsStage, CRITICAL } from '../e2e/aws/stage.ts';
 import { stage as azureStage, REGISTRY } from '../e2e/azure/stage.ts';
 import { COMPILED } from '../process-group.ts';
@@ -75,6 +81,7 @@ const READS: readonly Run[] = [
   { line: 'simulate --policy stricter.json --against stack', code: 0, shows: /./ },
   { line: 'simulate --html simulation.html', code: 1, shows: /shop\/checkout/ },
   { line: 'check --strict --live', code: 0, shows: /the stack dev: 0 exceptions/ },
+  { line: 'check --live', code: 0, shows: /Self-test on Azure: 2 failed[.]\n/, on: 'azure' },
   { line: 'check --policy config.json', code: 0, shows: /1 exception/ },
   { line: 'status', code: 0, shows: /Closed by pullgate: 2\n +shop\/basket .+\n +shop\/checkout / },
   { line: 'status --live', code: 0, shows: /Closed by pullgate: 2\n/ },
@@ -176,7 +183,10 @@ async function shop(onEnd: (stop: () => Promise<void>) => void) {
   const grantsFor = (line: string): readonly Grant[] =>
     line.includes('--orphans')
       ? [{ role: 'Contributor', scope: REGISTRY }]
-      : Object.values(leastToObserveOnAzure(azure.graph));
+      : [
+          ...Object.values(leastToObserveOnAzure(azure.graph)),
+          ...(line.startsWith('check') ? leastToTestOnAzure(azure.graph) : []),
+        ];
   const pulumi = { aws: pulumiOf(aws.graph), azure: pulumiOf(azure.graph) };
   const scanner = aws.cloud.principals.add(roleOf('reader'), [allowing('inspector2:ListFindings')]);
   await writeFiles(folder, aws.cloud.clientConfig(scanner));
@@ -308,7 +318,9 @@ describe('a command of the docs', () => {
   });
 
   it('needs the roles on Azure that docs/permissions.md names', () => {
-    const roles = Object.values(leastToObserveOnAzure(deployed.azure)).map(({ role }) => role);
+    const roles = [...Object.values(leastToObserveOnAzure(deployed.azure)), ...leastToTestOnAzure(deployed.azure)].map(
+      ({ role }) => role,
+    );
     for (const role of roles) expect(PERMISSIONS).toContain(`\`${role}\``);
   });
 });

@@ -63,7 +63,12 @@ describe('the function app', () => {
   it('is in the given subnet, and in none by default', async () => {
     const subnetId =
       '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/network/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
-    expect(one(await deploy({ subnetId }), ...APP).inputs['virtualNetworkSubnetId']).toBe(subnetId);
+    const deployment = await deploy({ subnetId });
+    expect(one(deployment, ...APP).inputs['virtualNetworkSubnetId']).toBe(subnetId);
+    expect([deployment.outputs.subnetId, (await deploy()).outputs]).toEqual([
+      subnetId,
+      expect.not.objectContaining({ subnetId: expect.anything() }),
+    ]);
     expect(one(await deploy(), ...APP).inputs).not.toHaveProperty('virtualNetworkSubnetId');
   });
 

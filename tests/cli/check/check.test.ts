@@ -249,6 +249,7 @@ describe('check --live', () => {
         { kind: 'unused', key: 'policy.exceptions[3]', exception: { id: 'CVE-2026-1004' } },
       ],
       unsure: [],
+      selfTest: [],
     });
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual([
       'dynamodb:GetItem',

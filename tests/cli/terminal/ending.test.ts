@@ -6,7 +6,7 @@ import { run } from '../../../cli/command.ts';
 import { pauseStack } from '../../../cli/pause/pause.ts';
 import type { Client } from '../../../cli/stack/client.ts';
 import { runAnswering } from '../../../cli/terminal/answer.ts';
-import { UsageError } from '../../../cli/terminal/ending.ts';
+import { sentenceOf, UsageError } from '../../../cli/terminal/ending.ts';
 import { processTerminal } from '../../../cli/terminal/terminal.ts';
 import { blocker, finding, GATE, NOW, record } from '../../shared/samples.ts';
 import { FOLDER, fileOf, pullgate, withBrokenStdout } from '../command.ts';
@@ -104,4 +104,14 @@ describe('the exit code', () => {
     expect(await check(full)).toEqual([2, lost]);
     closeSync(full);
   });
+});
+
+it('names the network, not a role, if a registry refuses the network', () => {
+  const message =
+    "client with IP '203.0.113.5' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.";
+  const request = { url: 'https://contoso.azurecr.io/acr/v1/_catalog' };
+  const error = Object.assign(new Error(message), { name: 'RestError', statusCode: 403, code: 'DENIED', request });
+  expect(sentenceOf(error, 'reads')).toBe(
+    'contoso.azurecr.io returned 403: it does not admit your network; run this command from a network that it admits',
+  );
 });

@@ -183,6 +183,14 @@ describe('a query', () => {
       [{ Id: 'b', Any: 'Unhealthy' }],
     ],
     [
+      'returns the latest rows',
+      'SecurityRecommendation | top 2 by TimeGenerated desc | project AssessedResourceId, RecommendationState',
+      [
+        { AssessedResourceId: 'A', RecommendationState: 'Healthy' },
+        { AssessedResourceId: 'a', RecommendationState: 'Unhealthy' },
+      ],
+    ],
+    [
       'fills the columns that one table of a union lacks',
       'union (SecurityRecommendation | where AssessedResourceId == "b"), (SecurityNestedRecommendation) | project AssessedResourceId, Id, RecommendationId, IsSnapshot',
       [
@@ -202,6 +210,8 @@ describe('a query', () => {
   it.each<[string, RegExp]>([
     ['SecurityRecommendation | take 1', /does not support TakeOperator/],
     ['SecurityRecommendation | order by TimeGenerated', /does not support SortOperator/],
+    ['SecurityRecommendation | top 1 by TimeGenerated', /does not support TopOperator/],
+    ['SecurityRecommendation | top 1 by RecommendationState desc', /does not support TopOperator/],
     ['SecurityRecommendation | summarize dcount(AssessedResourceId)', /does not support/],
     ['SecurityRecommendation | summarize X = countif(IsSnapshot)', /does not support/],
     ['SecurityRecommendation | project tolower(AssessedResourceId)', /needs a name/],

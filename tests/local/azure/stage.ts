@@ -4,6 +4,7 @@ import { createAcrService } from '../../../local/azure/acr-api.ts';
 import { ARM_HOST, createArm } from '../../../local/azure/arm.ts';
 import { type Call, createCalls } from '../../../local/azure/calls.ts';
 import { clientOptions } from '../../../local/azure/client.ts';
+import { createDefenderPlans } from '../../../local/azure/defender-plans.ts';
 import { createFaults } from '../../../local/azure/faults.ts';
 import type { Grant } from '../../../local/azure/grant.ts';
 import { createMails } from '../../../local/azure/mail.ts';
@@ -46,7 +47,8 @@ export async function startStage() {
   const tables = createTables(clock, principals, serve);
   const mails = createMails(clock, principals, serve);
   const graph = createResourceGraph();
-  serve(ARM_HOST, createArm(acr, principals, 'westeurope', graph));
+  const plans = createDefenderPlans();
+  serve(ARM_HOST, createArm({ acr, principals, roles, location: 'westeurope', graph, plans }));
   const queue = queues.deploy({ id: QUEUE_ID, account: 'store', name: 'work' });
   const table = tables.deploy({ id: TABLE_ID, account: 'store', name: 'records' });
   mails.deploy({ id: MAIL_ID, host: MAIL_HOST, senders: [SENDER] });
@@ -64,6 +66,7 @@ export async function startStage() {
     table,
     mails,
     graph,
+    plans,
     registry: acr.addRegistry(REGISTRY_ID),
     /** Tries once, so that it throws the cloud's answer. */
     options: { ...clientOptions(wire), retryOptions: { maxRetries: 0 } },
