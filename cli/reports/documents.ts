@@ -78,12 +78,15 @@ export interface Beginning {
   /** The keys of the outermost object, or of the objects in the outermost list. */
   readonly keys: ReadonlySet<string>;
   readonly isList: boolean;
+  /** It is neither a list nor an object, such as `null`. */
+  readonly isNothing: boolean;
 }
 
 /** Reads the beginning of a file. The document may be longer. */
 export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginning {
   const keys = new Set<string>();
   let isList: boolean | undefined;
+  let isNothing = false;
   let documents = 0;
   const follow = follower(
     (key, depth) => {
@@ -95,13 +98,14 @@ export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginn
   );
   const tokenizer = new Tokenizer({ separator: '' });
   tokenizer.onToken = ({ token, value }) => {
+    if (isList === undefined) isNothing = token !== TokenType.LEFT_BRACKET && token !== TokenType.LEFT_BRACE;
     isList ??= token === TokenType.LEFT_BRACKET;
     follow(token, value);
   };
   explainErrors(name, () => {
     for (const chunk of chunks) tokenizer.write(chunk);
   });
-  return { keys, isList: isList ?? false };
+  return { keys, isList: isList ?? false, isNothing };
 }
 
 /**

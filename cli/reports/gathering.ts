@@ -9,6 +9,8 @@ import { type Packed, pack } from './packed.ts';
 
 /** An AWS account, which is the registry of an ECR image. */
 export const AWS_ACCOUNT = /^\d{12}$/;
+/** Why no image of a report is judged, although its findings are known. */
+const SETTLED = ['closed', 'not affected', 'healthy or not applicable'];
 /** Why an ECR image has no gate. */
 export const LEFT_OUT = "in a repository that the stack's config excludes";
 
@@ -18,6 +20,7 @@ export interface ReportedImage {
    * AWS: the account id. Azure: the registry's id or name. Otherwise, the host in the image's name; empty if unknown.
    */
   readonly registry: string;
+  /** Empty if the report does not name the image. Each such image is another one. */
   readonly repository: string;
   /** Empty if the report does not contain it. Then no exception for a digest matches. */
   readonly digest: string;
@@ -63,6 +66,11 @@ export interface Gathering {
  */
 const MAX_SHARED = 100_000;
 
+/** Is there no image to judge, only entries that name none? Then the reports prove nothing. */
+export function isNothingJudged({ images, leftOut }: Pick<Gathered, 'images' | 'leftOut'>): boolean {
+  return images.length === 0 && Object.keys(leftOut).some((why) => why !== LEFT_OUT && !SETTLED.includes(why));
+}
+
 /** @param policies findings that could matter to any of them are kept; all others are only counted */
 export function gatheringFor(policies: readonly Policy[]): Gathering {
   const images = new Map<string, GatheredImage>();
@@ -72,6 +80,7 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
   const cannotMatter = severitiesBelowAll(policies);
   let count = 0;
   let undated = 0;
+  let unnamed = 0;
 
   function keep(finding: Finding): Packed {
     const packed = pack(finding);
@@ -82,7 +91,8 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
   }
 
   return {
-    image(image) {
+    image(given) {
+      const image = given.repository === '' ? { ...given, repository: `unnamed-${++unnamed}` } : given;
       const key = `${image.registry}/${image.repository}@${image.digest === '' ? image.tags.join() : image.digest}`;
       const before = images.get(key);
       if (before !== undefined) return before;

@@ -4,6 +4,8 @@ import type { ReportedImage } from './gathering.ts';
 
 /** The default registry of a name without a registry. Source: https://pkg.go.dev/github.com/distribution/reference */
 const DOCKER_HUB = 'docker.io';
+/** Other names of it. `library` is the namespace of its official images, which names may leave out. */
+const DOCKER_HUB_HOSTS = [DOCKER_HUB, 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
 const DIGEST = /@(sha256:[0-9a-f]{64})$/;
 
 /**
@@ -22,7 +24,10 @@ export function imageNamed(name: string): ReportedImage {
   const slash = path.indexOf('/');
   const host = path.slice(0, Math.max(0, slash));
   const hasHost = /[.:]/.test(host) || host === 'localhost';
-  if (!hasHost) return { registry: DOCKER_HUB, repository: path, digest, tags };
+  if (!hasHost || DOCKER_HUB_HOSTS.includes(host.toLowerCase())) {
+    const name = hasHost ? path.slice(slash + 1) : path;
+    return { registry: DOCKER_HUB, repository: name.replace(/^library[/](?=[^/]+$)/, ''), digest, tags };
+  }
   const known = registryOf(host.toLowerCase());
   return {
     registry: known?.cloud === 'aws' ? known.accountId : host.toLowerCase(),
@@ -45,8 +50,11 @@ export function imageAmong(
   names: readonly string[],
   digests: readonly string[],
 ): ReportedImage {
-  const [tagged, digested] = [names.map(imageNamed), digests.map(imageNamed)];
-  const wanted = asked === undefined ? undefined : imageNamed(asked);
+  const [tagged, digested] = [names, digests].map((all) => all.filter((name) => name !== '').map(imageNamed)) as [
+    ReportedImage[],
+    ReportedImage[],
+  ];
+  const wanted = asked === undefined || asked === '' ? undefined : imageNamed(asked);
   const isKnown = wanted !== undefined && [...tagged, ...digested].some((one) => isOfOneRepository(one, wanted));
   const { registry, repository, digest, tags } = (isKnown ? wanted : (digested[0] ?? tagged[0] ?? wanted)) ?? UNNAMED;
   const isOfIt = (one: ReportedImage) => isOfOneRepository(one, { registry, repository });
@@ -60,7 +68,7 @@ export function imageAmong(
 
 type Repository = Pick<ReportedImage, 'registry' | 'repository'>;
 
-const UNNAMED = imageNamed('unnamed');
+const UNNAMED: ReportedImage = { registry: '', repository: '', digest: '', tags: [] };
 
 function isOfOneRepository(one: Repository, other: Repository): boolean {
   return one.registry === other.registry && one.repository === other.repository;

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { check, describeProblem, required } from '../../shared/runtime/problem.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { type DocumentReader, mustBeList, type ReportInput } from './documents.ts';
+import { SECURITY_HUB } from './formats.ts';
 import { LEFT_OUT } from './gathering.ts';
 
 const text = v.string('text');
@@ -85,6 +86,8 @@ export async function inspectorReader({
     paths: [path],
     take(value) {
       index += 1;
+      if (typeof value === 'object' && value !== null && 'ProductArn' in value)
+        throw new UsageError(`${name} is not a supported report: it looks like ${SECURITY_HUB}`);
       const checked = check(schema, value, `finding ${index}`);
       if (!checked.ok) throw new UsageError(`${name}: ${checked.problems.map(describeProblem).join('; ')}`);
       const finding = checked.value;

@@ -19,6 +19,10 @@ export interface ReadOptions extends Pick<ReportInput, 'includes' | 'now'> {
 /** The file name that means stdin. */
 export const STDIN = '-';
 const CHUNK_BYTES = 256 * 1024;
+/** The first line of a file of another kind is not longer. */
+const LINE_BYTES = 10_000;
+/** Names of columns. */
+const CSV_HEADER = /^"?[\w .]+"?(?:,"?[\w .]+"?)+$/;
 /** The format must be recognizable in this part of the file. */
 const BEGINNING_BYTES = 1024 * 1024;
 
@@ -36,6 +40,8 @@ interface Run {
   rows: DefenderRows | undefined;
   /** The note for the last document of each format if it is not the last page. Each page may be a separate file. */
   readonly unfinished: Map<Format, string>;
+  /** The rows of the pages so far. */
+  readonly rowsOf: Map<Format, number>;
 }
 
 /**
@@ -49,7 +55,7 @@ export async function readReports(
   gathering: Gathering,
   options: ReadOptions,
 ): Promise<ReadReports> {
-  const run: Run = { rows: undefined, unfinished: new Map() };
+  const run: Run = { rows: undefined, unfinished: new Map(), rowsOf: new Map() };
   const formats: Format[] = [];
   for (const file of files) formats.push(await readReport(file, gathering, run, options));
   run.rows?.finish();
@@ -66,7 +72,9 @@ async function readReport(file: string, gathering: Gathering, run: Run, options:
     ...formatReader,
     endDocument(document) {
       formatReader.endDocument(document);
-      const key = moreIn(document);
+      const rows = (run.rowsOf.get(format) ?? 0) + rowsIn(document);
+      run.rowsOf.set(format, rows);
+      const key = moreIn(document, rows);
       if (key === undefined) run.unfinished.delete(format);
       else
         run.unfinished.set(
@@ -86,12 +94,34 @@ async function readReport(file: string, gathering: Gathering, run: Run, options:
   return format;
 }
 
-/** The keys by which the tools show that more pages follow. */
-const CONTINUATIONS = ['nextToken', 'NextToken', 'skip_token', '$skipToken', 'nextLink'] as const;
+/** The keys by which the tools show that more pages follow: `nextToken`, `$skipToken`, `@odata.nextLink`. */
+const CONTINUATION = /^(?:@odata[.]|[$])?(?:next_?token|skip_?token|next_?link)$/i;
+/**
+ * The keys of Resource Graph, in any case. `az graph query` prints `total_records`.
+ * Source: https://learn.microsoft.com/rest/api/azureresourcegraph/resourcegraph/resources/resources
+ */
+const TRUNCATED = /^result_?truncated$/i;
+const TOTAL = /^total_?records$/i;
+const COUNT = /^count$/i;
 const MORE = 'Give all pages in order';
 
-function moreIn(document: Outermost): string | undefined {
-  return CONTINUATIONS.find((key) => typeof document.get(key) === 'string' && document.get(key) !== '');
+/**
+ * The key that shows that more pages follow; undefined if this is the last one.
+ *
+ * @param rows the rows of the pages before this one and of this one
+ */
+function moreIn(document: Outermost, rows: number): string | undefined {
+  const shows = ([key, value]: readonly [string, unknown]) =>
+    (CONTINUATION.test(key) && typeof value === 'string' && value !== '') ||
+    (TRUNCATED.test(key) && /^true$/i.test(String(value))) ||
+    (TOTAL.test(key) && typeof value === 'number' && rows < value);
+  return [...document].find(shows)?.[0];
+}
+
+function rowsIn(document: Outermost): number {
+  const count = [...document].find(([key]) => COUNT.test(key))?.[1];
+  // Without a count, every record is taken to be there.
+  return typeof count === 'number' ? count : Number.POSITIVE_INFINITY;
 }
 
 interface Source {
@@ -128,7 +158,7 @@ async function recognise(iterator: AsyncIterator<Uint8Array>, name: string, want
   for (;;) {
     const next = await iterator.next();
     if (next.done !== true) {
-      if (bytes === 0) refuseUtf16(next.value, name);
+      if (bytes === 0) refuseOtherText(next.value, name);
       first.push(next.value);
       bytes += next.value.length;
     }
@@ -142,8 +172,14 @@ async function recognise(iterator: AsyncIterator<Uint8Array>, name: string, want
   }
 }
 
-/** Windows PowerShell's `>` writes UTF-16. */
-function refuseUtf16(bytes: Uint8Array, name: string): void {
+/** Windows PowerShell's `>` writes UTF-16, and the portals export CSV. */
+function refuseOtherText(bytes: Uint8Array, name: string): void {
+  const [line = ''] = new TextDecoder().decode(bytes.subarray(0, LINE_BYTES)).split(/\r?\n/, 1);
+  if (CSV_HEADER.test(line)) {
+    throw new UsageError(
+      `${name} is CSV, such as an export of the Azure portal: give JSON, the output of \`az graph query\` or rows from Log Analytics`,
+    );
+  }
   const mark = `${bytes[0]},${bytes[1]}`;
   if (mark !== '255,254' && mark !== '254,255') return;
   throw new UsageError(

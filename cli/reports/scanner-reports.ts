@@ -80,7 +80,8 @@ export function trivyReader({ gathering, name, includes }: ReportInput): Documen
       // Without findings, Trivy omits the list, and older versions write null.
       mustBeList(name, document, 'Results', { mayBeNull: true });
       const type = document.get('ArtifactType') ?? TRIVY_IMAGE;
-      image.end(type === TRIVY_IMAGE ? trivyImage(artifact, metadata) : undefined);
+      // The bill of materials of an image names the image, too.
+      image.end(trivyImage(type === TRIVY_IMAGE ? artifact : undefined, metadata));
       artifact = '';
       metadata = {};
     },

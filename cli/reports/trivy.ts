@@ -65,10 +65,16 @@ function highestScore(cvss: v.InferOutput<typeof trivyVulnerability>['CVSS']): n
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-/** The image's name in a registry or, if it is in none, the name that was given to Trivy. */
+/**
+ * The image's name in a registry or, if it is in none, the name that was given to Trivy.
+ *
+ * @param artifact undefined if it is not the name of an image, but for example that of a bill of materials
+ * @returns undefined if no image is named, and none was scanned
+ */
 export function trivyImage(
-  artifact: string,
+  artifact: string | undefined,
   { RepoTags: names, RepoDigests: digests }: v.InferOutput<typeof trivyMetadata>,
-): ReportedImage {
-  return imageAmong(artifact, names ?? [], digests ?? []);
+): ReportedImage | undefined {
+  const isNamed = [...(names ?? []), ...(digests ?? [])].some((name) => name !== '');
+  return artifact === undefined && !isNamed ? undefined : imageAmong(artifact, names ?? [], digests ?? []);
 }

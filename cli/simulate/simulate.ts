@@ -11,7 +11,7 @@ import { createRules } from '../../shared/reconcile/rules.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { type JsonOption, now } from '../command.ts';
 import type { Format } from '../reports/formats.ts';
-import { type Gathered, type Gathering, gatheringFor } from '../reports/gathering.ts';
+import { type Gathered, type Gathering, gatheringFor, isNothingJudged } from '../reports/gathering.ts';
 import { type ReadReports, readReports, STDIN } from '../reports/read.ts';
 import { connect } from '../stack/clients.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
@@ -87,6 +87,7 @@ export async function simulateCommand(files: readonly string[], options: Simulat
     const search: Search = { files, format: options.format, stack, policies, gathering, progress, at };
     const seen = isLive ? await observeStack(search) : await readAll(search);
     const gathered = gathering.result();
+    if (!isLive && isNothingJudged(gathered)) throw nothingJudged(gathered);
     const judged = simulate({
       subjects: subjectsOf(gathered, options, stack),
       rules: rulesFor(policy),
@@ -105,6 +106,11 @@ export async function simulateCommand(files: readonly string[], options: Simulat
   } finally {
     progress.end();
   }
+}
+
+function nothingJudged({ leftOut }: Gathered): UsageError {
+  const entries = Object.entries(leftOut).map(([why, count]) => `${counted(count, 'entry', 'entries')} ${why}`);
+  return new UsageError(`nothing in the reports could be judged (${entries.join('; ')}): give reports of images`);
 }
 
 function needsStack({ policy, against, stack, outputs }: SimulateOptions, isLive: boolean): boolean {

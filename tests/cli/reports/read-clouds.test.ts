@@ -331,8 +331,11 @@ describe('an incomplete report has a note', () => {
   const noteOf = (name: string, key: string) =>
     `${name} is incomplete: ${key} shows that more pages follow, and their findings are not evaluated. Give all pages in order`;
   test.each([
-    ['Resource Graph', { count: 0, data: [], skip_token: 'abc', total_records: 5000 }, 'skip_token'],
+    ['Resource Graph', { count: 1000, data: [], skip_token: 'abc', total_records: 2000 }, 'skip_token'],
     ['the REST API of Resource Graph', { data: [], $skipToken: 'abc' }, '$skipToken'],
+    ['an SDK of Resource Graph', { data: [], skipToken: 'abc' }, 'skipToken'],
+    ['PowerShell', { Data: [], SkipToken: 'abc' }, 'SkipToken'],
+    ['OData', { value: [], '@odata.nextLink': 'abc' }, '@odata.nextLink'],
     ['the REST API', { value: [], nextLink: 'https://management.azure.com/x' }, 'nextLink'],
     ['Inspector', { findings: [], nextToken: 'abc' }, 'nextToken'],
     ['the AWS CLI with --max-items', { findings: [], NextToken: 'abc' }, 'NextToken'],
@@ -348,6 +351,24 @@ describe('an incomplete report has a note', () => {
     if (page === undefined || end === undefined || other === undefined) throw new Error('three files');
     expect((await read([page, end])).notes).toEqual([]);
     expect((await read([page, other])).notes).toEqual([noteOf(page, key)]);
+  });
+});
+
+describe('a page of Resource Graph', () => {
+  const page = (fields: object) =>
+    JSON.stringify({ totalRecords: 3, count: 2, resultTruncated: 'false', data: [], ...fields });
+  test.each([
+    ['that says that it is truncated', page({ totalRecords: 2, resultTruncated: 'true' }), 'resultTruncated'],
+    ['that says so as a truth value', page({ totalRecords: 2, resultTruncated: true }), 'resultTruncated'],
+    ['with fewer rows than the query has', page({}), 'totalRecords'],
+  ])('%s has a note', async (_name, text, key) => {
+    expect((await readText(text)).notes).toEqual([expect.stringContaining(`is incomplete: ${key} shows`)]);
+  });
+
+  test('is the last one if the pages together have all rows', async () => {
+    expect((await readText(page({}) + page({ count: 1 }))).notes).toEqual([]);
+    expect((await readText(page({ totalRecords: 2 }))).notes).toEqual([]);
+    expect((await readText({ data: [], totalRecords: 2 })).notes).toEqual([]);
   });
 });
 

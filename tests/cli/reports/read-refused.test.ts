@@ -8,6 +8,9 @@ import { jsonOf, read, readText } from './reading.ts';
 
 const TRIVY = JSON.stringify(jsonOf('reports/trivy-alpine-310.json'));
 const SUPPORTED = '\nSupported formats:\n  inspector  Amazon Inspector (aws inspector2 list-findings)\n';
+const BILL_OF_MATERIALS =
+  'it looks like a bill of materials, from which pullgate reads no findings: give the report of a scan';
+const CSV = 'stdin is CSV, such as an export of the Azure portal: give JSON, the output of `az graph query`';
 const folder = mkdtempSync(join(tmpdir(), 'pullgate-reports-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -42,7 +45,51 @@ describe('rejected reports', () => {
       'describe-image-scan-findings`: give the output of `aws inspector2 list-findings`.',
     ],
     ['Security Hub', { Findings: [] }, 'it looks like findings from AWS Security Hub'],
-    ['a bill of materials', { bomFormat: 'CycloneDX' }, 'it looks like a bill of materials, which has no findings'],
+    ['a bill of materials', { bomFormat: 'CycloneDX' }, BILL_OF_MATERIALS],
+    ['CycloneDX with vulnerabilities', { bomFormat: 'CycloneDX', vulnerabilities: [] }, BILL_OF_MATERIALS],
+    ['SPDX', { spdxVersion: 'SPDX-2.3', packages: [] }, BILL_OF_MATERIALS],
+    ['SPDX 3', { '@context': 'https://spdx.org/rdf/3.0.1/spdx-context.jsonld', '@graph': [] }, BILL_OF_MATERIALS],
+    [
+      'an event of EventBridge',
+      { version: '0', id: 'aa', 'detail-type': 'Inspector2 Finding', source: 'aws.inspector2', detail: {} },
+      'it looks like an event of EventBridge, which may leave out other findings: give the output of `aws inspector2',
+    ],
+    [
+      'the detail of an event of Security Hub',
+      {
+        findings: [{ SchemaVersion: '2018-10-08', ProductArn: 'arn:aws:securityhub:eu-west-1::product/aws/inspector' }],
+      },
+      'it looks like findings from AWS Security Hub: give the output of `aws inspector2 list-findings`',
+    ],
+    [
+      'a list of the same',
+      [{ SchemaVersion: '2018-10-08', ProductArn: 'arn' }],
+      'it looks like findings from AWS Security',
+    ],
+    [
+      'Trivy before schema 2',
+      [{ Target: 'app:1', Vulnerabilities: [] }],
+      'a report of Trivy before version 0.20: scan',
+    ],
+    [
+      'trivy k8s',
+      { ClusterName: 'prod', Findings: [] },
+      'it looks like a report of `trivy k8s`: scan the images one by one',
+    ],
+    [
+      'trivy-operator',
+      { apiVersion: 'aquasecurity.github.io/v1alpha1', kind: 'VulnerabilityReport', report: {} },
+      'it looks like an object of Kubernetes, such as the VulnerabilityReport of trivy-operator: scan',
+    ],
+    [
+      'Harbor',
+      { 'application/vnd.security.vulnerability.report; version=1.1': { vulnerabilities: [] } },
+      "it looks like a report of Harbor: give the scanner's own JSON",
+    ],
+    ['null', 'null', 'stdin is not a supported report: it is a value without any keys'],
+    ['a text', '"hello"', 'it is a value without any keys'],
+    ['the CSV of the portal', '\u{feff}"exportedTimestamp","state"\r\n"2026-11-01","Unhealthy"\r\n', CSV],
+    ['CSV without quotes', 'exportedTimestamp,subscriptionId,state\n2026-11-01,0,Unhealthy\n', CSV],
     [
       'a finding without its ARN',
       { findings: [{ resources: [] }] },

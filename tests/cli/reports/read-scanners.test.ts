@@ -183,6 +183,42 @@ describe('Trivy', () => {
     ]);
   });
 
+  test.each([
+    ['nothing', { ArtifactName: '', Metadata: {} }],
+    ['empty texts', { ArtifactName: '', Metadata: { RepoTags: [''], RepoDigests: [''] } }],
+  ])('images whose reports name them by %s are images of their own', async (_name, fields) => {
+    const report = JSON.stringify({ ...changed({}), ...fields });
+    const { images } = await readText(report + report);
+    expect(images).toMatchObject([
+      { registry: '', repository: 'unnamed-1', digest: '', tags: [] },
+      { registry: '', repository: 'unnamed-2', digest: '', tags: [] },
+    ]);
+  });
+
+  test.each([
+    'nginx:1.27',
+    'library/nginx:1.27',
+    'docker.io/nginx:1.27',
+    'docker.io/library/nginx:1.27',
+    'index.docker.io/library/nginx:1.27',
+  ])('%s is one image of Docker Hub', async (ArtifactName) => {
+    const { images } = await readText({ ...changed({}), ArtifactName, Metadata: {} });
+    expect(images).toMatchObject([{ registry: 'docker.io', repository: 'nginx', tags: ['1.27'] }]);
+  });
+
+  test('an image of Docker Hub keeps the namespace of its owner', async () => {
+    const { images } = await readText({ ...changed({}), ArtifactName: 'docker.io/library/team/app', Metadata: {} });
+    expect(images).toMatchObject([{ registry: 'docker.io', repository: 'library/team/app' }]);
+  });
+
+  test("the bill of materials of an image is judged as the image, whatever the file's name is", async () => {
+    const Metadata = { ImageID: 'sha256:aa', RepoDigests: [`reg.azurecr.io/team/app@${DIGEST}`] };
+    const report = { ...changed({}), ArtifactName: 'app.cdx.json', ArtifactType: 'cyclonedx', Metadata };
+    const { images, findings, leftOut } = await readText(report);
+    expect(images).toMatchObject([{ registry: 'reg.azurecr.io', repository: 'team/app', digest: DIGEST, tags: [] }]);
+    expect([findings.length, leftOut]).toEqual([1, {}]);
+  });
+
   test('several reports in one input are several images', async () => {
     const reports = ['alpine-310', 'centos-7'].map((name) => JSON.stringify(jsonOf(`reports/trivy-${name}.json`)));
     const { images } = await readText(reports.join('\n'));

@@ -83,6 +83,31 @@ Exempted findings, which would otherwise violate the policy:
     expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
   });
 
+  test('reports of which nothing could be judged are no answer, and settled or excluded findings are one', async () => {
+    const policy = fileOf('{ "severityThreshold": "high" }');
+    const simulate = (report: object) => pullgate(['simulate', fileOf(JSON.stringify(report)), '--policy', policy]);
+    const trivy = {
+      SchemaVersion: 2,
+      ArtifactName: '/home/me/app',
+      ArtifactType: 'filesystem',
+      Metadata: {},
+      Results: [],
+    };
+    expect(await simulate(trivy)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'pullgate: nothing in the reports could be judged (1 entry not for a container image): give reports of images\n',
+    });
+    const closed = {
+      findingArn: 'arn:aws:inspector2:eu-west-1:123456789012:finding/aa',
+      status: 'CLOSED',
+      resources: [],
+    };
+    expect((await simulate({ findings: [closed] })).code).toBe(0);
+    expect((await simulate({ findings: [] })).code).toBe(0);
+  });
+
   test('--json prints one document, --html writes one page, and no other file is left', async () => {
     const folder = mkdtempSync(join(FOLDER, 'page-'));
     const page = join(folder, 'page.html');
