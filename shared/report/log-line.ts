@@ -31,8 +31,8 @@ type KnownFields =
   | { readonly kind: 'unattributed'; readonly why: string }
   | { readonly kind: 'attribution' }
   /**
-   * Details of vulnerabilities were asked for. `unread`: of how many none could be read, so that the severity of their
-   * reports counts. `error`: why, if the call failed.
+   * Details of vulnerabilities were asked for. `asked`: how many needed details since the last such line. `unread`: of
+   * how many none could be read, so that the severity of their reports counts. `error`: why, if the call failed.
    */
   | { readonly kind: 'details'; readonly asked: number; readonly unread: number; readonly error?: string | undefined }
   /** A repository was listed. `images`: how many images it has, or how many messages were sent, one per image. */

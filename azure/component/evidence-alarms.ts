@@ -1,0 +1,47 @@
+// The alerts about the evidence: findings that the policy cannot judge, or judges by less than it could.
+import { type AlarmSpec, PERSISTENT } from './alarm-spec.ts';
+
+/** Fewer CVEs than this may be new ones, which have no details yet. An image often has a hundred. */
+const LEAST_UNREAD = 10;
+
+/** @param readsDetails whether the stack reads the details of CVEs */
+export function evidenceAlarms(sweepHours: number, readsDetails: boolean): readonly AlarmSpec[] {
+  return [...ALWAYS, ...(readsDetails ? [detailsAlarm(sweepHours)] : [])];
+}
+
+const ALWAYS: readonly AlarmSpec[] = [
+  {
+    name: 'unattributed',
+    source: 'log',
+    // A single sweep may see an image that is being deleted, so only images that every sweep sees count.
+    query:
+      "where tostring(line.kind) == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
+    ...PERSISTENT,
+    description:
+      'Every sweep of the last two days found recommendations for container images that pullgate could not match to a registry of this stack, or whose registry did not respond. No gate closes for these images. ' +
+      'Read the ids in the log lines of kind "attribution" and "unattributed". If this stack should cover their registries, add them to azure.registries. ' +
+      'If the images are in a registry of the stack, pullgate does not understand the form of the ids: report a bug.',
+  },
+];
+
+/**
+ * Reads the lines since the sweep before the last. Failures that are an hour apart are not transient. What succeeded in
+ * between counts, too.
+ */
+function detailsAlarm(sweepHours: number): AlarmSpec {
+  return {
+    name: 'details',
+    source: 'log',
+    query:
+      `where tostring(line.kind) == 'details' and TimeGenerated > ago(${2 * sweepHours + 1}h)\n` +
+      '| extend asked = toint(line.asked), unread = toint(line.unread)\n' +
+      '| extend failedAt = iff(unread * 2 > asked, TimeGenerated, datetime(null))\n' +
+      '| summarize asked = sum(asked), unread = sum(unread), oldest = min(failedAt), newest = max(failedAt)\n' +
+      `| where unread >= ${LEAST_UNREAD} and unread * 2 > asked and newest - oldest >= 1h`,
+    ...PERSISTENT,
+    description:
+      'Details of more than half of the CVEs that need them could not be read, at times at least an hour apart. ' +
+      'These CVEs count by the severity that they inherit from their recommendation, without grace periods and exploits. ' +
+      'Read the field "error" in the log lines of kind "details". Without an error, check the management group and the role Security Reader on it.',
+  };
+}

@@ -1,0 +1,61 @@
+// Tests the queries of the alerts about the evidence: what raises each, and what does not.
+import { describe, expect, it } from 'vitest';
+import { evidenceAlarms } from '../../../azure/component/evidence-alarms.ts';
+import type { Json } from '../../../local/azure/tables.ts';
+import { START } from '../../../local/clock.ts';
+import { HOUR, workspaceOf } from '../function/scanner.ts';
+
+type Line = Readonly<Record<string, Json>>;
+
+/** Is the alert raised by log lines that were written this many hours ago? */
+function isRaised(name: string, lines: readonly (readonly [hoursAgo: number, line: Line])[]): boolean {
+  const workspace = workspaceOf({
+    SecurityRecommendation: lines.map(([hoursAgo, line]) => ({
+      TimeGenerated: START.getTime() - hoursAgo * HOUR,
+      Properties: line,
+    })),
+  });
+  const spec = evidenceAlarms(6, true).find((one) => one.name === name);
+  if (spec === undefined) throw new Error(`there is no alert ${name}`);
+  const period = spec.lookbackDays === undefined ? `${spec.windowMinutes}m` : `${spec.lookbackDays}d`;
+  const source = `SecurityRecommendation | where TimeGenerated > ago(${period}) | extend line = Properties`;
+  return workspace.query(`${source} | ${spec.query}`).rows.length > 0;
+}
+
+describe('unattributed images raise an alert if they persist', () => {
+  const sweeps = (...counts: readonly (readonly [hoursAgo: number, unattributed: number, unread: number])[]) => counts;
+  it.each([
+    ['every sweep of two days counts some', sweeps([1, 2, 0], [20, 1, 0], [40, 3, 0]), true],
+    ['every sweep counts some, unattributed or unread', sweeps([1, 0, 1], [20, 1, 0]), true],
+    ['one sweep was clean', sweeps([1, 2, 0], [20, 0, 0], [40, 3, 0]), false],
+    ['the last sweep was clean', sweeps([1, 0, 0], [20, 5, 0]), false],
+    ['only the sweep before two days was clean', sweeps([1, 2, 0], [20, 1, 0], [49, 0, 0]), true],
+    ['there was one sweep', sweeps([1, 2, 0]), false],
+    ['there was no sweep', sweeps(), false],
+  ])('%s', (_name, counts, expected) => {
+    const lines = counts.map(
+      ([at, unattributed, unread]) =>
+        [at, { kind: 'attribution', attributed: 9, gone: 0, unattributed, unread }] as const,
+    );
+    expect(isRaised('unattributed', lines)).toBe(expected);
+  });
+});
+
+describe('details that cannot be read raise an alert', () => {
+  const reads = (...counts: readonly (readonly [hoursAgo: number, asked: number, unread: number])[]) => counts;
+  it.each([
+    ['if two sweeps read none', reads([7, 90, 90], [1, 90, 90]), true],
+    ['if two sweeps read less than half', reads([7, 90, 50], [1, 90, 50]), true],
+    ['but not if they read half', reads([7, 90, 45], [1, 90, 45]), false],
+    ['but not if only one of two sweeps failed', reads([7, 90, 90], [1, 90, 0]), false],
+    ['but not if all failures were within an hour', reads([1.5, 90, 90], [1, 90, 90]), false],
+    ['but not if few CVEs are concerned', reads([7, 4, 4], [1, 5, 5]), false],
+    ['if few CVEs are concerned each time, but ten in all', reads([7, 5, 5], [1, 5, 5]), true],
+    ['but not if new CVEs without details are a small part', reads([7, 20, 20], [4, 300, 10], [1, 20, 20]), false],
+    ['but not by sweeps that are long ago', reads([20, 90, 90], [14, 90, 90]), false],
+    ['but not without any line', reads(), false],
+  ])('%s', (_name, counts, expected) => {
+    const lines = counts.map(([at, asked, unread]) => [at, { kind: 'details', asked, unread }] as const);
+    expect(isRaised('details', lines)).toBe(expected);
+  });
+});
