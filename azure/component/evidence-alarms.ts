@@ -9,6 +9,11 @@ export function evidenceAlarms(sweepHours: number, readsDetails: boolean): reado
   return [...ALWAYS, ...(readsDetails ? [detailsAlarm(sweepHours)] : [])];
 }
 
+/** The fifth retry is half an hour after the event (RETRY_MINUTES in invocation.ts). Rows arrive within minutes. */
+const LATE_TRIES = 5;
+/** A single image can be Defender's mistake. After two hours its message is in the poison queue, which is an alert. */
+const LEAST_IMAGES_WITHOUT_ROW = 2;
+
 const ALWAYS: readonly AlarmSpec[] = [
   {
     name: 'unattributed',
@@ -21,6 +26,20 @@ const ALWAYS: readonly AlarmSpec[] = [
       'Every sweep of the last two days found recommendations for container images that pullgate could not match to a registry of this stack, or whose registry did not respond. No gate closes for these images. ' +
       'Read the ids in the log lines of kind "attribution" and "unattributed". If this stack should cover their registries, add them to azure.registries. ' +
       'If the images are in a registry of the stack, pullgate does not understand the form of the ids: report a bug.',
+  },
+  {
+    name: 'no-row',
+    source: 'log',
+    query:
+      `where tostring(line.kind) == 'retried' and isnotempty(line.noRowFor) and toint(line.tries) >= ${LATE_TRIES}\n` +
+      `| distinct image = tostring(line.noRowFor)\n| summarize images = count()\n| where images >= ${LEAST_IMAGES_WITHOUT_ROW}`,
+    windowMinutes: 60,
+    frequencyMinutes: 15,
+    severity: 2,
+    description:
+      'Events about several images arrived more than half an hour ago, and the workspace has no row that confirms them. No gate closes on an event alone. ' +
+      'Check that the export of recommendations to the workspace exists, and that its rows arrive. ' +
+      'Two hours after its event, a message moves to the poison queue. The next sweep closes what has a row by then.',
   },
 ];
 

@@ -23,7 +23,8 @@ type KnownFields =
   | { readonly kind: 'failed'; readonly error: string }
   /** A message that cannot be parsed, or a gate that the registry refuses to change: moved to the dead-letter queue. */
   | { readonly kind: 'refused'; readonly problem: string }
-  | { readonly kind: 'retried'; readonly why: string }
+  /** `noRowFor`: the image, if the scanner's log has nothing about it that confirms the event. */
+  | { readonly kind: 'retried'; readonly why: string; readonly noRowFor?: string | undefined }
   | { readonly kind: 'retryDelayFailed'; readonly error: string }
   /** A message that does not concern this stack. */
   | { readonly kind: 'ignored'; readonly why: string }

@@ -58,6 +58,12 @@ describe('the alerts', () => {
       { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
     ],
     [
+      'no-row',
+      'AppTraces',
+      "| where tostring(line.kind) == 'retried' and isnotempty(line.noRowFor) and toint(line.tries) >= 5\n| distinct image = tostring(line.noRowFor)\n| summarize images = count()\n| where images >= 2",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT15M', severity: 2 },
+    ],
+    [
       'details',
       'AppTraces',
       "| where tostring(line.kind) == 'details' and TimeGenerated > ago(25h)\n| extend asked = toint(line.asked), unread = toint(line.unread)\n| extend failedAt = iff(unread * 2 > asked, TimeGenerated, datetime(null))\n| summarize asked = sum(asked), unread = sum(unread), oldest = min(failedAt), newest = max(failedAt)\n| where unread >= 10 and unread * 2 > asked and newest - oldest >= 1h",

@@ -41,6 +41,23 @@ describe('unattributed images raise an alert if they persist', () => {
   });
 });
 
+describe('events without a row raise an alert', () => {
+  const retries = (...lines: readonly (readonly [hoursAgo: number, image: string, tries: number])[]) => lines;
+  it.each([
+    ['if two images have none after half an hour', retries([0.5, 'a', 5], [0.1, 'b', 7]), true],
+    ['but not if it is one image, with two events', retries([0.5, 'a', 5], [0.1, 'a', 6]), false],
+    ['but not before half an hour', retries([0.2, 'a', 4], [0.1, 'b', 4]), false],
+    ['but not if one of them is long ago', retries([1.1, 'a', 7], [0.1, 'b', 5]), false],
+    ['but not if only older rows are shown, or a call failed', retries([0.5, '', 5], [0.1, '', 5]), false],
+    ['but not without any line', retries(), false],
+  ])('%s', (_name, lines, expected) => {
+    const shown = lines.map(
+      ([at, image, tries]) => [at, { kind: 'retried', tries, ...(image === '' ? {} : { noRowFor: image }) }] as const,
+    );
+    expect(isRaised('no-row', shown)).toBe(expected);
+  });
+});
+
 describe('details that cannot be read raise an alert', () => {
   const reads = (...counts: readonly (readonly [hoursAgo: number, asked: number, unread: number])[]) => counts;
   it.each([

@@ -67,6 +67,10 @@ describe('the queries', () => {
     });
     await s.report(s.push('v5'), { naming: 'nothing', additionalAs: 'missing' });
     s.send('hello');
+    const [forgotten = ''] = await s.report(s.push('v7'), { event: false });
+    const event = s.cloud.defender.eventOf(forgotten);
+    s.cloud.defender.forget(forgotten);
+    await s.cloud.defender.sendEvent(event);
     await s.runUntilIdle();
     s.cloud.faults.add({ kind: 'error', status: 403, code: 'DENIED', message: 'no', service: 'acr', times: 1_000 });
     s.cloud.clock.advance(MINUTE);
