@@ -14,6 +14,15 @@ const LATE_TRIES = 5;
 /** A single image can be Defender's mistake. After two hours its message is in the poison queue, which is an alert. */
 const LEAST_IMAGES_WITHOUT_ROW = 2;
 
+/** A tenth of the images, and at least five. Fewer are odd findings of single images, and `status --live` lists them. */
+const UNDETERMINED_ONE_IN = 10;
+const LEAST_UNDETERMINED = 5;
+
+/** The newest line of each repository. Each sweep writes one that judges all its images. */
+export const JUDGED =
+  'where toint(line.judgedImages) >= 0\n' +
+  '| summarize arg_max(TimeGenerated, line) by registry = tostring(line.registry), repository = tostring(line.repository)';
+
 const ALWAYS: readonly AlarmSpec[] = [
   {
     name: 'unattributed',
@@ -40,6 +49,18 @@ const ALWAYS: readonly AlarmSpec[] = [
       'Events about several images arrived more than half an hour ago, and the workspace has no row that confirms them. No gate closes on an event alone. ' +
       'Check that the export of recommendations to the workspace exists, and that its rows arrive. ' +
       'Two hours after its event, a message moves to the poison queue. The next sweep closes what has a row by then.',
+  },
+  {
+    name: 'undetermined',
+    source: 'log',
+    query:
+      `${JUDGED}\n| summarize images = sum(toint(line.judgedImages)), undetermined = sum(toint(line.undeterminedImages))\n` +
+      `| where undetermined >= ${LEAST_UNDETERMINED} and undetermined * ${UNDETERMINED_ONE_IN} > images`,
+    ...PERSISTENT,
+    description:
+      'More than a tenth of the images that Defender reports on are undetermined: a finding has no known severity, no score, and no recommendation with a severity. No gate closes for such findings. ' +
+      'Read the field "undeterminedWhy" in the log lines of kind "decision", and decide what these findings mean with policy.unknownSeverity. ' +
+      'If the lines name no severity at all, Defender has changed the form of its findings: report a bug.',
   },
 ];
 

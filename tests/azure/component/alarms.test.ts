@@ -64,6 +64,12 @@ describe('the alerts', () => {
       { windowSize: 'PT60M', evaluationFrequency: 'PT15M', severity: 2 },
     ],
     [
+      'undetermined',
+      'AppTraces',
+      '| where toint(line.judgedImages) >= 0\n| summarize arg_max(TimeGenerated, line) by registry = tostring(line.registry), repository = tostring(line.repository)\n| summarize images = sum(toint(line.judgedImages)), undetermined = sum(toint(line.undeterminedImages))\n| where undetermined >= 5 and undetermined * 10 > images',
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
+    ],
+    [
       'details',
       'AppTraces',
       "| where tostring(line.kind) == 'details' and TimeGenerated > ago(25h)\n| extend asked = toint(line.asked), unread = toint(line.unread)\n| extend failedAt = iff(unread * 2 > asked, TimeGenerated, datetime(null))\n| summarize asked = sum(asked), unread = sum(unread), oldest = min(failedAt), newest = max(failedAt)\n| where unread >= 10 and unread * 2 > asked and newest - oldest >= 1h",

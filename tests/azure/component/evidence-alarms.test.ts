@@ -58,6 +58,54 @@ describe('events without a row raise an alert', () => {
   });
 });
 
+describe('undetermined images raise an alert', () => {
+  type Count = readonly [hoursAgo: number, repository: string, judged: number | undefined, undetermined: number];
+  it.each<[string, readonly Count[], boolean]>([
+    ['if more than a tenth of a repository is undetermined', [[1, 'a', 49, 5]], true],
+    ['but not if it is a tenth', [[1, 'a', 50, 5]], false],
+    ['but not if fewer than five are', [[1, 'a', 4, 4]], false],
+    [
+      'if those of several repositories are more than a tenth',
+      [
+        [1, 'a', 10, 4],
+        [1, 'b', 30, 1],
+      ],
+      true,
+    ],
+    [
+      'but not if the other repositories have enough images',
+      [
+        [1, 'a', 10, 5],
+        [1, 'b', 40, 0],
+      ],
+      false,
+    ],
+    [
+      'but not if the newest sweep finds none',
+      [
+        [7, 'a', 10, 10],
+        [1, 'a', 10, 0],
+      ],
+      false,
+    ],
+    [
+      'if an event has judged one image since',
+      [
+        [7, 'a', 10, 10],
+        [1, 'a', undefined, 0],
+      ],
+      true,
+    ],
+    ['but not without any line', [], false],
+  ])('%s', (_name, counts, expected) => {
+    const lines = counts.map(([at, repository, judged, undeterminedImages]) => {
+      const judgedImages = judged === undefined ? {} : { judgedImages: judged };
+      return [at, { kind: 'decision', registry: 'r', repository, undeterminedImages, ...judgedImages }] as const;
+    });
+    expect(isRaised('undetermined', lines)).toBe(expected);
+  });
+});
+
 describe('details that cannot be read raise an alert', () => {
   const reads = (...counts: readonly (readonly [hoursAgo: number, asked: number, unread: number])[]) => counts;
   it.each([

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { alarmQuery, alarmSpecs } from '../../../azure/component/alarms.ts';
-import { PANELS, workbookContent } from '../../../azure/component/workbook.ts';
+import { PANELS } from '../../../azure/component/panels.ts';
+import { workbookContent } from '../../../azure/component/workbook.ts';
 import { checkQuery } from '../../../local/azure/kql-syntax.ts';
 import { DAY, HOUR, MINUTE, stage } from '../../e2e/azure/stage.ts';
 import { blocksOf } from '../../repository/doc-blocks.ts';
@@ -153,6 +154,8 @@ describe('the workbook', () => {
       'Seconds from finding to close: median and 95th percentile',
       'Seconds from finding to close, by trigger',
       'Undetermined images now, with unrecognized severities',
+      'Undetermined images, percent of those judged',
+      'CVEs whose details could not be read, percent of those that need them',
       'Brake: gates waiting, and gates closed in the last hour',
       'Sweep age in hours',
       'Messages in the poison queue',

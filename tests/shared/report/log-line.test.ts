@@ -165,6 +165,10 @@ describe('the fields for queries', () => {
     expect([undeterminedImages, undeterminedWhy]).toEqual([30, 'UNTRIAGED, w0, w1']);
   });
 
+  it('count the judged images', () => {
+    expect(line({ images: [VIOLATES], allowed: 4, judged: 5 })['judgedImages']).toBe(5);
+  });
+
   it('have at most five unknown labels, each shortened', () => {
     const verdict = undetermined(...Array.from({ length: 9 }, (_, place) => `${place}${'x'.repeat(100)}`));
     const { undeterminedWhy } = line({ images: [{ digest: digest(1), kind: 'none', verdict }] });
@@ -172,7 +176,7 @@ describe('the fields for queries', () => {
   });
 
   it('come before fields that may be long', () => {
-    const keys = Object.keys(line({ images: [VIOLATES], action: 'closed', secondsSinceFinding: 1 }));
+    const keys = Object.keys(line({ images: [VIOLATES], action: 'closed', secondsSinceFinding: 1, judged: 7 }));
     const long = keys.indexOf('message');
     for (const key of [
       'gate',
@@ -180,6 +184,7 @@ describe('the fields for queries', () => {
       'to',
       'triggers',
       'secondsSinceFinding',
+      'judgedImages',
       'undeterminedImages',
       'durationMilliseconds',
     ])
