@@ -6,7 +6,7 @@ const LEAST_UNREAD = 10;
 
 /** @param readsDetails whether the stack reads the details of CVEs */
 export function evidenceAlarms(sweepHours: number, readsDetails: boolean): readonly AlarmSpec[] {
-  return [...ALWAYS, ...(readsDetails ? [detailsAlarm(sweepHours)] : [])];
+  return [...ALWAYS, ...(readsDetails ? [INHERITED, detailsAlarm(sweepHours)] : [])];
 }
 
 /** The fifth retry is half an hour after the event (RETRY_MINUTES in invocation.ts). Rows arrive within minutes. */
@@ -14,9 +14,12 @@ const LATE_TRIES = 5;
 /** A single image can be Defender's mistake. After two hours its message is in the poison queue, which is an alert. */
 const LEAST_IMAGES_WITHOUT_ROW = 2;
 
-/** A tenth of the images, and at least five. Fewer are odd findings of single images, and `status --live` lists them. */
+/** A tenth of the images, and at least five: fewer are odd findings of single images. */
 const UNDETERMINED_ONE_IN = 10;
 const LEAST_UNDETERMINED = 5;
+
+/** Fewer closings are no share. */
+const LEAST_INHERITED = 5;
 
 /** The newest line of each repository. Each sweep writes one that judges all its images. */
 export const JUDGED =
@@ -40,7 +43,7 @@ const ALWAYS: readonly AlarmSpec[] = [
     name: 'no-row',
     source: 'log',
     query:
-      `where tostring(line.kind) == 'retried' and isnotempty(line.noRowFor) and toint(line.tries) >= ${LATE_TRIES}\n` +
+      `where tostring(line.kind) == 'retried' and isnotempty(tostring(line.noRowFor)) and toint(line.tries) >= ${LATE_TRIES}\n` +
       `| distinct image = tostring(line.noRowFor)\n| summarize images = count()\n| where images >= ${LEAST_IMAGES_WITHOUT_ROW}`,
     windowMinutes: 60,
     frequencyMinutes: 15,
@@ -63,6 +66,21 @@ const ALWAYS: readonly AlarmSpec[] = [
       'If the lines name no severity at all, Defender has changed the form of its findings: report a bug.',
   },
 ];
+
+/** Without the details of CVEs, every closing on a CVE that is named by id alone rests on an inherited severity. */
+const INHERITED: AlarmSpec = {
+  name: 'inherited',
+  source: 'log',
+  query:
+    "where tostring(line.action) == 'closed' and isnotempty(tostring(line.onlyInherited))\n" +
+    "| summarize closings = count(), inherited = sum(iff(tolower(tostring(line.onlyInherited)) == 'true', 1, 0))\n" +
+    `| where inherited >= ${LEAST_INHERITED} and inherited * 2 > closings`,
+  ...PERSISTENT,
+  description:
+    'More than half of the closings of the last two days, and at least five, rest only on severities that were inherited from the recommendation, although azure.cveDetails is set. ' +
+    'These gates may be closed for CVEs that are less severe than the worst one in their package. ' +
+    'Resource Graph has no severity for these CVEs, or their details could not be read: see the alert details.',
+};
 
 /**
  * Reads the lines since the sweep before the last. Failures that are an hour apart are not transient. What succeeded in

@@ -107,6 +107,17 @@ export const PANELS: readonly Panel[] = [
     width: 33,
   },
   {
+    name: 'inherited-share',
+    title: 'Closings on inherited severities only, percent',
+    source: 'log',
+    query:
+      "where tostring(line.action) == 'closed' and isnotempty(tostring(line.onlyInherited))\n" +
+      '| summarize closings = count(), inherited = countif(tobool(line.onlyInherited)) by day = bin(TimeGenerated, 1d)\n' +
+      '| project day, percent = 100.0 * inherited / closings',
+    view: 'timechart',
+    width: 33,
+  },
+  {
     name: 'details-share',
     title: 'CVEs whose details could not be read, percent of those that need them',
     source: 'log',

@@ -60,13 +60,19 @@ describe('the alerts', () => {
     [
       'no-row',
       'AppTraces',
-      "| where tostring(line.kind) == 'retried' and isnotempty(line.noRowFor) and toint(line.tries) >= 5\n| distinct image = tostring(line.noRowFor)\n| summarize images = count()\n| where images >= 2",
+      "| where tostring(line.kind) == 'retried' and isnotempty(tostring(line.noRowFor)) and toint(line.tries) >= 5\n| distinct image = tostring(line.noRowFor)\n| summarize images = count()\n| where images >= 2",
       { windowSize: 'PT60M', evaluationFrequency: 'PT15M', severity: 2 },
     ],
     [
       'undetermined',
       'AppTraces',
       '| where toint(line.judgedImages) >= 0\n| summarize arg_max(TimeGenerated, line) by registry = tostring(line.registry), repository = tostring(line.repository)\n| summarize images = sum(toint(line.judgedImages)), undetermined = sum(toint(line.undeterminedImages))\n| where undetermined >= 5 and undetermined * 10 > images',
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
+    ],
+    [
+      'inherited',
+      'AppTraces',
+      "| where tostring(line.action) == 'closed' and isnotempty(tostring(line.onlyInherited))\n| summarize closings = count(), inherited = sum(iff(tolower(tostring(line.onlyInherited)) == 'true', 1, 0))\n| where inherited >= 5 and inherited * 2 > closings",
       { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
     ],
     [
@@ -198,6 +204,7 @@ describe('the alerts', () => {
     const names = registered.filter(({ type }) => type === RULE).map(({ name }) => name);
     expect(names).toContain('pullgate-unattributed-alarm');
     expect(names).not.toContain('pullgate-details-alarm');
+    expect(names).not.toContain('pullgate-inherited-alarm');
   });
 
   it('notify every recipient through one action group', async () => {

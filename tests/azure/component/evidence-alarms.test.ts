@@ -106,6 +106,34 @@ describe('undetermined images raise an alert', () => {
   });
 });
 
+describe('closings on inherited severities raise an alert', () => {
+  it.each<[string, inherited: number, own: number, others: number, boolean]>([
+    ['if they are most of the closings', 5, 4, 0, true],
+    ['but not if they are half', 5, 5, 0, false],
+    ['but not if they are fewer than five', 4, 0, 0, false],
+    ['whatever persons have closed', 5, 4, 9, true],
+    ['but not without a closing', 0, 0, 0, false],
+  ])('%s', (_name, inherited, own, others, expected) => {
+    const closed = { kind: 'decision', action: 'closed' };
+    const lines = [
+      ...Array<Line>(inherited).fill({ ...closed, onlyInherited: true }),
+      ...Array<Line>(own).fill({ ...closed, onlyInherited: false }),
+      ...Array<Line>(others).fill(closed),
+    ];
+    expect(
+      isRaised(
+        'inherited',
+        lines.map((line) => [1, line]),
+      ),
+    ).toBe(expected);
+  });
+
+  it('but not by those before two days', () => {
+    const line = { kind: 'decision', action: 'closed', onlyInherited: true };
+    expect(isRaised('inherited', Array(9).fill([49, line]))).toBe(false);
+  });
+});
+
 describe('details that cannot be read raise an alert', () => {
   const reads = (...counts: readonly (readonly [hoursAgo: number, asked: number, unread: number])[]) => counts;
   it.each([

@@ -155,6 +155,7 @@ describe('the workbook', () => {
       'Seconds from finding to close, by trigger',
       'Undetermined images now, with unrecognized severities',
       'Undetermined images, percent of those judged',
+      'Closings on inherited severities only, percent',
       'CVEs whose details could not be read, percent of those that need them',
       'Brake: gates waiting, and gates closed in the last hour',
       'Sweep age in hours',
