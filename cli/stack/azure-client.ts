@@ -61,6 +61,10 @@ export function createAzureClient(
       const known = [...blockers.map(({ digest }) => digest), ...also];
       return { images: await namingRole(port.observe(gate, 'all', [...new Set(known)])) };
     },
+    unreadDetails() {
+      const line = adapters.details.takeLine();
+      return line === undefined || line.unread === 0 ? undefined : line;
+    },
     async scans(gate, digests) {
       return (await findRegistry(adapters, gate.registry)).port().scans(gate, digests);
     },

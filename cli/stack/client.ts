@@ -19,6 +19,7 @@ import type { Decision, Outcome } from '../../shared/report/decision.ts';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { ImageName } from './image-name.ts';
+import type { UnreadDetails } from './unread-details.ts';
 
 export interface Client {
   readonly cloud: Cloud;
@@ -49,6 +50,11 @@ export interface Client {
    * @param also other digests that the result must include
    */
   observe(gate: Gate, blockers: readonly Blocker[], also?: readonly string[]): Promise<Observed>;
+  /**
+   * The details of CVEs that the observations since the last call could not read. Undefined if all were read, or none
+   * was needed. Not given if the cloud has none.
+   */
+  unreadDetails?(): UnreadDetails | undefined;
   readonly scans: Registry<unknown>['scans'];
   /** What prevents pulls of an image, according to the registry. */
   obstacles(image: FoundImage): Promise<readonly Obstacle[]>;
