@@ -31,7 +31,15 @@ type KnownFields =
   | { readonly kind: 'ignored'; readonly why: string }
   /** A report about an image that is in no registry of this stack. */
   | { readonly kind: 'unattributed'; readonly why: string }
-  | { readonly kind: 'attribution' }
+  /** How many images with reports that name no registry could be attributed, by outcome. */
+  | {
+      readonly kind: 'attribution';
+      readonly attributed: number;
+      readonly gone: number;
+      readonly unattributed: number;
+      readonly unread: number;
+      readonly assessments: readonly string[];
+    }
   /**
    * Details of vulnerabilities were asked for. `asked`: how many needed details since the last such line. `unread`: of
    * how many none could be read, so that the severity of their reports counts. `error`: why, if the call failed.

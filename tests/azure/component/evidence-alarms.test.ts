@@ -1,26 +1,6 @@
 // Tests the queries of the alerts about the evidence: what raises each, and what does not.
 import { describe, expect, it } from 'vitest';
-import { evidenceAlarms } from '../../../azure/component/evidence-alarms.ts';
-import type { Json } from '../../../local/azure/tables.ts';
-import { START } from '../../../local/clock.ts';
-import { HOUR, workspaceOf } from '../function/scanner.ts';
-
-type Line = Readonly<Record<string, Json>>;
-
-/** Is the alert raised by log lines that were written this many hours ago? */
-function isRaised(name: string, lines: readonly (readonly [hoursAgo: number, line: Line])[]): boolean {
-  const workspace = workspaceOf({
-    SecurityRecommendation: lines.map(([hoursAgo, line]) => ({
-      TimeGenerated: START.getTime() - hoursAgo * HOUR,
-      Properties: line,
-    })),
-  });
-  const spec = evidenceAlarms(6, true).find((one) => one.name === name);
-  if (spec === undefined) throw new Error(`there is no alert ${name}`);
-  const period = spec.lookbackDays === undefined ? `${spec.windowMinutes}m` : `${spec.lookbackDays}d`;
-  const source = `SecurityRecommendation | where TimeGenerated > ago(${period}) | extend line = Properties`;
-  return workspace.query(`${source} | ${spec.query}`).rows.length > 0;
-}
+import { isRaised, type Line } from './raised.ts';
 
 describe('unattributed images raise an alert if they persist', () => {
   const sweeps = (...counts: readonly (readonly [hoursAgo: number, unattributed: number, unread: number])[]) => counts;

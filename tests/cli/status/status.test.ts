@@ -90,6 +90,7 @@ describe('status, on AWS', () => {
     s.cloud.ecr.repository('team/braked').policyText = `{"Version":"2012-10-17","Statement":[${other}]}`;
     const observed = await statusHere(graph, asOperator(s.cloud, leastForLive(graph)), now, true);
     expect(observed.clouds[0]?.live).toEqual({
+      judgedImages: 4,
       undetermined: [
         {
           registry: '123456789012',
@@ -130,6 +131,7 @@ describe('status, on AWS', () => {
       ],
       scannerProblem: undefined,
       unscanned: { images: 1, byReason: { UNSUPPORTED_OS: 1 }, repositories: ['team/odd'], moreRepositories: 0 },
+      withoutRow: [],
       unsure: ['team/sealed: the repository policy denies you permission to read it'],
     });
     const lines = statusLines(observed).join('\n');
