@@ -10,7 +10,7 @@ export function evidenceAlarms(sweepHours: number, readsDetails: boolean): reado
 }
 
 /** The fifth retry is half an hour after the event (RETRY_MINUTES in invocation.ts). Rows arrive within minutes. */
-const LATE_TRIES = 5;
+export const LATE_TRIES = 5;
 /** A single image can be Defender's mistake. After two hours its message is in the poison queue, which is an alert. */
 const LEAST_IMAGES_WITHOUT_ROW = 2;
 
@@ -22,7 +22,7 @@ const LEAST_UNDETERMINED = 5;
 const LEAST_INHERITED = 5;
 
 /** The newest line of each repository. Each sweep writes one that judges all its images. */
-export const JUDGED =
+const JUDGED =
   'where toint(line.judgedImages) >= 0\n' +
   '| summarize arg_max(TimeGenerated, line) by registry = tostring(line.registry), repository = tostring(line.repository)';
 

@@ -1,5 +1,6 @@
 // The panels of the workbook: what each queries, and how it shows the answer.
 import type { LogQuery } from './alarms.ts';
+import { LATE_TRIES } from './evidence-alarms.ts';
 
 /** One panel. */
 export interface Panel extends LogQuery {
@@ -126,6 +127,27 @@ export const PANELS: readonly Panel[] = [
       '| where asked > 0\n| project day, percent = 100.0 * unread / asked',
     view: 'timechart',
     width: 33,
+  },
+  {
+    name: 'unattributed',
+    title: 'Images with recommendations that match no registry, or one that did not respond',
+    source: 'log',
+    query:
+      "where line.kind == 'attribution'\n" +
+      '| summarize unattributed = max(toint(line.unattributed)), unread = max(toint(line.unread)) by bin(TimeGenerated, 1d)',
+    view: 'timechart',
+    width: 50,
+  },
+  {
+    name: 'no-row',
+    title: 'Images whose events no row confirmed at first, and after half an hour',
+    source: 'log',
+    query:
+      "where line.kind == 'retried' and isnotempty(tostring(line.noRowFor))\n" +
+      '| extend image = tostring(line.noRowFor)\n' +
+      `| summarize images = dcount(image), late = dcountif(image, toint(line.tries) >= ${LATE_TRIES}) by bin(TimeGenerated, 1d)`,
+    view: 'timechart',
+    width: 50,
   },
   {
     name: 'brake',

@@ -157,6 +157,8 @@ describe('the workbook', () => {
       'Undetermined images, percent of those judged',
       'Closings on inherited severities only, percent',
       'CVEs whose details could not be read, percent of those that need them',
+      'Images with recommendations that match no registry, or one that did not respond',
+      'Images whose events no row confirmed at first, and after half an hour',
       'Brake: gates waiting, and gates closed in the last hour',
       'Sweep age in hours',
       'Messages in the poison queue',

@@ -152,6 +152,7 @@ describe('status, on AWS', () => {
       `\n  Undetermined, because the severity is unknown: 1\n    team/odd@${odd.digest}  v1  CVE-2026-5005\n`,
     );
     expect(lines).toContain('\n    team/foreign  statement "Frozen" in the repository policy');
+    expect(lines).toContain('\n  Evidence:\n    undetermined: 1 of 4 images, because a severity is unknown\n');
     const writes = Object.keys(s.cloud.calls.count(OPERATOR)).filter((call) =>
       /:(Put|Set|Delete|Update|Publish|Send)/.test(call),
     );
