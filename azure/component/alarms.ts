@@ -2,30 +2,18 @@
 import * as monitor from '@pulumi/azure-native/monitor/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { LOCK_READ_MINUTES, lostEventAges } from '../../shared/reconcile/schedule.ts';
+import type { AlarmSpec } from './alarm-spec.ts';
+import { evidenceAlarms } from './evidence-alarms.ts';
 import type { Placement, Workspace } from './placement.ts';
-
-/** One alert. It is raised when its query finds a row. */
-export interface AlarmSpec {
-  /** The suffix of the resource's name. */
-  readonly name: string;
-  /** The data that the query reads: the function's log lines, or the results of its invocations. */
-  readonly source: 'log' | 'invocations';
-  /** The end of the query. `line` is the log line, parsed as JSON. */
-  readonly query: string;
-  /** The period that the query reads, and how often it runs. The log lags by minutes, so the windows overlap. */
-  readonly windowMinutes: number;
-  readonly frequencyMinutes: number;
-  /** Reads a longer period than the window, for rare lines. */
-  readonly lookbackDays?: number;
-  /** 1 is an error, 2 a warning. Source: https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-overview */
-  readonly severity: 1 | 2;
-  readonly description: string;
-}
 
 const QUICK = { windowMinutes: 15, frequencyMinutes: 5 } as const;
 
-/** The alerts of a stack. */
-export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
+/**
+ * The alerts of a stack.
+ *
+ * @param readsDetails whether it reads the details of CVEs. Otherwise the alerts about them have nothing to watch
+ */
+export function alarmSpecs(sweepHours: number, readsDetails = true): readonly AlarmSpec[] {
   const { above, below } = lostEventAges(sweepHours);
   const specs: readonly AlarmSpec[] = [
     {
@@ -102,21 +90,7 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
         'There is no evidence that Defender scans: its plan is off, its findings are not exported, or access to them is denied. Vulnerable images are not found, and no gate opens. ' +
         'Read the log lines of kind "scanner", then enable Defender for Containers and Foundational CSPM, or restore the export or the access.',
     },
-    {
-      name: 'unattributed',
-      source: 'log',
-      // A single sweep may see an image that is being deleted, so only images that every sweep sees count.
-      query:
-        "where tostring(line.kind) == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
-      windowMinutes: 60,
-      frequencyMinutes: 60,
-      lookbackDays: 2,
-      severity: 2,
-      description:
-        'Every sweep of the last two days found recommendations for container images that pullgate could not match to a registry of this stack, or whose registry did not respond. No gate closes for these images. ' +
-        'Read the ids in the log lines of kind "attribution" and "unattributed". If this stack should cover their registries, add them to azure.registries. ' +
-        'If the images are in a registry of the stack, pullgate does not understand the form of the ids: report a bug.',
-    },
+    ...evidenceAlarms(sweepHours, readsDetails),
     {
       name: 'brake',
       source: 'log',
@@ -206,6 +180,7 @@ export function alarmQuery({ source, query }: LogQuery, componentId: string): st
 /** The resources that the alerts watch, and the recipients. */
 export interface Watched {
   readonly sweepHours: number;
+  readonly readsDetails: boolean;
   readonly workspace: Workspace;
   readonly componentId: pulumi.Output<string>;
   readonly notifyEmails: readonly string[];
@@ -215,12 +190,12 @@ export interface Watched {
 export function createAlarms(
   name: string,
   placement: Placement,
-  { sweepHours, workspace, componentId, notifyEmails }: Watched,
+  { sweepHours, readsDetails, workspace, componentId, notifyEmails }: Watched,
   parent: pulumi.Resource,
 ): void {
   const { resourceGroupName, location } = placement;
   const actionGroups = notifyEmails.length === 0 ? [] : [createActionGroup(name, placement, notifyEmails, parent).id];
-  for (const spec of alarmSpecs(sweepHours)) {
+  for (const spec of alarmSpecs(sweepHours, readsDetails)) {
     new monitor.ScheduledQueryRule(
       `${name}-${spec.name}-alarm`,
       {

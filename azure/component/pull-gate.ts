@@ -146,7 +146,14 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const runtime = { code, now, subnetId };
     const app = createFunction(name, placement, { stores, workspace, identity, log, mail, roles, ...runtime }, this);
     const { logicApp } = createEvents(name, placement, { workspace, stores }, this);
-    createAlarms(name, placement, { sweepHours, workspace, componentId: log.id, notifyEmails }, this);
+    const watched = {
+      sweepHours,
+      readsDetails: checked.cveDetails !== undefined,
+      workspace,
+      componentId: log.id,
+      notifyEmails,
+    };
+    createAlarms(name, placement, watched, this);
     const shown = { id, workspaceId: workspace.id, componentId: log.id };
     const workbookUrl = createWorkbook(name, placement, shown, this);
     if (checked.enableDefender) enableDefender(name, placement, this);

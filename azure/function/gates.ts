@@ -1,5 +1,5 @@
 // Reconciles gates: a single one, or all gates of a repository.
-import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
+import { countUndetermined, isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
@@ -124,6 +124,7 @@ async function reconcileImages(
     ...repositoryGate,
     images: overview.size,
     allowed: overview.size - worthObserving.length,
+    ...countUndetermined([...overview.values()], repository, rules, now()),
   });
   const seen = createSeenImages(overview);
   await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>

@@ -26,7 +26,10 @@ import { createSweepPorts } from './sweep.ts';
 type ImageMessage = Extract<Message, { kind: 'image' }>;
 type ReconcileMessage = Extract<Message, { kind: 'reconcile' }>;
 /** Why a message is retried, and what happens when its retries are used up. */
-type Retry = Pick<UnconfirmedReport, 'why' | 'whenUsedUp'>;
+type Retry = Pick<UnconfirmedReport, 'why' | 'whenUsedUp'> & {
+  /** The image, if Log Analytics has no row for the message's report on it. */
+  readonly noRowFor?: string;
+};
 /** The outcome of a message at one of its locations. */
 export type Handled = 'done' | 'deadLettered' | Retry;
 
@@ -86,7 +89,8 @@ async function handleMessage(payload: unknown, invocation: Invocation): Promise<
   try {
     const retry = await inTime(() => handle(message, invocation));
     if (retry === undefined) return;
-    await retryLater(parsed.value, retry.whenUsedUp, { kind: 'retried', why: retry.why }, invocation);
+    const { whenUsedUp, ...line } = retry;
+    await retryLater(parsed.value, whenUsedUp, { kind: 'retried', ...line }, invocation);
   } catch (error) {
     await retryLater(parsed.value, 'deadLetter', { kind: 'failed', error: describeCallError(error) }, invocation);
   }
@@ -231,7 +235,10 @@ function handledFrom(result: JobResult, { namedReports: [named] }: ReconcileRequ
   if (result.reports === 'all') return { why: result.why, whenUsedUp: 'deadLetter' };
   // A reconciliation may serve several messages. Each message is retried only for the report that it named.
   const retried = result.reports.find(({ id }) => id === named?.id);
-  return retried === undefined ? 'done' : { ...retried, why: `${gateKey(imageGate)}: ${retried.why}` };
+  if (retried === undefined) return 'done';
+  const { why, whenUsedUp } = retried;
+  const image = gateKey(imageGate);
+  return { why: `${image}: ${why}`, whenUsedUp, ...(whenUsedUp === 'deadLetter' ? { noRowFor: image } : {}) };
 }
 
 /** Sends a delayed copy of the message and logs it. The original message is done. */

@@ -179,15 +179,15 @@ async function readAll({ files, format, stack, gathering, progress, at }: Search
 async function observeStack({ stack, policies, gathering, progress }: Search): Promise<Seen> {
   if (stack === undefined)
     throw new Error('there are neither files nor a stack: this is a bug in pullgate; please report it');
-  const problems = await observeClouds({ stack, policies, gathering, progress, now });
+  const { missing, inexact } = await observeClouds({ stack, policies, gathering, progress, now });
   progress.end();
-  if (problems.length > 0 && gathering.count() === 0) {
-    throw new UsageError(`there are no findings to evaluate: ${problems.join('; ')}`);
+  if (missing.length > 0 && gathering.count() === 0) {
+    throw new UsageError(`there are no findings to evaluate: ${missing.join('; ')}`);
   }
   return {
     source: CLOUDS.flatMap((cloud) => (stack[cloud] === undefined ? [] : [CLOUD_NAMES[cloud]])).join(' and '),
     formats: [],
-    notes: problems.map((problem) => `findings may be missing: ${problem}`),
+    notes: [...missing.map((problem) => `findings may be missing: ${problem}`), ...inexact],
   };
 }
 

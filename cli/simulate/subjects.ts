@@ -14,6 +14,7 @@ import type { Client } from '../stack/client.ts';
 import { connect } from '../stack/clients.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { Stack } from '../stack/stack.ts';
+import { describeUnreadDetails } from '../stack/unread-details.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { Progress } from '../terminal/progress.ts';
 import { repositories } from '../terminal/terminal.ts';
@@ -76,20 +77,30 @@ export interface LiveOptions {
 
 const GATES_AT_ONCE = 8;
 
-/**
- * Observes every repository that has findings, as a sweep does. Changes nothing.
- *
- * @returns why findings may be missing, one sentence for each problem
- */
-export async function observeClouds(options: LiveOptions): Promise<readonly string[]> {
+/** What was not observed, one sentence for each problem. */
+export interface LiveProblems {
+  /** Why findings may be missing. */
+  readonly missing: readonly string[];
+  /** Why findings may have another severity. */
+  readonly inexact: readonly string[];
+}
+
+/** Observes every repository that has findings, as a sweep does. Changes nothing. */
+export async function observeClouds(options: LiveOptions): Promise<LiveProblems> {
   const { stack, policies, now } = options;
   const policy = widest(policies);
   const wide = { aws: stack.aws && { ...stack.aws, policy }, azure: stack.azure && { ...stack.azure, policy } };
-  const problems: string[] = [];
-  for (const client of await connect(wide, now)) problems.push(...(await observeCloud(client, options)));
-  return problems;
+  const missing: string[] = [];
+  const inexact: string[] = [];
+  for (const client of await connect(wide, now)) {
+    missing.push(...(await observeCloud(client, options)));
+    const unread = client.unreadDetails?.();
+    if (unread !== undefined) inexact.push(describeUnreadDetails(unread));
+  }
+  return { missing, inexact };
 }
 
+/** @returns why findings may be missing */
 async function observeCloud(client: Client, { gathering, progress }: LiveOptions): Promise<readonly string[]> {
   const scannerProblem = await client.scannerHealth();
   const problems = scannerProblem === undefined ? [] : [scannerProblem];

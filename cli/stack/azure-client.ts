@@ -4,6 +4,7 @@ import { isRestError } from '@azure/core-rest-pipeline';
 import { DefaultAzureCredential } from '@azure/identity';
 import { type Adapters, createAdapters } from '../../azure/function/adapters.ts';
 import { createAttributeLock, type Snapshot } from '../../azure/function/attribute-lock.ts';
+import type { Attribution } from '../../azure/function/attribution.ts';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
 import { unlessAbsent } from '../../azure/function/images.ts';
 import type { AzureRegistry } from '../../azure/function/registry.ts';
@@ -17,6 +18,7 @@ import { createRules } from '../../shared/reconcile/rules.ts';
 import type { Outcome } from '../../shared/report/decision.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { LOCKS_ROLE, roleMissing, UsageError } from '../terminal/ending.ts';
+import { findImagesWithoutRow } from './azure-without-row.ts';
 import {
   type Client,
   deliverByCommand,
@@ -24,6 +26,7 @@ import {
   type FoundImage,
   type Obstacle,
   reconcileByCommand,
+  type Unattributed,
 } from './client.ts';
 import type { ImageName } from './image-name.ts';
 import type { AzureStack } from './stack.ts';
@@ -41,7 +44,11 @@ export function createAzureClient(
   const worker = { settings, clients: sdk, now };
   const adapters = createAdapters(worker);
   const { table, pause, queue } = adapters;
-  const sweepPorts = createSweepPorts(worker, adapters, createRules(settings, 'pause'), () => {});
+  let unattributed: Unattributed | undefined;
+  // The function logs the counts, and a command returns them.
+  const sweepPorts = createSweepPorts(worker, adapters, createRules(settings, 'pause'), (line) => {
+    if (line.kind === 'attribution') unattributed = unattributedIn(line);
+  });
   const reader: Reader = { ...adapters, granularity: settings.granularity, openRegistry: sdk.registry };
   const portsFor = async ({ registry }: Gate) => portsOf(adapters, await findRegistry(adapters, registry), now);
   return {
@@ -55,11 +62,17 @@ export function createAzureClient(
     deadLetters: () => queue.deadLetterCount(),
     scannerHealth: () => namingRole(sweepPorts.scannerHealth()),
     repositoriesWithFindings: () => namingRole(sweepPorts.repositoriesWithFindings()),
+    unattributed: () => unattributed,
+    imagesWithoutRow: () => namingRole(findImagesWithoutRow(adapters, sdk.queues, settings.poisonQueueUrl)),
     find: (name) => findImage(reader, name),
     async observe(gate, blockers, also = []) {
       const port = (await findRegistry(adapters, gate.registry)).port();
       const known = [...blockers.map(({ digest }) => digest), ...also];
       return { images: await namingRole(port.observe(gate, 'all', [...new Set(known)])) };
+    },
+    unreadDetails() {
+      const line = adapters.details.takeLine();
+      return line === undefined || line.unread === 0 ? undefined : line;
     },
     async scans(gate, digests) {
       return (await findRegistry(adapters, gate.registry)).port().scans(gate, digests);
@@ -78,6 +91,10 @@ export function createAzureClient(
             gates,
           ),
   };
+}
+
+function unattributedIn({ unattributed, unread, assessments }: Attribution['counts']): Unattributed | undefined {
+  return unattributed + unread === 0 ? undefined : { unattributed, unread, assessments };
 }
 
 /**

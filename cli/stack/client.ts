@@ -19,6 +19,7 @@ import type { Decision, Outcome } from '../../shared/report/decision.ts';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { ImageName } from './image-name.ts';
+import type { UnreadDetails } from './unread-details.ts';
 
 export interface Client {
   readonly cloud: Cloud;
@@ -36,6 +37,16 @@ export interface Client {
 
   /** Why the scanner cannot see all of the registry; undefined if it is healthy. */
   scannerHealth(): Promise<string | undefined>;
+  /**
+   * The reports that matched no image of the stack when `repositoriesWithFindings` was last asked. Undefined if all
+   * matched. Not given if every report names its registry.
+   */
+  unattributed?(): Unattributed | undefined;
+  /**
+   * Images that exist and had events that could not be processed, because the scanner's log does not confirm them. Not
+   * given if the cloud has no such log.
+   */
+  imagesWithoutRow?(): Promise<readonly string[]>;
   /** The images that no scan judges. Not given if the scanner does not tell. */
   unscannedImages?(): Promise<readonly UnscannedImage[]>;
   /** The repositories that have images with findings. They tell what to observe, and are not evidence. */
@@ -49,6 +60,11 @@ export interface Client {
    * @param also other digests that the result must include
    */
   observe(gate: Gate, blockers: readonly Blocker[], also?: readonly string[]): Promise<Observed>;
+  /**
+   * The details of CVEs that the observations since the last call could not read. Undefined if all were read, or none
+   * was needed. Not given if the cloud has none.
+   */
+  unreadDetails?(): UnreadDetails | undefined;
   readonly scans: Registry<unknown>['scans'];
   /** What prevents pulls of an image, according to the registry. */
   obstacles(image: FoundImage): Promise<readonly Obstacle[]>;
@@ -74,6 +90,16 @@ export interface Client {
 export interface ClientSettings extends RuleSettings {
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
+}
+
+/** Images with reports, by why they match no image of the stack. */
+export interface Unattributed {
+  /** Images that are in no registry of the stack. */
+  readonly unattributed: number;
+  /** Images that may be in a registry that did not respond. */
+  readonly unread: number;
+  /** Some of the reports of the unattributed images. */
+  readonly assessments: readonly string[];
 }
 
 /** What a name refers to. */

@@ -12,6 +12,8 @@ By default, the command reads only the stack's records, which are as old as the 
 observation of each gate. With --live, it also observes every repository and shows what is not on
 record: images with a finding of unknown severity, images that violate the policy and are not
 closed yet, and, on AWS, repositories that someone else closed and images that no scan judges.
+"Evidence" counts closed gates with inherited severities only, and with --live undetermined images
+and, on Azure, images that match no registry or no row, and details of CVEs that were not read.
 
 Exit codes: 0 no action is required; 1 action is required (a pause, the limit of a day is reached,
 messages in the dead-letter queue, no sweep within twice sweepHours, a gate that is stuck while

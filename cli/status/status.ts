@@ -1,7 +1,6 @@
 // Reads the state of a stack: its gates, its last sweep, what requires action, and which exceptions expire soon.
 
 import type { Cloud } from '../../config/config.ts';
-import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type BrakeCounts, brakeCounts, IDLE_BRAKE } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
@@ -10,17 +9,17 @@ import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
-import { findingsIn } from '../../shared/reconcile/observation.ts';
-import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
+import { createRules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
-import { countUnscanned, type Unscanned } from '../../shared/reconcile/unscanned.ts';
 import { counted, shortName } from '../../shared/report/sentences.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
-import type { Client, Obstacle } from '../stack/client.ts';
+import type { Client } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
-import { loadRecords, observeEverything, type StackRecords, type UnreadableGate } from '../stack/overview.ts';
+import { loadRecords, type UnreadableGate } from '../stack/overview.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
+import { countInherited, type InheritedShare } from './evidence.ts';
+import { type LiveStatus, observeLive } from './live.ts';
 
 /** A gate that is not open, or that has an override or pending notices. */
 export interface GateStatus {
@@ -41,33 +40,6 @@ export interface GateStatus {
   readonly pendingSince: Instant | undefined;
 }
 
-/** What was observed and is not on record. */
-export interface LiveStatus {
-  /** Images with a finding of unknown severity, which closes nothing. */
-  readonly undetermined: readonly ImageStatus[];
-  /**
-   * Images that violate the policy and are not on record. Either their event has not arrived yet, or it was lost and
-   * the next sweep finds them.
-   */
-  readonly missed: readonly ImageStatus[];
-  /** Repositories that someone else closed. Empty on Azure, because the records contain them. */
-  readonly closedByOthers: readonly { readonly repository: string; readonly obstacles: readonly Obstacle[] }[];
-  /** Why the scanner cannot see all of the registry; undefined if it is healthy. */
-  readonly scannerProblem: string | undefined;
-  /** The images that no scan judges. Undefined if the scanner does not tell. */
-  readonly unscanned: Unscanned | undefined;
-  readonly unsure: readonly string[];
-}
-
-export interface ImageStatus {
-  readonly registry: string;
-  readonly repository: string;
-  readonly digest: string;
-  readonly tags: readonly string[];
-  /** The advisories that are the cause. */
-  readonly vulnerabilities: readonly string[];
-}
-
 /** The approximate number of messages that could not be processed, or why they could not be counted. */
 type DeadLetters =
   | { readonly deadLetters: number; readonly deadLettersProblem?: undefined }
@@ -84,6 +56,8 @@ export type CloudStatus = DeadLetters & {
   readonly gates: readonly GateStatus[];
   /** How many of the closed image gates have an image without a tag. It may no longer be needed. */
   readonly untaggedImages: number;
+  /** The closed gates, and those that rest only on severities inherited from reports. */
+  readonly inherited: InheritedShare;
   /** The gates whose records cannot be read. */
   readonly unreadable: readonly UnreadableGate[];
   /** Only with `--live`. */
@@ -141,7 +115,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
   ]);
   const begun = now();
   const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
-  const live = isLive ? await observeAll(client, loaded, createRules(settings, mode), now) : undefined;
+  const live = isLive ? await observeLive(client, loaded, createRules(settings, mode), now) : undefined;
   const at = now();
   return {
     cloud,
@@ -155,6 +129,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
     brake: brakeCounts(brake.value ?? IDLE_BRAKE, at, settings),
     gates: loaded.records.filter((record) => isWorthARow(record, at)).map((record) => gateStatus(cloud, record, at)),
     untaggedImages: loaded.records.filter(isClosedUntagged).length,
+    inherited: countInherited(loaded.records),
     unreadable: loaded.unreadable,
     live,
   };
@@ -199,47 +174,6 @@ function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus 
     pendingNotices: record.pending.length,
     pendingSince: record.pending[0]?.at,
   };
-}
-
-async function observeAll(client: Client, loaded: StackRecords, rules: Rules, now: () => Instant): Promise<LiveStatus> {
-  const known = new Set(
-    loaded.records.flatMap((record) => record.blockers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
-  );
-  const undetermined: ImageStatus[] = [];
-  const missed: ImageStatus[] = [];
-  const closedByOthers: { repository: string; obstacles: readonly Obstacle[] }[] = [];
-  const unsure = new Set<string>();
-  await observeEverything(client, loaded, async ({ gate, images, unsure: why }) => {
-    if (why !== undefined) unsure.add(`${gate.repository}: ${why}`);
-    for (const image of images) {
-      if (image.presence === 'gone' || isPlainlyAllowed(image, gate.repository, rules, now())) continue;
-      const verdict = rules.judge({ repository: gate.repository, digest: image.digest }, findingsIn(image), now());
-      const { registry, repository } = gate;
-      const status = { registry, repository, digest: image.digest, tags: image.tags };
-      if (verdict.kind === 'undetermined')
-        undetermined.push({ ...status, vulnerabilities: namesOf(verdict.undetermined) });
-      else if (verdict.kind === 'block' && !known.has(`${repository}@${image.digest}`))
-        missed.push({ ...status, vulnerabilities: namesOf(verdict.reasons.map(({ finding }) => finding)) });
-    }
-    const obstacles = (await client.repositoryObstacles(gate)).filter(({ by }) => by !== 'pullgate');
-    if (obstacles.length > 0) closedByOthers.push({ repository: gate.repository, obstacles });
-  });
-  return {
-    undetermined: undetermined.toSorted(byName),
-    missed: missed.toSorted(byName),
-    closedByOthers: closedByOthers.toSorted((a, b) => (a.repository < b.repository ? -1 : 1)),
-    scannerProblem: await client.scannerHealth(),
-    unscanned: client.unscannedImages && countUnscanned(await client.unscannedImages(), rules.includes),
-    unsure: [...unsure],
-  };
-}
-
-function namesOf(findings: readonly Finding[]): readonly string[] {
-  return [...new Set(findings.map(({ vulnerability }) => vulnerability))];
-}
-
-function byName(a: ImageStatus, b: ImageStatus): number {
-  return `${a.repository}@${a.digest}` < `${b.repository}@${b.digest}` ? -1 : 1;
 }
 
 /** All clouds of a stack have one policy. */

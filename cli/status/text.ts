@@ -10,7 +10,9 @@ import type { Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { columns, paint, repositories, type Style } from '../terminal/terminal.ts';
 import { endOf, exceptionName, gateNames, minute } from '../terminal/words.ts';
-import type { CloudStatus, GateStatus, ImageStatus, Status } from './status.ts';
+import { evidenceLines } from './evidence.ts';
+import type { ImageStatus } from './live.ts';
+import type { CloudStatus, GateStatus, Status } from './status.ts';
 
 /** Formats the answer as lines, in colour if stdout is a terminal. */
 export function statusLines({ stack, at, clouds, exceptions, concerns }: Status): readonly string[] {
@@ -54,6 +56,8 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
     ],
     ['Open', 'green', gates.filter(({ state }) => state.kind === 'open')],
   ];
+  const said = evidenceLines(status.inherited, live);
+  const evidence = said.length === 0 ? [] : ['', '  Evidence:', ...said.map((line) => `    ${plain(line)}`)];
   const nameOf = gateNames(gates.map(({ gate }) => gate));
   const age = sweepAgeHours === undefined ? '' : `, ${sweepAgeHours.toFixed(1)} hours ago`;
   return [
@@ -73,6 +77,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
           ],
     ),
     ...untaggedLines(untaggedImages),
+    ...evidence,
     ...(live === undefined
       ? []
       : [

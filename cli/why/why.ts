@@ -12,6 +12,7 @@ import { createRules, currentRules, type Rules } from '../../shared/reconcile/ru
 import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { ImageName } from '../stack/image-name.ts';
+import { describeUnreadDetails } from '../stack/unread-details.ts';
 import { UsageError } from '../terminal/ending.ts';
 import {
   type ConfigException,
@@ -125,7 +126,7 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
     since: blocking?.since,
     obstacles,
     problem: image.problem,
-    unsure: gates.find(({ unsure }) => unsure !== undefined)?.unsure,
+    unsure: gates.find(({ unsure }) => unsure !== undefined)?.unsure ?? unreadDetails(client),
     gates: gates.map(({ record, seen }) => ({
       gate: record.gate,
       state: record.state,
@@ -138,6 +139,11 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
     advice: await adviceFor(asked, gates, images, moment),
   };
+}
+
+function unreadDetails(client: Client): string | undefined {
+  const details = client.unreadDetails?.();
+  return details === undefined ? undefined : describeUnreadDetails(details);
 }
 
 function weightOf({ by, for: who }: Obstacle): number {

@@ -59,6 +59,8 @@ export function compileScalar(node: Syntax, scope: ScalarScope): Scalar {
     case 'AddExpression':
     case 'SubtractExpression':
       return compileSum(node, scope);
+    case 'MultiplyExpression':
+      return compileProduct(node, scope);
     case 'UnaryMinusExpression': {
       const of = child(node, 'Expression');
       if (!['timespan', ...NUMBERS].includes(typeOf(of))) throw unknownTypes(node);
@@ -165,7 +167,7 @@ function compileOrder(node: Syntax, scope: ScalarScope): Scalar {
   };
 }
 
-/** Sums of times and of whole numbers, which is all the arithmetic that the local workspace supports. */
+/** Sums of times and of whole numbers. */
 function compileSum(node: Syntax, scope: ScalarScope): Scalar {
   const [left, right] = sides(node);
   const types = `${typeOf(left)} ${node.kind} ${typeOf(right)}`;
@@ -178,6 +180,17 @@ function compileSum(node: Syntax, scope: ScalarScope): Scalar {
   return (row) => {
     const [first, second] = [one(row), other(row)];
     return first === null || second === null ? null : Number(first) + sign * Number(second);
+  };
+}
+
+/** Products of whole numbers. The local workspace supports no other arithmetic but sums. */
+function compileProduct(node: Syntax, scope: ScalarScope): Scalar {
+  const [left, right] = sides(node);
+  for (const side of [left, right]) if (!NUMBERS.includes(typeOf(side))) throw unknownTypes(node);
+  const [one, other] = [compileScalar(left, scope), compileScalar(right, scope)];
+  return (row) => {
+    const [first, second] = [one(row), other(row)];
+    return first === null || second === null ? null : Number(first) * Number(second);
   };
 }
 

@@ -138,8 +138,9 @@ function valuesOf(columns: readonly Named[], row: Row): Row {
 }
 
 /**
- * Groups by the keys. `arg_max` and `max` ignore null.
- * Source: https://learn.microsoft.com/en-us/kusto/query/arg-max-aggregation-function
+ * Groups by the keys. `arg_max`, `max`, `min` and `sum` ignore null. The sum of nothing is 0.
+ * Sources: https://learn.microsoft.com/en-us/kusto/query/arg-max-aggregation-function,
+ * https://learn.microsoft.com/en-us/kusto/query/summarize-operator
  */
 function summarize(node: Syntax, columns: readonly Column[], rows: readonly Row[], scope: Scope): readonly Row[] {
   const by = node.children.find(({ role }) => role === 'ByClause');
@@ -170,8 +171,10 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
   if (column !== undefined && first !== undefined && others.length === 0) {
     const value = compileScalar(first, scope);
     if (name === 'take_any') return ([row]) => ({ [column]: row === undefined ? null : value(row) });
-    if (name === 'min' && ['int', 'long'].includes(typeOf(first)))
+    if (name === 'min' && ['int', 'long', 'datetime'].includes(typeOf(first)))
       return (rows) => ({ [column]: least(rows.map(value)) });
+    if (name === 'sum' && ['int', 'long'].includes(typeOf(first)))
+      return (rows) => ({ [column]: rows.reduce((sum, row) => sum + Number(value(row)), 0) });
   }
   if (first === undefined || !['datetime', 'long', 'timespan'].includes(typeOf(first))) throw unknownExpression(node);
   const value = compileScalar(first, scope);
@@ -203,7 +206,7 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
     };
   }
   throw new Error(
-    `in summarize, the local workspace supports arg_max(COLUMN, ...) and NAME = max(...), min(...), count() or take_any(...); got ${node.text}`,
+    `in summarize, the local workspace supports arg_max(COLUMN, ...) and NAME = max(...), min(...), sum(...), count() or take_any(...); got ${node.text}`,
   );
 }
 

@@ -101,6 +101,20 @@ export function isPlainlyAllowed(image: ImageObservation, repository: string, ru
   return isPlain(rules.judge({ repository, digest: image.digest }, findingsIn(image), now));
 }
 
+/** How many images of an observation were judged, because they are in scope, and how many are undetermined. */
+export function countUndetermined(
+  images: readonly ImageObservation[],
+  repository: string,
+  rules: Rules,
+  now: Instant,
+): { readonly judgedImages: number; readonly undeterminedImages: number } {
+  const inScope = images.filter((image) => isInScope(image, repository, rules));
+  const undetermined = inScope.filter(
+    (image) => rules.judge({ repository, digest: image.digest }, findingsIn(image), now).kind === 'undetermined',
+  );
+  return { judgedImages: inScope.length, undeterminedImages: undetermined.length };
+}
+
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', detail: 'the scanner does not know the image' };
 
 /** The blockers after an observation. Blockers that were not observed do not change. */

@@ -1,7 +1,7 @@
 // Reconciles one gate: brings it to the state that registry, scanner, record and policy require, whatever triggered it
 // and however often.
-import { type EvaluatedImage, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
-import { gateKey } from '../gate/gate.ts';
+import { type EvaluatedImage, isInScope, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
+import { type Gate, gateKey } from '../gate/gate.ts';
 import { isInForce, type OverrideStep, stepOverride } from '../gate/override.ts';
 import { activeBlockers, type GateRecord, newRecord } from '../gate/record.ts';
 import { expiredExceptions } from '../policy/exceptions.ts';
@@ -150,6 +150,8 @@ function decisionOf({ request, record, rules, seen, awaited, override, applied, 
     mode: rules.mode,
     images,
     allowed: evaluated.length - images.length,
+    judged:
+      seen.scope === 'all' && request.gate.digest === undefined ? countInScope(seen, request.gate, rules) : undefined,
     from: record.state,
     awaited,
     expiredExceptions: expiredExceptions(rules.policy, now),
@@ -157,6 +159,10 @@ function decisionOf({ request, record, rules, seen, awaited, override, applied, 
     secondsSinceFinding: outcome.action === 'closed' ? secondsSince(oldestViolation(evaluated), doneAt) : undefined,
     ...outcome,
   };
+}
+
+function countInScope({ observations }: Evaluated, { repository }: Gate, rules: Rules): number {
+  return observations.filter((image) => isInScope(image, repository, rules)).length;
 }
 
 /** What happens to the messages of a request. The first case that applies decides. */

@@ -64,6 +64,8 @@ interface Decided {
   readonly images: readonly ImageDecision[];
   /** The number of observed images that are plainly allowed. */
   readonly allowed: number;
+  /** The number of judged images: all that are in scope. Undefined: the gate is one image, or not all were observed. */
+  readonly judged?: number | undefined;
   readonly from: GateState;
   readonly to: GateState;
   /** Reports that an event named but the provider does not list yet: the event is retried. */

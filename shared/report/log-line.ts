@@ -6,6 +6,7 @@ import type { Exemption, Reason, Verdict } from '../policy/verdict.ts';
 import { TRIGGERS } from '../reconcile/trigger.ts';
 import type { Unscanned } from '../reconcile/unscanned.ts';
 import type { Decision, ImageDecision } from './decision.ts';
+import { evidenceLine, labelOf } from './evidence-line.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 
 /**
@@ -23,20 +24,38 @@ type KnownFields =
   | { readonly kind: 'failed'; readonly error: string }
   /** A message that cannot be parsed, or a gate that the registry refuses to change: moved to the dead-letter queue. */
   | { readonly kind: 'refused'; readonly problem: string }
-  | { readonly kind: 'retried'; readonly why: string }
+  /** `noRowFor`: the image, if the scanner's log has nothing about it that confirms the event. */
+  | { readonly kind: 'retried'; readonly why: string; readonly noRowFor?: string | undefined }
   | { readonly kind: 'retryDelayFailed'; readonly error: string }
   /** A message that does not concern this stack. */
   | { readonly kind: 'ignored'; readonly why: string }
   /** A report about an image that is in no registry of this stack. */
   | { readonly kind: 'unattributed'; readonly why: string }
-  | { readonly kind: 'attribution' }
+  /** How many images with reports that name no registry could be attributed, by outcome. */
+  | {
+      readonly kind: 'attribution';
+      readonly attributed: number;
+      readonly gone: number;
+      readonly unattributed: number;
+      readonly unread: number;
+      readonly assessments: readonly string[];
+    }
   /**
-   * Details of vulnerabilities were asked for. `unread`: of how many none could be read, so that the severity of their
-   * reports counts. `error`: why, if the call failed.
+   * Details of vulnerabilities were asked for. `asked`: how many needed details since the last such line. `unread`: of
+   * how many none could be read, so that the severity of their reports counts. `error`: why, if the call failed.
    */
   | { readonly kind: 'details'; readonly asked: number; readonly unread: number; readonly error?: string | undefined }
-  /** A repository was listed. `images`: how many images it has, or how many messages were sent, one per image. */
-  | { readonly kind: 'reconcile'; readonly repository: string; readonly images: number }
+  /**
+   * A repository was listed. `images`: how many images it has, or how many messages were sent, one per image.
+   * `judgedImages`, `undeterminedImages`: as in a decision about the whole repository.
+   */
+  | {
+      readonly kind: 'reconcile';
+      readonly repository: string;
+      readonly images: number;
+      readonly judgedImages?: number;
+      readonly undeterminedImages?: number;
+    }
   /** The text of a notice, if the config has no recipients. */
   | { readonly kind: 'notice'; readonly subject: string; readonly text: string }
   /** Notices that could not be sent earlier were sent. `gates`: the number of gates they are about. */
@@ -149,7 +168,7 @@ function lineOf(cloud: string, decision: Decision, durationMilliseconds: number,
     // line.
     secondsSinceFinding: decision.secondsSinceFinding,
     durationMilliseconds,
-    ...undeterminedLine(images),
+    ...evidenceLine(decision),
     message,
     ...overrideLine(decision, measure),
     images: clipped(
@@ -176,21 +195,6 @@ function overrideLine({ override }: Decision, measure: Measure): Record<string, 
   const { kind, at, until, reason, approvedBy, by, endedBy, replaces } = override.order;
   return {
     override: clipped({ step: override.step, kind, at, until, reason, approvedBy, by, endedBy, replaces }, measure),
-  };
-}
-
-const MAX_LABELS = 5;
-const MAX_LABEL_CHARACTERS = 60;
-
-/** How many of the observed images are undetermined, and the severity labels that are not on the scale. */
-function undeterminedLine(images: readonly ImageDecision[]): Record<string, unknown> {
-  const findings = images.flatMap((image) =>
-    image.kind !== 'cleared' && image.verdict.kind === 'undetermined' ? [image.verdict.undetermined] : [],
-  );
-  const labels = [...new Set(findings.flat().map((finding) => labelOf(finding).slice(0, MAX_LABEL_CHARACTERS)))];
-  return {
-    undeterminedImages: findings.length,
-    ...(labels.length === 0 ? {} : { undeterminedWhy: labels.slice(0, MAX_LABELS).join(', ') }),
   };
 }
 
@@ -256,10 +260,6 @@ function reasonLine({ finding, rule, severity, inherited, epss }: Reason): Recor
 
 function findingLine({ vulnerability, package: found }: Finding): Record<string, unknown> {
   return { vulnerability, package: found.name, installedVersion: found.version, fixedVersion: found.fixedVersion };
-}
-
-function labelOf({ severity }: Finding): string {
-  return severity.kind === 'known' ? severity.severity : severity.label;
 }
 
 function exemptionLine(exemption: Exemption): Record<string, unknown> {

@@ -14,11 +14,12 @@ export interface Outcome {
 }
 
 /**
- * Fields of a log line that depend on the cloud. Each cloud counts the plainly allowed images that its scanner returns:
- * Inspector omits images that cannot matter, Log Analytics returns their rows. `change` is a policy on AWS, and an
+ * Fields of a log line that depend on the cloud. Each cloud counts the plainly allowed images that its scanner returns,
+ * also among the judged ones: Inspector omits images that cannot matter, Log Analytics returns their rows. `change` is a policy on AWS, and an
  * attribute of the image on Azure.
  */
-const OWN_KEYS = ['cloud', 'registry', 'durationMilliseconds', 'secondsSinceFinding', 'allowedImages', 'change'];
+const COUNTS = ['durationMilliseconds', 'secondsSinceFinding', 'allowedImages', 'judgedImages'];
+const OWN_KEYS = ['cloud', 'registry', ...COUNTS, 'change'];
 /** The labels for an unknown severity, in Inspector and in Defender. */
 const NOT_KNOWN = ['UNTRIAGED', 'Unknown'];
 /** The reasons for missing proof, which depend on the cloud's scanner. */
@@ -56,9 +57,12 @@ export function neutralLine(line: Line, world: Surroundings): Line {
   return neutral({ ...rest, triggers: [...new Set(woken)] }, world) as Line;
 }
 
+/** Fields about what was done, which the changes have. */
+const OF_ACTION = ['action', 'onlyInherited', 'from', 'message', 'triggers', 'digest'];
+
 /** The state of a gate from its last line. The action, its reason and the previous state are in the changes. */
 export function standing(line: Line): Line {
-  const { action: _action, from: _from, message: _message, triggers: _triggers, digest: _digest, ...rest } = line;
+  const rest = Object.fromEntries(Object.entries(line).filter(([key]) => !OF_ACTION.includes(key)));
   return { ...rest, images: (line['images'] as readonly Line[]).filter(({ outcome }) => outcome !== 'cleared') };
 }
 

@@ -82,6 +82,7 @@ describe('what is not compared', () => {
       registry: aws.registry,
       triggers: ['push', 'tick'],
       allowedImages: 0,
+      judgedImages: 1,
       durationMilliseconds: 7,
       secondsSinceFinding: 9,
       change: { before: '', after: '{"Version":"2012-10-17"}' },
@@ -95,7 +96,13 @@ describe('what is not compared', () => {
   test('of a gate’s state: the action and its reason, which the changes have', () => {
     const { kind, repository, verdict, to, images } = line;
     const cleared = { digest: 'sha256:2', outcome: 'cleared', how: 'gone' };
-    const last = { ...line, triggers: ['sweep'], digest: 'sha256:1', images: [...images, cleared] };
+    const last = {
+      ...line,
+      onlyInherited: false,
+      triggers: ['sweep'],
+      digest: 'sha256:1',
+      images: [...images, cleared],
+    };
     expect(standing(last)).toEqual({ kind, repository, verdict, to, images });
   });
 

@@ -58,6 +58,30 @@ describe('the alerts', () => {
       { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
     ],
     [
+      'no-row',
+      'AppTraces',
+      "| where tostring(line.kind) == 'retried' and isnotempty(tostring(line.noRowFor)) and toint(line.tries) >= 5\n| distinct image = tostring(line.noRowFor)\n| summarize images = count()\n| where images >= 2",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT15M', severity: 2 },
+    ],
+    [
+      'undetermined',
+      'AppTraces',
+      '| where toint(line.judgedImages) >= 0\n| summarize arg_max(TimeGenerated, line) by registry = tostring(line.registry), repository = tostring(line.repository)\n| summarize images = sum(toint(line.judgedImages)), undetermined = sum(toint(line.undeterminedImages))\n| where undetermined >= 5 and undetermined * 10 > images',
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
+    ],
+    [
+      'inherited',
+      'AppTraces',
+      "| where tostring(line.action) == 'closed' and isnotempty(tostring(line.onlyInherited))\n| summarize closings = count(), inherited = sum(iff(tolower(tostring(line.onlyInherited)) == 'true', 1, 0))\n| where inherited >= 5 and inherited * 2 > closings",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
+    ],
+    [
+      'details',
+      'AppTraces',
+      "| where tostring(line.kind) == 'details' and TimeGenerated > ago(25h)\n| extend asked = toint(line.asked), unread = toint(line.unread)\n| extend failedAt = iff(unread * 2 > asked, TimeGenerated, datetime(null))\n| summarize asked = sum(asked), unread = sum(unread), oldest = min(failedAt), newest = max(failedAt)\n| where unread >= 10 and unread * 2 > asked and newest - oldest >= 1h",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
+    ],
+    [
       'brake',
       'AppTraces',
       "| where line.kind == 'tick' and toint(line.waiting) > 0",
@@ -82,7 +106,7 @@ describe('the alerts', () => {
       { windowSize: 'PT60M', evaluationFrequency: 'PT60M', severity: 2 },
     ],
   ])('report %s, and its end', async (name, table, query, wanted) => {
-    const deployment = await deploy({ sweepHours: 12 });
+    const deployment = await deploy({ sweepHours: 12, cveDetails: { managementGroupId: 'platform' } });
     const { inputs } = one(deployment, RULE, `pullgate-${name}-alarm`);
     const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
     const workspace = one(deployment, 'azure-native:operationalinsights:Workspace', 'pullgate-workspace');
@@ -111,27 +135,6 @@ describe('the alerts', () => {
   });
 
   const hour = 3_600_000;
-  const sweeps = (...counts: readonly (readonly [hoursAgo: number, unattributed: number, unread: number])[]) => counts;
-  it.each([
-    ['every sweep of two days counts some', sweeps([1, 2, 0], [20, 1, 0], [40, 3, 0]), true],
-    ['every sweep counts some, unattributed or unread', sweeps([1, 0, 1], [20, 1, 0]), true],
-    ['one sweep was clean', sweeps([1, 2, 0], [20, 0, 0], [40, 3, 0]), false],
-    ['the last sweep was clean', sweeps([1, 0, 0], [20, 5, 0]), false],
-    ['only the sweep before two days was clean', sweeps([1, 2, 0], [20, 1, 0], [49, 0, 0]), true],
-    ['there was one sweep', sweeps([1, 2, 0]), false],
-    ['there was no sweep', sweeps(), false],
-  ])('report unattributed images that persist: %s', (_name, counts, isRaised) => {
-    const workspace = workspaceOf({
-      SecurityRecommendation: counts.map(([hoursAgo, unattributed, unread]) => ({
-        TimeGenerated: START.getTime() - hoursAgo * hour,
-        Properties: { kind: 'attribution', attributed: 9, gone: 0, unattributed, unread },
-      })),
-    });
-    const { query = '', lookbackDays } = alarmSpecs(6).find(({ name }) => name === 'unattributed') ?? {};
-    const lines = `SecurityRecommendation | where TimeGenerated > ago(${lookbackDays}d) | extend line = Properties`;
-    expect(workspace.query(`${lines} | ${query}`).rows).toHaveLength(isRaised ? 1 : 0);
-  });
-
   const REFUSED = 'waiting: refused';
   it.each<[string, readonly (readonly [hoursAgo: number, gate: string, to: string])[], boolean]>([
     ['was refused', [[1, 'a', REFUSED]], true],
@@ -194,6 +197,14 @@ describe('the alerts', () => {
     const { query = '' } = alarmSpecs(6).find(({ name }) => name === 'event-path') ?? {};
     const { rows } = workspace.query(`SecurityRecommendation | extend line = Properties | ${query}`);
     expect(rows).toHaveLength(isRaised ? 1 : 0);
+  });
+
+  it('about details exist only if the stack reads details', async () => {
+    const { registered } = await deploy();
+    const names = registered.filter(({ type }) => type === RULE).map(({ name }) => name);
+    expect(names).toContain('pullgate-unattributed-alarm');
+    expect(names).not.toContain('pullgate-details-alarm');
+    expect(names).not.toContain('pullgate-inherited-alarm');
   });
 
   it('notify every recipient through one action group', async () => {

@@ -28,7 +28,7 @@ const BASE = {
   'azure-native:authorization:RoleDefinition': 1,
   'azure-native:logic:Workflow': 1,
   'azure-native:managedidentity:UserAssignedIdentity': 1,
-  'azure-native:monitor:ScheduledQueryRule': 12,
+  'azure-native:monitor:ScheduledQueryRule': 14,
   'azure-native:operationalinsights:Workspace': 1,
   'azure-native:operationsmanagement:Solution': 1,
   'azure-native:resources:Deployment': 1,

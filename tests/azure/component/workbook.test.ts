@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { alarmQuery, alarmSpecs } from '../../../azure/component/alarms.ts';
-import { PANELS, workbookContent } from '../../../azure/component/workbook.ts';
+import { PANELS } from '../../../azure/component/panels.ts';
+import { workbookContent } from '../../../azure/component/workbook.ts';
 import { checkQuery } from '../../../local/azure/kql-syntax.ts';
 import { DAY, HOUR, MINUTE, stage } from '../../e2e/azure/stage.ts';
 import { blocksOf } from '../../repository/doc-blocks.ts';
@@ -67,6 +68,10 @@ describe('the queries', () => {
     });
     await s.report(s.push('v5'), { naming: 'nothing', additionalAs: 'missing' });
     s.send('hello');
+    const [forgotten = ''] = await s.report(s.push('v7'), { event: false });
+    const event = s.cloud.defender.eventOf(forgotten);
+    s.cloud.defender.forget(forgotten);
+    await s.cloud.defender.sendEvent(event);
     await s.runUntilIdle();
     s.cloud.faults.add({ kind: 'error', status: 403, code: 'DENIED', message: 'no', service: 'acr', times: 1_000 });
     s.cloud.clock.advance(MINUTE);
@@ -149,6 +154,11 @@ describe('the workbook', () => {
       'Seconds from finding to close: median and 95th percentile',
       'Seconds from finding to close, by trigger',
       'Undetermined images now, with unrecognized severities',
+      'Undetermined images, percent of those judged',
+      'Closings on inherited severities only, percent',
+      'CVEs whose details could not be read, percent of those that need them',
+      'Images with recommendations that match no registry, or one that did not respond',
+      'Images whose events no row confirmed at first, and after half an hour',
       'Brake: gates waiting, and gates closed in the last hour',
       'Sweep age in hours',
       'Messages in the poison queue',

@@ -229,7 +229,9 @@ describe('a repository whose gates are its images', () => {
     const { repository, linesOf } = await start();
     await repository();
     expect([bad, worse, good].map(isLocked)).toEqual([true, true, false]);
-    expect(linesOf('reconcile')).toEqual([{ kind: 'reconcile', ...REPOSITORY, images: 3, allowed: 1 }]);
+    expect(linesOf('reconcile')).toEqual([
+      { kind: 'reconcile', ...REPOSITORY, images: 3, allowed: 1, judgedImages: 3, undeterminedImages: 0 },
+    ]);
     expect(linesOf('decision')).toHaveLength(2);
     expect(stage.calls.count()['logs:Query']).toBe(1);
   });
@@ -275,7 +277,9 @@ describe('a repository whose gates are its images', () => {
   it('does nothing if it does not exist and has no record', async () => {
     const { repository, linesOf } = await start();
     await repository();
-    expect(linesOf('reconcile')).toEqual([{ kind: 'reconcile', ...REPOSITORY, images: 0, allowed: 0 }]);
+    expect(linesOf('reconcile')).toEqual([
+      { kind: 'reconcile', ...REPOSITORY, images: 0, allowed: 0, judgedImages: 0, undeterminedImages: 0 },
+    ]);
     expect([linesOf('decision'), sent, stage.table.entities()]).toEqual([[], [], []]);
   });
 });

@@ -97,6 +97,7 @@ describe('status, on AWS', () => {
     s.cloud.ecr.repository('team/braked').policyText = `{"Version":"2012-10-17","Statement":[${other}]}`;
     const observed = await statusHere(graph, asOperator(s.cloud, leastForLive(graph)), now, true);
     expect(observed.clouds[0]?.live).toEqual({
+      judgedImages: 4,
       undetermined: [
         {
           registry: '123456789012',
@@ -137,6 +138,7 @@ describe('status, on AWS', () => {
       ],
       scannerProblem: undefined,
       unscanned: { images: 1, byReason: { UNSUPPORTED_OS: 1 }, repositories: ['team/odd'], moreRepositories: 0 },
+      withoutRow: [],
       unsure: ['team/sealed: the repository policy denies you permission to read it'],
     });
     const lines = statusLines(observed).join('\n');
@@ -157,6 +159,7 @@ describe('status, on AWS', () => {
       `\n  Undetermined, because the severity is unknown: 1\n    team/odd@${odd.digest}  v1  CVE-2026-5005\n`,
     );
     expect(lines).toContain('\n    team/foreign  statement "Frozen" in the repository policy');
+    expect(lines).toContain('\n  Evidence:\n    undetermined: 1 of 4 images, because a severity is unknown\n');
     const writes = Object.keys(s.cloud.calls.count(OPERATOR)).filter((call) =>
       /:(Put|Set|Delete|Update|Publish|Send)/.test(call),
     );

@@ -111,6 +111,8 @@ describe('an expression', () => {
     ['countof("aaa", "aa")', 2],
     ['countof("aaa", "aa", "regex")', 1],
     ['countof("aaa", "b")', 0],
+    ['2 * array_length(Properties.list)', 4],
+    ['2 * array_length(Properties.a)', null],
   ])('%s', (expression, wanted) => {
     expect(valueIn(expression)).toEqual(wanted);
   });
@@ -122,6 +124,7 @@ describe('an expression', () => {
     ['"a" startswith "b"', /does not support StartsWithExpression/],
     ['"a" =~ "b"', /does not support/],
     ['1.5 + 1', /AddExpression of real and long/],
+    ['1.5 * 1', /MultiplyExpression of real and long/],
     ['extract_all("(?=a)(b)", "b")', /RE2/],
     ['extract_all("b", "b")', /capturing group/],
     ["dynamic(['a'])", /supports only JSON in dynamic/],
@@ -173,9 +176,14 @@ describe('a query', () => {
       [{ Id: 'a', TimeGenerated: NOW - hours, RecommendationState: 'Healthy', Last: NOW - hours }],
     ],
     [
-      'returns the count and the minimum',
-      'SecurityRecommendation | extend N = toint(array_length(dynamic([1, 2]))) | summarize Rows = count(), Least = min(N + 1)',
-      [{ Rows: 4, Least: 3 }],
+      'returns the count, the minimum and the sum',
+      'SecurityRecommendation | extend N = toint(array_length(dynamic([1, 2]))) | summarize Rows = count(), Least = min(N + 1), Sum = sum(N), First = min(TimeGenerated)',
+      [{ Rows: 4, Least: 3, Sum: 8, First: NOW - 30 * hours }],
+    ],
+    [
+      'returns the sum 0 for no rows',
+      'SecurityRecommendation | where AssessedResourceId == "none" | summarize Rows = count(), Sum = sum(array_length(Properties.list))',
+      [{ Rows: 0, Sum: 0 }],
     ],
     [
       'returns any value of a group',

@@ -2,6 +2,7 @@
 // not fit.
 import { describe, expect, it } from 'vitest';
 import {
+  countUndetermined,
   type EvaluatedImage,
   evaluateImages,
   isPlainlyAllowed,
@@ -357,5 +358,13 @@ describe('an image without a record', () => {
     ['with an exception is not', present(VIOLATING), EXCEPTED, false],
   ])('%s', (_name, image, byRules, expected) => {
     expect(isPlainlyAllowed(image, 'team/app', byRules, NOW)).toBe(expected);
+  });
+});
+
+describe('the count of undetermined images', () => {
+  const unknown = { findings: [finding({ severity: 'UNTRIAGED' })] };
+  it('is of those in scope', () => {
+    const images = [present(unknown), present(VIOLATING), present(), present({ ...unknown, tagged: false }), gone(5)];
+    expect(countUndetermined(images, 'team/app', rules(), NOW)).toEqual({ judgedImages: 3, undeterminedImages: 1 });
   });
 });

@@ -46,6 +46,7 @@ describe('closing', () => {
       triggers: ['sweep'],
       mode: 'enforce',
       allowed: 1,
+      judged: 3,
       awaited: [],
       expiredExceptions: [old],
     });
@@ -53,6 +54,15 @@ describe('closing', () => {
       `${digest(1)} holds`,
       `${digest(3)} none`,
     ]);
+  });
+
+  it('counts the judged images in scope only if all of a repository were observed', async () => {
+    const world = await violating();
+    world.repository().images.set(digest(2), { tags: [], findings: [finding()] });
+    expect((await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] })).judged).toBe(1);
+    expect((await reconcileOnce(world, { scope: [digest(1)] })).judged).toBeUndefined();
+    const image = { gate: { ...GATE, digest: digest(1) }, scope: 'all', triggers: ['sweep'] } as const;
+    expect((await reconcileOnce(world, image)).judged).toBeUndefined();
   });
 
   it('the same event 1,000 times: one write of the policy, one notification', async () => {

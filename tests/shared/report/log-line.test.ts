@@ -73,6 +73,7 @@ describe('the line of a decision', () => {
       to: 'closed',
       mode: 'enforce',
       triggers: ['finding', 'sweep'],
+      onlyInherited: false,
       undeterminedImages: 0,
       message:
         'team/app is closed now: sha256:000000000000 violates the policy with CVE-2024-6119 in openssl (critical, severityThreshold)',
@@ -165,6 +166,28 @@ describe('the fields for queries', () => {
     expect([undeterminedImages, undeterminedWhy]).toEqual([30, 'UNTRIAGED, w0, w1']);
   });
 
+  it('count the judged images', () => {
+    expect(line({ images: [VIOLATES], allowed: 4, judged: 5 })['judgedImages']).toBe(5);
+  });
+
+  const inherited: Verdict = { ...BLOCK, reasons: [{ ...reason, inherited: true }] };
+  const mixed: Verdict = { ...BLOCK, reasons: [reason, { ...reason, inherited: true }] };
+  it.each<[string, readonly ImageDecision[], boolean | undefined]>([
+    ['for a closing on inherited severities', [{ ...VIOLATES, verdict: inherited }], true],
+    ['for a closing on a severity of its own, too', [{ ...VIOLATES, verdict: mixed }], false],
+    ['for a closing by two images', [{ ...VIOLATES, verdict: inherited }, VIOLATES], false],
+    ['not for a closing without a finding, such as that of an override', [], undefined],
+    [
+      'not for a closing on what the record remembers',
+      [{ ...VIOLATES, why: { kind: 'undetermined' }, verdict: UNDETERMINED }],
+      undefined,
+    ],
+    ['not for a cleared image', [{ digest: digest(1), kind: 'cleared', how: 'gone' }], undefined],
+  ])('say whether a closing rests only on inherited severities: %s', (_name, images, expected) => {
+    expect(line({ action: 'closed', images })['onlyInherited']).toBe(expected);
+    expect(line({ action: 'nothing', images })['onlyInherited']).toBeUndefined();
+  });
+
   it('have at most five unknown labels, each shortened', () => {
     const verdict = undetermined(...Array.from({ length: 9 }, (_, place) => `${place}${'x'.repeat(100)}`));
     const { undeterminedWhy } = line({ images: [{ digest: digest(1), kind: 'none', verdict }] });
@@ -172,7 +195,7 @@ describe('the fields for queries', () => {
   });
 
   it('come before fields that may be long', () => {
-    const keys = Object.keys(line({ images: [VIOLATES], action: 'closed', secondsSinceFinding: 1 }));
+    const keys = Object.keys(line({ images: [VIOLATES], action: 'closed', secondsSinceFinding: 1, judged: 7 }));
     const long = keys.indexOf('message');
     for (const key of [
       'gate',
@@ -180,6 +203,8 @@ describe('the fields for queries', () => {
       'to',
       'triggers',
       'secondsSinceFinding',
+      'judgedImages',
+      'onlyInherited',
       'undeterminedImages',
       'durationMilliseconds',
     ])
