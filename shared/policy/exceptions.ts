@@ -32,8 +32,11 @@ export const ANY_ADVISORY = '*';
 /** For how long such an exception may last, in days. */
 export const MAX_PACKAGE_DAYS = 30;
 
-const text = (allowed: string) => v.pipe(v.string(allowed), v.trim(), v.minLength(1, allowed));
-const matching = (pattern: RegExp, allowed: string) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
+/** YAML reads text that consists of digits as a number. */
+const anyText = (allowed: string) =>
+  v.string(({ input }) => (typeof input === 'number' ? `${allowed}; put it in quotes` : allowed));
+const text = (allowed: string) => v.pipe(anyText(allowed), v.trim(), v.minLength(1, allowed));
+const matching = (pattern: RegExp, allowed: string) => v.pipe(anyText(allowed), v.regex(pattern, allowed));
 
 const PACKAGE_ONLY =
   'the id of one advisory, or * together with package and with repository or digest (an exception for all findings is not allowed)';
@@ -43,9 +46,21 @@ const LAST_INSTANT: Instant = '9999-12-31T23:59:59.999Z';
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const EXPIRES = 'a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
 
+/**
+ * A date or a time without quotes in the stack's YAML, as Pulumi hands it over: `2026-12-31 00:00:00 +0000 UTC`.
+ * Midnight in UTC is how a date arrives, so it means that day. Source: https://pkg.go.dev/time#Time.String
+ */
+const UNQUOTED_DATE = /^(\d{4}-\d{2}-\d{2}) 00:00:00 \+0000 UTC$/;
+const UNQUOTED_TIME = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?)\d* ([+-]\d{2})(\d{2}) \S+$/;
+
+function quoted(given: string): string {
+  return given.replace(UNQUOTED_DATE, '$1').replace(UNQUOTED_TIME, '$1T$2$3:$4');
+}
+
 /** Turns the config's `expires` into the first moment at which the exception has expired. */
 const expires = v.pipe(
   v.string(EXPIRES),
+  v.transform(quoted),
   v.regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/, EXPIRES),
   v.check(isRealDate, EXPIRES),
   v.transform((given): Instant => {
