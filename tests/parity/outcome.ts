@@ -15,8 +15,8 @@ export interface Outcome {
 
 /**
  * Fields of a log line that depend on the cloud. Each cloud counts the plainly allowed images that its scanner returns,
- * also among the judged ones: Inspector omits images that cannot matter, Log Analytics returns their rows. `change` is a policy on AWS, and an
- * attribute of the image on Azure.
+ * also among the judged ones: Inspector omits images that cannot matter, Log Analytics returns their rows. `change` is
+ * a policy on AWS, and an attribute of the image on Azure.
  */
 const COUNTS = ['durationMilliseconds', 'secondsSinceFinding', 'allowedImages', 'judgedImages'];
 const OWN_KEYS = ['cloud', 'registry', ...COUNTS, 'change'];
