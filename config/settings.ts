@@ -41,8 +41,8 @@ export interface AwsSettings {
   /** Which repositories have a gate: at least one `include` and no `exclude` matches. Default: all. */
   readonly repositories: Required<RepositoriesArgs>;
   /**
-   * The full ARNs of the roles that may pull from a closed repository. List the roles that push fixes, never the roles
-   * that deploy. Default: none.
+   * The full ARNs of the roles and users that may pull from a closed repository. List those that push fixes, never
+   * those that deploy. Default: none.
    */
   readonly exemptPrincipals: string[];
   /** Also close repositories that serve Lambda functions. Those functions then fail. Default: false. */
@@ -160,9 +160,9 @@ export const sharedEntries = {
   deletionProtection: v.optional(boolean),
 };
 
-const ROLE =
-  'the full ARN of one IAM role, with its path and without wildcards, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role, give the role itself)';
-const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/([\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/;
+const PRINCIPAL =
+  'the full ARN of one IAM role or user, with its path and without wildcards, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role, give the role itself)';
+const PRINCIPAL_ARN = /^arn:aws[a-z-]*:iam::\d{12}:(?:role|user)\/([\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/;
 
 const someGlobs = v.pipe(v.array(globSchema, 'a list of globs'), v.minLength(1, 'at least one glob; "**" for all'));
 const repositories = v.optional(
@@ -175,7 +175,10 @@ const repositories = v.optional(
 
 const awsEntries = {
   repositories,
-  exemptPrincipals: v.optional(distinct(v.pipe(v.string(ROLE), v.regex(ROLE_ARN, ROLE)), 'a list of role ARNs'), []),
+  exemptPrincipals: v.optional(
+    distinct(v.pipe(v.string(PRINCIPAL), v.regex(PRINCIPAL_ARN, PRINCIPAL)), 'a list of ARNs of roles and users'),
+    [],
+  ),
   closeLambdaRepositories: flag,
   unscannedHours: wholeNumber(1, 720, 'hours', 24),
   enableInspector: flag,

@@ -49,7 +49,7 @@ const VARIABLES = {
   roleArn: 'PULLGATE_ROLE_ARN',
 } as const satisfies Record<keyof DeployedResources, string>;
 
-const ROLES = 'a list of role ARNs';
+const ROLES = 'a list of ARNs of roles and users';
 /** The settings that only AWS has. */
 const OWN_SETTINGS = {
   exemptPrincipals: required(v.array(v.string(ROLES), ROLES)),

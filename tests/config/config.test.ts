@@ -118,13 +118,19 @@ describe('a valid config', () => {
       'a role with a path, and a role in another partition',
       {
         'pullgate:aws': {
-          exemptPrincipals: ['arn:aws:iam::123456789012:role/ci/publisher', 'arn:aws-cn:iam::123456789012:role/ci'],
+          exemptPrincipals: [
+            'arn:aws:iam::123456789012:role/ci/publisher',
+            'arn:aws-cn:iam::123456789012:user/ci/push',
+          ],
         },
       },
       {
         aws: {
           ...DEFAULTS.aws,
-          exemptPrincipals: ['arn:aws:iam::123456789012:role/ci/publisher', 'arn:aws-cn:iam::123456789012:role/ci'],
+          exemptPrincipals: [
+            'arn:aws:iam::123456789012:role/ci/publisher',
+            'arn:aws-cn:iam::123456789012:user/ci/push',
+          ],
         },
       },
     ],
@@ -211,7 +217,7 @@ describe('a valid config', () => {
 });
 
 const ROLE =
-  'the full ARN of one IAM role, with its path and without wildcards, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role, give the role itself)';
+  'the full ARN of one IAM role or user, with its path and without wildcards, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role, give the role itself)';
 
 const REGISTRY_ID =
   'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
@@ -379,7 +385,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
           exemptPrincipals: [
             'arn:aws:iam::123456789012:role/*',
             'arn:aws:sts::123456789012:assumed-role/ci/session',
-            'arn:aws:iam::123456789012:user/ci',
+            'arn:aws:iam::123456789012:group/ci',
             '123456789012',
             'arn:aws:iam::123456789012:role/ci/',
           ],
@@ -388,7 +394,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
       [
         `pullgate:aws.exemptPrincipals[0] is "arn:aws:iam::123456789012:role/*": expected ${ROLE}`,
         `pullgate:aws.exemptPrincipals[1] is "arn:aws:sts::123456789012:assumed-role/ci/session": expected ${ROLE}`,
-        `pullgate:aws.exemptPrincipals[2] is "arn:aws:iam::123456789012:user/ci": expected ${ROLE}`,
+        `pullgate:aws.exemptPrincipals[2] is "arn:aws:iam::123456789012:group/ci": expected ${ROLE}`,
         `pullgate:aws.exemptPrincipals[3] is "123456789012": expected ${ROLE}`,
         `pullgate:aws.exemptPrincipals[4] is "arn:aws:iam::123456789012:role/ci/": expected ${ROLE}`,
       ],

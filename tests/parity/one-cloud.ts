@@ -66,7 +66,7 @@ export const ONE_CLOUD: readonly OneCloud[] = [
     'exempt principals still pull from a closed repository',
     'an attribute in ACR applies to everyone',
     'tests/e2e/aws/policies.test.ts',
-    'Inspector and exempt roles can still pull from a closed repository',
+    'Inspector, exempt roles and exempt users can still pull from a closed repository',
   ),
   aws(
     'foreign statements are kept, and a policy that ECR refuses is not changed',

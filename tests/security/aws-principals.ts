@@ -2,8 +2,9 @@
 // like an exempt one.
 import { ACCOUNT, type Asker, anonymous, OTHER_ACCOUNT, service, sessionOf } from './aws-simulator.ts';
 
-/** The role that the stack's config exempts. */
+/** The role and the user that the stack's config exempts. */
 export const PUBLISHER = `arn:aws:iam::${ACCOUNT}:role/ci/publisher`;
+export const PUSHER = `arn:aws:iam::${ACCOUNT}:user/ci/ecr-push`;
 const SERVICE_ROLES = `arn:aws:iam::${ACCOUNT}:role/aws-service-role`;
 const INSPECTOR = 'inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2';
 const PULL_THROUGH = 'pullthroughcache.ecr.amazonaws.com/AWSServiceRoleForECRPullThroughCache';
@@ -20,6 +21,7 @@ export function exempt(ownRole: string): readonly Named[] {
     ['a session of the pull-through cache’s service-linked role', sessionOf(`${SERVICE_ROLES}/${PULL_THROUGH}`)],
     ['a session of pullgate’s own role', sessionOf(ownRole)],
     ['a session of the role that the config exempts', sessionOf(PUBLISHER)],
+    ['the user that the config exempts', { arn: PUSHER }],
   ];
 }
 
@@ -77,6 +79,9 @@ export function impostors(ownRole: string): readonly Named[] {
     ['a session with the name of the exempt role', sessionOf(role('production'), 'publisher')],
     ['a session with the name of Inspector’s role', sessionOf(role('production'), 'AWSServiceRoleForAmazonInspector2')],
     ['a user with the exempt role’s path and name', { arn: user('ci/publisher') }],
+    ['another account’s user of the same path and name', { arn: user('ci/ecr-push', OTHER_ACCOUNT) }],
+    ['a user of the same name without the path', { arn: user('ecr-push') }],
+    ['a role with the exempt user’s path and name', sessionOf(role('ci/ecr-push'))],
     ['a federated user with the exempt role’s name', { arn: `arn:aws:sts::${ACCOUNT}:federated-user/publisher` }],
     [
       'a session whose request contains its own ARN instead of its role’s',

@@ -18,7 +18,7 @@ import {
   type Story,
 } from './aws-calls.ts';
 import { grantsOf, isUsedBy } from './aws-documents.ts';
-import { exempt, impostors, OTHERS, PUBLISHER } from './aws-principals.ts';
+import { exempt, impostors, OTHERS, PUBLISHER, PUSHER } from './aws-principals.ts';
 import { ACCOUNT, answerTo, EVERYTHING, OTHER_ACCOUNT, sessionOf } from './aws-simulator.ts';
 
 /** Lets anyone read and write the repository, so that any refusal comes from our statement. */
@@ -32,7 +32,7 @@ let needs: readonly Need[];
 let story: Story;
 beforeAll(async () => {
   let stop = async () => {};
-  const s = await stage({ maxClosesPerHour: 1, aws: { exemptPrincipals: [PUBLISHER] } }, (end) => {
+  const s = await stage({ maxClosesPerHour: 1, aws: { exemptPrincipals: [PUBLISHER, PUSHER] } }, (end) => {
     stop = end;
   });
   resources = readResources(s.graph);

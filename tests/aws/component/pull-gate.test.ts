@@ -700,10 +700,10 @@ describe('invalid arguments', () => {
     );
   });
 
-  it('are rejected if an exempt principal is not a role', () => {
-    expect(checkExemptPrincipals(['arn:aws:iam::123456789012:user/ci'])).toMatchObject({
+  it('are rejected if an exempt principal is neither a role nor a user', () => {
+    expect(checkExemptPrincipals(['arn:aws:iam::123456789012:group/ci'])).toMatchObject({
       ok: false,
-      problems: [{ key: 'exemptPrincipals[0]', given: 'arn:aws:iam::123456789012:user/ci' }],
+      problems: [{ key: 'exemptPrincipals[0]', given: 'arn:aws:iam::123456789012:group/ci' }],
     });
   });
 });

@@ -82,7 +82,7 @@ describe('settings.json', () => {
         'settings.maxClosesPerDay is missing: expected a number of gates',
         'settings.brakeExempt is missing: expected never or exploited',
         'settings.repositories is missing: expected include and exclude',
-        'settings.exemptPrincipals is missing: expected a list of role ARNs',
+        'settings.exemptPrincipals is missing: expected a list of ARNs of roles and users',
         'settings.closeLambdaRepositories is missing: expected true or false',
         'settings.unscannedHours is missing: expected hours',
       ],
@@ -101,7 +101,7 @@ describe('settings.json', () => {
         'settings.sweepHours is "6": expected hours',
         'settings.repositories.include is "**": expected a list of globs',
         'settings.repositories.exclude[0] is 5: expected a list of globs',
-        'settings.exemptPrincipals[0] is null: expected a list of role ARNs',
+        'settings.exemptPrincipals[0] is null: expected a list of ARNs of roles and users',
       ],
     ],
     [

@@ -185,9 +185,9 @@ describe('repository policies', () => {
     expect(first.policy()).toBeUndefined();
   });
 
-  test('Inspector and exempt roles can still pull from a closed repository, a push still works, and all other pulls are denied', async () => {
-    const ci = 'arn:aws:iam::123456789012:role/ci';
-    const { cloud, pushVulnerable, runUntilIdle, pull } = await stage({ aws: { exemptPrincipals: [ci] } });
+  test('Inspector, exempt roles and exempt users can still pull from a closed repository, a push still works, and all other pulls are denied', async () => {
+    const [ci, user] = ['arn:aws:iam::123456789012:role/ci', 'arn:aws:iam::123456789012:user/ci/ecr-push'];
+    const { cloud, pushVulnerable, runUntilIdle, pull } = await stage({ aws: { exemptPrincipals: [ci, user] } });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
     expect(await pull('v1')).toBe('refused');
@@ -200,7 +200,9 @@ describe('repository policies', () => {
       ),
     ).toBe(200);
     expect(await pullAs('arn:aws:sts::123456789012:assumed-role/ci/build-7')).toBe(200);
+    expect(await pullAs(user)).toBe(200);
     expect(await pullAs('arn:aws:sts::123456789012:assumed-role/other/ci')).toBe(403);
+    expect(await pullAs('arn:aws:iam::123456789012:user/ecr-push')).toBe(403);
     expect(await pullAs('arn:aws:iam::123456789012:role/elsewhere/ci')).toBe(403);
     const pushed = await cloud
       .oci(cloud.principals.add('arn:aws:iam::123456789012:role/pusher', everything))
