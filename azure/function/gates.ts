@@ -29,6 +29,8 @@ export interface Reconcilers {
    * granularity left behind.
    */
   reconcileRepository(job: RepositoryJob): Promise<void>;
+  /** Reconciles an image that is an index, and its children. One query serves all of them. */
+  reconcileIndex(job: RepositoryJob & { readonly digest: string }): Promise<void>;
 }
 
 /** What the reconciliation of a repository needs. */
@@ -54,7 +56,11 @@ export function createReconcilers(dependencies: Dependencies, adapters: Adapters
     return result;
   }, shown.cover);
   const context: Context = { ...dependencies, table, queue, reconcileGate };
-  return { reconcileGate, reconcileRepository: (job) => reconcileRepository(job, context) };
+  return {
+    reconcileGate,
+    reconcileRepository: (job) => reconcileRepository(job, context),
+    reconcileIndex: (job) => reconcileIndex(job, context),
+  };
 }
 
 async function reconcileNow(
@@ -128,6 +134,20 @@ async function reconcileImages(
   const seen = createSeenImages(overview);
   await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>
     reconcileGate({ ...job, rules: async () => rules, request: requestFor({ ...repositoryGate, digest }, job), seen }),
+  );
+}
+
+async function reconcileIndex(
+  { repository, digest, ...job }: RepositoryJob & { readonly digest: string },
+  { reconcileGate }: Context,
+): Promise<void> {
+  const { registry, rules } = job;
+  const digests = [digest, ...(await registry.childrenOf(repository, digest))];
+  const overview = await registry.overview(repository, digests).catch(asTooMuch);
+  const seen = overview && createSeenImages(overview);
+  const gateOf = (one: string): Gate => ({ registry: registry.resolved.id, repository, digest: one });
+  await mapConcurrently(digests, GATES_AT_ONCE, (one) =>
+    reconcileGate({ ...job, rules: async () => rules, request: requestFor(gateOf(one), job), seen }),
   );
 }
 

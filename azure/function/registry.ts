@@ -45,6 +45,8 @@ export interface AzureRegistry {
   port(seen?: SeenImages): Registry<Snapshot>;
   /** Does this image exist? */
   has(repository: string, digest: string): Promise<boolean>;
+  /** The digests of the children of an index. Empty if it does not exist. */
+  childrenOf(repository: string, digest: string): Promise<readonly string[]>;
   /** The digests of all images of a repository. Empty if the repository does not exist. */
   digestsIn(repository: string): Promise<ReadonlySet<string>>;
 }
@@ -58,6 +60,7 @@ export function createRegistry({ resolved, client, scanner, policy, now }: Parts
     digestsToObserve: (repository, known) => digestsToObserve(observer, repository, known),
     port: (seen = NOTHING_SEEN) => createPort(client, observer, seen),
     has: async (repository, digest) => (await images.describe(repository, digest)) !== undefined,
+    childrenOf: images.childrenOf,
     digestsIn: async (repository) => new Set((await images.describeAll(repository)).keys()),
   };
 }

@@ -6,6 +6,7 @@ import type { LogLine } from '../log-line.ts';
 import { createStacksOf, type StacksOf } from '../stacks.ts';
 import type { AcrWorld, RegistryOptions } from './acr.ts';
 import { checkDeployment } from './deployment-check.ts';
+import type { RunningEventGrid } from './event-grid.ts';
 import { createFunctionsHost, type FunctionsHost, type RunningHost } from './functions-host.ts';
 import type { NamedWorkspace } from './log-analytics.ts';
 import { createLogicApp, type LogicApp, type RunningLogicApp } from './logic-app.ts';
@@ -56,6 +57,7 @@ interface Parts {
   readonly tables: Tables;
   readonly mails: Mails;
   readonly events: RunningSecurityEvents;
+  readonly eventGrid: RunningEventGrid;
   /** By ARM id. */
   readonly logicApps: Map<string, RunningLogicApp>;
   /** By ARM id in lower case. */
@@ -95,7 +97,7 @@ export function createStacks(parts: Parts): Stacks {
 }
 
 function deployServices(parts: Parts, name: string, resources: Resources): void {
-  const { clock, roles, queues, tables, mails, workspaces, events, acr } = parts;
+  const { clock, roles, queues, tables, mails, workspaces, events, eventGrid, acr } = parts;
   roles.deploy(name, resources.roleDefinitions, resources.roleAssignments);
   for (const queue of resources.queues) queues.deploy(queue);
   for (const table of resources.tables) tables.deploy(table);
@@ -106,6 +108,7 @@ function deployServices(parts: Parts, name: string, resources: Resources): void 
   }
   deployLogicApps(parts, resources);
   events.deploy(name, resources.automations);
+  eventGrid.deploy(name, resources.eventSubscriptions);
   for (const id of resources.registries) if (acr.byId(id) === undefined) acr.addRegistry(id, parts.registries[id]);
 }
 
