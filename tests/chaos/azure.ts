@@ -59,7 +59,7 @@ const WRITES = /^(table:(Insert|Update|Delete)|acr:Update|mail:Send)/;
 const graphs = new Map<string, Promise<Graph>>();
 
 /** The program's graph for a policy, cached by config. */
-function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: ChaosOptions['scenario']) {
+function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity, pushEvents }: ChaosOptions['scenario']) {
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
   const config = {
@@ -71,7 +71,7 @@ function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: 
     'pullgate:mode': mode,
     'pullgate:sweepHours': SWEEP_HOURS,
     'pullgate:notifyEmails': ['security@example.com'],
-    'pullgate:azure': { registries: [REGISTRY], granularity },
+    'pullgate:azure': { registries: [REGISTRY], granularity, pushEvents },
   };
   const key = JSON.stringify(config);
   const graph = graphs.get(key) ?? graphOf(config);
@@ -152,7 +152,9 @@ export async function startChaosAzure({ scenario, draw, code, pauseStack }: Chao
       const undo = faultsOfBus(fate, late === 'row' ? 0 : fate.delayMinutes).map(cloud.faults.addToBus);
       // If the event is lost, its row is not late: the next event of the image covers this row too, and does not wait
       // for the row of another event.
+      cloud.eventGrid.losesEvents = fate.isLost;
       await world.happen(given, fate, late === 'event' || fate.isLost ? 0 : fate.delayMinutes);
+      cloud.eventGrid.losesEvents = false;
       for (const take of undo) take();
     },
     act(step) {
