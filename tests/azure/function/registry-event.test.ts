@@ -4,40 +4,8 @@ import { parseMessage } from '../../../azure/function/parse.ts';
 import { readMessage } from '../../../azure/function/queue.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { describeProblem } from '../../../shared/runtime/problem.ts';
-import { DIGEST, REGISTRY, REGISTRY_ID } from './samples.ts';
+import { cloudEvent, DIGEST, eventGridEvent, REGISTRY } from './samples.ts';
 
-const OCI = 'application/vnd.oci.image.manifest.v1+json';
-type Fields = Readonly<Record<string, unknown>>;
-
-/** The documented example of a push, with another target. */
-const data = (target: Fields) => ({
-  id: '31c51664-e5bd-416a-a5df-e5206bc47ed0',
-  timestamp: '2018-04-25T21:39:47.276585742Z',
-  action: 'push',
-  target: { mediaType: OCI, size: 3023, length: 3023, digest: DIGEST, repository: 'team/app', tag: 'v1', ...target },
-  request: { id: '7c66f28b', host: 'myacr.azurecr.io', method: 'PUT', useragent: 'docker/18.03.0-ce' },
-});
-const cloudEvent = (target: Fields = {}, more: Fields = {}) => ({
-  id: '831e1650-001e-001b-66ab-eeb76e069631',
-  source: REGISTRY_ID,
-  subject: 'team/app:v1',
-  type: 'Microsoft.ContainerRegistry.ImagePushed',
-  time: '2018-04-25T21:39:47.6549614Z',
-  data: data(target),
-  specversion: '1.0',
-  ...more,
-});
-const eventGridEvent = (target: Fields = {}, more: Fields = {}) => ({
-  id: '831e1650-001e-001b-66ab-eeb76e069631',
-  topic: REGISTRY_ID,
-  subject: 'team/app:v1',
-  eventType: 'Microsoft.ContainerRegistry.ImagePushed',
-  eventTime: '2018-04-25T21:39:47.6549614Z',
-  data: data(target),
-  dataVersion: '1.0',
-  metadataVersion: '1',
-  ...more,
-});
 const DELETED = 'Microsoft.ContainerRegistry.ImageDeleted';
 const PUSH = {
   kind: 'reconcile',
