@@ -29,7 +29,7 @@ export interface Reconcilers {
    * granularity left behind.
    */
   reconcileRepository(job: RepositoryJob): Promise<void>;
-  /** Reconciles an image that is an index, and its children. One query serves all of them. */
+  /** Reconciles an image that is an index, and its children. */
   reconcileIndex(job: RepositoryJob & { readonly digest: string }): Promise<void>;
 }
 
@@ -69,7 +69,8 @@ async function reconcileNow(
   { queue, portsFrom }: Adapters,
 ): Promise<Result> {
   const startedAt = now();
-  const result = await reconcile(request, await rules(), portsFrom(startedAt, registry, log, seen));
+  const how = { seen, arePushed: request.triggers.includes('push') };
+  const result = await reconcile(request, await rules(), portsFrom(startedAt, registry, log, how));
   const { notifyError } = result.decision;
   if (notifyError !== undefined)
     log({ kind: 'failed', ...request.gate, error: `a notice could not be sent: ${notifyError}` });
@@ -143,11 +144,9 @@ async function reconcileIndex(
 ): Promise<void> {
   const { registry, rules } = job;
   const digests = [digest, ...(await registry.childrenOf(repository, digest))];
-  const overview = await registry.overview(repository, digests).catch(asTooMuch);
-  const seen = overview && createSeenImages(overview);
   const gateOf = (one: string): Gate => ({ registry: registry.resolved.id, repository, digest: one });
   await mapConcurrently(digests, GATES_AT_ONCE, (one) =>
-    reconcileGate({ ...job, rules: async () => rules, request: requestFor(gateOf(one), job), seen }),
+    reconcileGate({ ...job, rules: async () => rules, request: requestFor(gateOf(one), job) }),
   );
 }
 

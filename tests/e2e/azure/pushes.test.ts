@@ -8,6 +8,7 @@ import {
   type Image,
   REGISTRY,
   REPOSITORY,
+  registryId,
   type Stage,
   stage,
   UNTOUCHED,
@@ -150,11 +151,13 @@ describe('a push', () => {
     expect(calls).toEqual({});
   });
 
-  test('of an index closes its child that was reported while it was untagged, with one query for all of them', async () => {
+  test('of an index closes its child that was reported while it was untagged; each image costs one query', async () => {
     const s = await stage(ON);
     const child = s.registry.push(REPOSITORY, { architecture: 'amd64' });
     const good = s.registry.push(REPOSITORY, { architecture: 'arm64' });
     const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest: child }, 'team/app:v1');
+    await s.runUntilIdle();
+    expect(s.calls('logs:Query')).toBe(0);
     await s.report(image);
     await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
@@ -162,9 +165,70 @@ describe('a push', () => {
       s.registry.pushIndex(REPOSITORY, { tag: 'multi', children: [child, good] });
       await s.runUntilIdle();
     });
-    expect(calls['logs:Query']).toBe(1);
+    expect(calls['logs:Query']).toBe(3);
     expect(await s.world()).toEqual(CLOSED);
     expect([await s.pull('multi'), await s.pull(child), await s.pull(good)]).toEqual(['pulled', 'refused', 'pulled']);
+  });
+
+  test('of a digest that is known to be bad in another repository closes it, until its own repository proves it clean', async () => {
+    const s = await stage(ON);
+    const digest = s.registry.push('dev/app', { tag: 'v1', content: 'built once' });
+    await s.report({ registry: REGISTRY, repository: 'dev/app', digest });
+    await s.runUntilIdle();
+    const image = pushKnown(s);
+    expect(image.digest).toBe(digest);
+    const calls = await callsOf(s, s.runUntilIdle);
+    expect(calls['logs:Query']).toBe(1);
+    expect((await s.world()).locked).toEqual([`dev/app@${digest} readEnabled`, 'team/app:v1 readEnabled']);
+    await s.sweep();
+    expect((await s.record(image))?.state.kind).toBe('closed');
+    const ids = await s.report(image);
+    await s.runUntilIdle();
+    await s.setStatus(ids, 'Healthy');
+    expect((await s.record(image))?.state.kind).toBe('open');
+    expect((await s.world()).locked).toEqual([`dev/app@${digest} readEnabled`]);
+  });
+
+  test('of a digest that is known to be bad in another registry closes it, although a third one has recovered', async () => {
+    const others = [registryId('devimages'), registryId('labimages')] as const;
+    const registries = [REGISTRY, ...others];
+    const s = await stage(
+      { azure: { pushEvents: true, registries } },
+      { registries: { [others[0]]: {}, [others[1]]: {} } },
+    );
+    const [dev, lab] = others.map((id) => ({
+      registry: id,
+      repository: REPOSITORY,
+      digest: s.cloud.acr.registry(id).push(REPOSITORY, { content: 'built once' }),
+    }));
+    if (dev === undefined || lab === undefined) throw new Error('there are two registries');
+    await s.report(dev);
+    await s.setStatus(await s.report(lab), 'Healthy');
+    const image = pushKnown(s);
+    expect(image.digest).toBe(dev.digest);
+    await s.runUntilIdle();
+    expect((await s.record(image))?.state.kind).toBe('closed');
+    expect(await s.pull('v1')).toBe('refused');
+  });
+
+  test('of a digest that is exempt in another repository closes it: an exemption counts only in its place', async () => {
+    const s = await stage(ON);
+    const digest = s.registry.push('dev/app', { tag: 'v1', content: 'built once' });
+    const ids = await s.report({ registry: REGISTRY, repository: 'dev/app', digest });
+    await s.setStatus(ids, 'NotApplicable');
+    expect((await s.world()).locked).toEqual([]);
+    pushKnown(s);
+    await s.runUntilIdle();
+    expect((await s.world()).locked).toEqual(CLOSED.locked);
+  });
+
+  test('of a digest that is healthy in another repository changes nothing', async () => {
+    const s = await stage(ON);
+    const digest = s.registry.push('dev/app', { tag: 'v1', content: 'built once' });
+    await s.setStatus(await s.report({ registry: REGISTRY, repository: 'dev/app', digest }), 'Healthy');
+    const image = pushKnown(s);
+    await s.runUntilIdle();
+    expect([(await s.world()).locked, await s.record(image)]).toEqual([[], undefined]);
   });
 
   test('to a repository gate closes the repository of a digest that is known to be bad, with one query', async () => {
