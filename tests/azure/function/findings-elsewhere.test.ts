@@ -30,7 +30,7 @@ const OWN = { registry: 'myacr', repository: 'team/app' };
 const LATER = { TimeGenerated: START.getTime() - HOUR / 2 };
 const EXEMPT = {
   RecommendationState: 'NotApplicable',
-  Properties: { ...imageProperties('team/app', DIGEST), status: { code: 'NotApplicable', cause: 'Exempt' } },
+  Properties: { ...Object(imageProperties('team/app', DIGEST)), status: { code: 'NotApplicable', cause: 'Exempt' } },
 };
 const EARLIER = { TimeGenerated: START.getTime() - HOUR };
 
