@@ -48,8 +48,8 @@ export interface ReportsQuery {
    */
   readonly unfilteredDigests?: readonly string[] | undefined;
   /**
-   * Whether rows about the digest in another repository or registry count if there is none about this one: an image that
-   * is known to be bad is bad everywhere. Only with one digest. Default: false.
+   * Whether rows about the digest in another repository or registry count if there is none about this one: an image
+   * that is known to be bad is bad everywhere. Only with one digest. Default: false.
    */
   readonly elsewhere?: boolean | undefined;
 }

@@ -156,8 +156,8 @@ async function observeOne(observer: Observer, { repository, digest, window }: As
 }
 
 /**
- * No query is made for an image that is not recorded and does not count, such as the child of an index that is yet to be
- * pushed.
+ * No query is made for an image that is not recorded and does not count, such as the child of an index that is yet to
+ * be pushed.
  */
 async function observePushed(
   observer: Observer,

@@ -110,8 +110,8 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
       return knownSince !== undefined && knownSince <= beforeAt - SETTLED_MILLISECONDS;
     });
   /**
-   * Azure's registries send events to pullgate only if the stack says so. Events of findings that do not matter may be left out by the rule
-   * or the automation that sends them.
+   * Azure's registries send events to pullgate only if the stack says so. Events of findings that do not matter may be
+   * left out by the rule or the automation that sends them.
    */
   const isHeardOf = (step: Step) => {
     if ('vulnerability' in step) return violates(step.vulnerability, truth.policy);
