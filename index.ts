@@ -58,8 +58,9 @@ async function createOnAws(settings: Settings): Promise<EcrPullGateOutputs> {
 async function createOnAzure(settings: Settings, now: string): Promise<AcrPullGateOutputs> {
   const { AcrPullGate } = await import('./azure/component/pull-gate.ts');
   const { checkSubscription } = await import('./azure/component/placement.ts');
-  const { registries, workspaceId } = settings.azure;
-  await checkSubscription(workspaceId === undefined ? registries : [...registries, workspaceId]);
+  const { registries, workspaceId, pushEvents } = settings.azure;
+  const ids = [...registries, ...Object.values(pushEvents?.topics ?? {})];
+  await checkSubscription(workspaceId === undefined ? ids : [...ids, workspaceId]);
   return new AcrPullGate('pullgate', { ...sharedArgs(settings), ...settings.azure, now }).outputs;
 }
 

@@ -100,6 +100,16 @@ export interface CveDetailsArgs {
   assignRole?: boolean;
 }
 
+/** Pushes and deletions that reach the function at once. */
+export interface PushEventsArgs {
+  /**
+   * The ARM ids of the registries' Event Grid system topics that exist already, by the names of the registries. A
+   * registry can have only one. Each needs a system-assigned identity. Default: none, the component creates them.
+   * Example: `{ acmeimages: '/subscriptions/GUID/resourceGroups/RG/providers/Microsoft.EventGrid/systemTopics/NAME' }`.
+   */
+  topics?: { [registry: string]: string };
+}
+
 /** The days after disclosure before a finding of each severity violates, 0 to 3650. Default for each: 0. */
 export interface GraceDaysArgs {
   informational?: number;

@@ -14,6 +14,7 @@ import {
   type SharedSettings,
   SOME_REGISTRIES,
   sharedEntries,
+  topicProblems,
 } from './settings.ts';
 
 /** The supported clouds, in the order of the stack's outputs. */
@@ -122,7 +123,7 @@ function azureProblems(given: Given, raw: Readonly<Record<string, unknown>>): re
     const allowed = 'no registries unless pullgate:clouds includes azure';
     return valid === undefined || valid.length === 0 ? [] : [{ key, given: valid, allowed }];
   }
-  const problems: Problem[] = [];
+  const problems: Problem[] = [...topicProblems(given['azure'], 'azure.')];
   if (valid?.length === 0) problems.push({ key, given: undefined, allowed: SOME_REGISTRIES });
   if (raw[AZURE_LOCATION] === undefined || raw[AZURE_LOCATION] === '') {
     const allowed = `the Azure region to deploy to; set it with: pulumi config set ${AZURE_LOCATION} westeurope`;

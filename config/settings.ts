@@ -15,6 +15,7 @@ import {
   type RepositoriesArgs,
   StorageRedundancy,
 } from './args.ts';
+import { type PushEvents, pushEventsProblems, pushEventsSchema } from './push-events.ts';
 
 /** The settings that both clouds share. */
 export interface SharedSettings {
@@ -83,6 +84,8 @@ export interface AzureSettings {
   readonly enableDefender: boolean;
   /** Where the details of CVEs are read. Default: nowhere, so that CVEs inherit the recommendation's severity. */
   readonly cveDetails?: (CveDetailsArgs & { readonly assignRole: boolean }) | undefined;
+  /** Whether the registries' pushes and deletions reach the function at once. Default: no, a sweep finds them. */
+  readonly pushEvents?: PushEvents | undefined;
   /** How many zones keep the records and the queues: one (lrs) or three (zrs). Default: lrs. */
   readonly storageRedundancy: StorageRedundancy;
   /** How long the stack's own workspace keeps findings and the log, in days. Default: 90. */
@@ -241,6 +244,16 @@ const registryList = distinct(
 /** The registries of the stack's config. They may be missing if the stack has no Azure. */
 export const registries = v.optional(registryList, []);
 
+/** Only what its check needs, so that a mistake in another key does not hide a problem of this one. */
+const forTopics = v.object({ registries, pushEvents: v.optional(pushEventsSchema(IN_GROUP)) });
+
+/** Reports system topics of registries that the stack does not have. */
+export function topicProblems(azure: unknown, prefix: string): readonly Problem[] {
+  const given = v.safeParse(forTopics, azure);
+  if (!given.success) return [];
+  return pushEventsProblems(given.output.registries, given.output.pushEvents, `${prefix}pushEvents`);
+}
+
 const azureEntries = {
   registries,
   repositories,
@@ -250,6 +263,7 @@ const azureEntries = {
   subnetId: v.optional(v.pipe(v.string(SUBNET), v.regex(SUBNET_ID, SUBNET))),
   enableDefender: flag,
   cveDetails: v.optional(cveDetails),
+  pushEvents: v.optional(pushEventsSchema(IN_GROUP)),
   storageRedundancy: v.optional(
     v.enum(StorageRedundancy, `one of ${Object.values(StorageRedundancy).join(', ')}`),
     'lrs',
@@ -328,7 +342,7 @@ export function checkAcrArgs(
   args: WithPolicy,
   now?: string,
 ): Parsed<SharedSettings & Omit<AzureSettings, 'workspaceId'>> {
-  return checkSettings(acrArgs, args, { now });
+  return checkSettings(acrArgs, args, { now, more: topicProblems(args, '') });
 }
 
 /** Checks the id of a workspace, once it is known. */

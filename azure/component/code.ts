@@ -18,7 +18,8 @@ const ALIAS = { jsonwebtoken: join(FUNCTION, 'client-assertion.ts') };
 
 /**
  * How the host reads the queue and writes the log. Sampling is off, because decisions and alerts depend on every line.
- * The host would poll an idle queue only once a minute, which is the default of `maxPollingInterval`.
+ * The host would poll an idle queue only once a minute, which is the default of `maxPollingInterval`. The function
+ * decodes the messages, because the host would refuse plain text.
  * Sources: https://learn.microsoft.com/azure/azure-functions/functions-host-json,
  * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue#hostjson-settings
  */
@@ -33,7 +34,7 @@ const HOST = {
       maxDequeueCount: 5,
       visibilityTimeout: '00:01:00',
       maxPollingInterval: '00:00:10',
-      messageEncoding: 'base64',
+      messageEncoding: 'none',
     },
   },
   logging: {

@@ -5,6 +5,7 @@ import type {
   CveDetailsArgs,
   Granularity,
   PullGateArgs,
+  PushEventsArgs,
   RegistryRoles,
   RepositoriesArgs,
   StorageRedundancy,
@@ -17,6 +18,7 @@ import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
 import { createResourceGroup, createWorkspace, findSubscription, type Placement, toId } from './placement.ts';
+import { createPushEvents } from './push-events.ts';
 import { assignRole, createRegistryRole, detailsRole, functionRoles } from './roles.ts';
 import { type AcrFunctionSettings, functionSettings } from './settings.ts';
 import { createStores } from './storage.ts';
@@ -58,6 +60,12 @@ export interface AcrPullGateArgs extends PullGateArgs {
    * Example: `{ managementGroupId: 'platform' }`.
    */
   cveDetails?: CveDetailsArgs | undefined;
+  /**
+   * The registries' Event Grid system topics deliver pushes and deletions to the queue, so that a digest that is known
+   * to be bad closes at its push, and a deletion opens at once. Default: none, the sweeps find pushes and deletions.
+   * Example: `{}`.
+   */
+  pushEvents?: PushEventsArgs | undefined;
   /**
    * How many zones of the region keep the records and the queues: `lrs` for one, `zrs` for three. The region must have
    * zones. Default: `lrs`.
@@ -110,14 +118,16 @@ export class AcrPullGate extends pulumi.ComponentResource {
     super('pullgate:index:AcrPullGate', name, {}, opts);
     const { workspaceId, now = new Date().toISOString(), ...plain } = args;
     const checked = accept(name, checkAcrArgs(plain, now));
-    const { registries, sweepHours, notifyEmails, subnetId } = checked;
+    const { registries, sweepHours, notifyEmails, subnetId, pushEvents } = checked;
     const settings = functionSettings(checked);
     const code = bundleHandler(settings);
     const given =
       workspaceId === undefined
         ? undefined
         : pulumi.output(workspaceId).apply((known) => accept(name, checkWorkspaceId(known)));
-    const subscriptionId = findSubscription([...registries, ...(given === undefined ? [] : [given])], this);
+    const topics = Object.values(pushEvents?.topics ?? {});
+    const ids = [...registries, ...topics, ...(given === undefined ? [] : [given])];
+    const subscriptionId = findSubscription(ids, this);
 
     const group = createResourceGroup(name, subscriptionId, this);
     const placement: Placement = { subscriptionId, resourceGroupName: group.name, location: group.location };
@@ -146,6 +156,8 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const runtime = { code, now, subnetId };
     const app = createFunction(name, placement, { stores, workspace, identity, log, mail, roles, ...runtime }, this);
     const { logicApp } = createEvents(name, placement, { workspace, stores }, this);
+    if (pushEvents !== undefined)
+      createPushEvents(name, placement, { id, registries, topics: pushEvents.topics, stores }, this);
     const watched = {
       sweepHours,
       readsDetails: checked.cveDetails !== undefined,

@@ -153,7 +153,7 @@ export function detailsRole({ managementGroupId, assignRole: isOurs }: Required<
 }
 
 /** A registry's name in lower case. It is globally unique and has only characters that a resource name may have. */
-function registryMark(id: string): string {
+export function registryMark(id: string): string {
   return parseArmId(id).name.toLowerCase();
 }
 

@@ -15,9 +15,8 @@ import { createNotifier, createSender, recipientsOf } from './notify.ts';
 import { createQueue } from './queue.ts';
 import { createTable } from './records.ts';
 import { createRegistries, type ResolvedRegistry } from './registries.ts';
-import { type AzureRegistry, createRegistry } from './registry.ts';
+import { type AzureRegistry, createRegistry, type PortOptions } from './registry.ts';
 import type { RegistryId } from './registry-id.ts';
-import type { SeenImages } from './seen-images.ts';
 import type { Settings } from './settings.ts';
 
 export interface Dependencies {
@@ -63,9 +62,9 @@ export function createAdapters(dependencies: Dependencies) {
     }),
 
     /** The ports for one gate. The log line of its decision contains the time since `startedAt`. */
-    portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, seen?: SeenImages): Ports<Snapshot> {
+    portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, how?: PortOptions): Ports<Snapshot> {
       return {
-        registry: registry.port(seen),
+        registry: registry.port(how),
         records: table.records,
         brake: table.row('brake'),
         inTurn,

@@ -47,6 +47,11 @@ export interface ReportsQuery {
    * have changed to one that the query ignores. Default: the one digest, or none for `all`.
    */
   readonly unfilteredDigests?: readonly string[] | undefined;
+  /**
+   * Whether rows about the digest in another repository or registry count if there is none about this one: an image
+   * that is known to be bad is bad everywhere. Only with one digest. Default: false.
+   */
+  readonly elsewhere?: boolean | undefined;
 }
 
 /** What the queries to the workspace share. */
@@ -83,22 +88,43 @@ export type Scanner = ReturnType<typeof createScanner>;
 async function reportsOf(
   findings: Findings,
   registry: RegistryIdentity,
-  { repository, digest, window, unfilteredDigests = digest === 'all' ? [] : [digest] }: ReportsQuery,
+  { repository, digest, window, unfilteredDigests = digest === 'all' ? [] : [digest], elsewhere = false }: ReportsQuery,
 ): Promise<ReadonlyMap<string, readonly Report[]>> {
-  const bound = { Registry: registry.name, Repository: repository, Digest: digest === 'all' ? '' : digest };
-  const rows = await findings.run(queryOver(findings, bound, window, unfilteredDigests));
+  const place = elsewhere ? { Registry: '', Repository: '' } : { Registry: registry.name, Repository: repository };
+  const bound = { ...place, Digest: digest === 'all' ? '' : digest };
+  const assessments = (await findings.run(queryOver(findings, bound, window, unfilteredDigests))).flatMap(
+    (row) => assessmentFrom(row) ?? [],
+  );
   // This comes before `latestOf`: another registry's name may contain this one's, and its image may have the same
   // digest.
-  const wanted = rows.flatMap((row) => {
-    const assessment = assessmentFrom(row);
-    if (assessment === undefined || !isOf(registry, assessment)) return [];
+  const wanted = assessments.flatMap((assessment) => {
     const { image } = assessment;
+    if (!isOf(registry, assessment)) return [];
     if (!mayBeIn(image, repository) || (digest !== 'all' && image.digest !== digest)) return [];
     // Two rows of one assessment may name its image in different forms.
     return { ...assessment, image: { repository, digest: image.digest } };
   });
+  if (elsewhere && wanted.length === 0) return new Map([[digest, reportsElsewhere(assessments, digest)]]);
   const byDigest = Map.groupBy(latestOf(wanted), ({ image }) => image.digest);
-  return new Map([...byDigest].map(([one, assessments]) => [one, assessments.flatMap(({ reports }) => reports)]));
+  return new Map([...byDigest].map(([one, ofImage]) => [one, ofImage.flatMap(({ reports }) => reports)]));
+}
+
+/**
+ * What is reported about the digest in other places. An exemption there says nothing about this one, and neither does
+ * the age of the report about how fast a gate closes.
+ */
+function reportsElsewhere(assessments: readonly Assessment[], digest: string): readonly Report[] {
+  const ofImage = assessments.filter(({ image }) => image.digest === digest);
+  const byRegistry = Map.groupBy(ofImage, ({ registryName, registryHost }) => `${registryName} ${registryHost}`);
+  return [...byRegistry.values()]
+    .flatMap((ofRegistry) => latestOf(ofRegistry))
+    .flatMap(({ state, reports }) => (state === 'active' || state === 'suppressed' ? reports : []))
+    .map(asActive);
+}
+
+function asActive({ findings, ...report }: Report): Report {
+  const active = findings.map((finding) => ({ ...finding, state: 'active' as const }));
+  return { ...report, status: 'active', reportedAt: undefined, findings: active };
 }
 
 /** The repositories of a registry that have rows, for a sweep to check. A missing repository proves nothing. */

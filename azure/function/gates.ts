@@ -29,6 +29,8 @@ export interface Reconcilers {
    * granularity left behind.
    */
   reconcileRepository(job: RepositoryJob): Promise<void>;
+  /** Reconciles an image that is an index, and its children. */
+  reconcileIndex(job: RepositoryJob & { readonly digest: string }): Promise<void>;
 }
 
 /** What the reconciliation of a repository needs. */
@@ -54,7 +56,11 @@ export function createReconcilers(dependencies: Dependencies, adapters: Adapters
     return result;
   }, shown.cover);
   const context: Context = { ...dependencies, table, queue, reconcileGate };
-  return { reconcileGate, reconcileRepository: (job) => reconcileRepository(job, context) };
+  return {
+    reconcileGate,
+    reconcileRepository: (job) => reconcileRepository(job, context),
+    reconcileIndex: (job) => reconcileIndex(job, context),
+  };
 }
 
 async function reconcileNow(
@@ -63,7 +69,8 @@ async function reconcileNow(
   { queue, portsFrom }: Adapters,
 ): Promise<Result> {
   const startedAt = now();
-  const result = await reconcile(request, await rules(), portsFrom(startedAt, registry, log, seen));
+  const how = { seen, arePushed: request.triggers.includes('push') };
+  const result = await reconcile(request, await rules(), portsFrom(startedAt, registry, log, how));
   const { notifyError } = result.decision;
   if (notifyError !== undefined)
     log({ kind: 'failed', ...request.gate, error: `a notice could not be sent: ${notifyError}` });
@@ -129,6 +136,18 @@ async function reconcileImages(
   const seen = createSeenImages(overview);
   await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>
     reconcileGate({ ...job, rules: async () => rules, request: requestFor({ ...repositoryGate, digest }, job), seen }),
+  );
+}
+
+async function reconcileIndex(
+  { repository, digest, ...job }: RepositoryJob & { readonly digest: string },
+  { reconcileGate }: Context,
+): Promise<void> {
+  const { registry, rules } = job;
+  const digests = [digest, ...(await registry.childrenOf(repository, digest))];
+  const gateOf = (one: string): Gate => ({ registry: registry.resolved.id, repository, digest: one });
+  await mapConcurrently(digests, GATES_AT_ONCE, (one) =>
+    reconcileGate({ ...job, rules: async () => rules, request: requestFor(gateOf(one), job) }),
   );
 }
 

@@ -7,6 +7,7 @@ import { createClients } from './clients.ts';
 import { describeCallError } from './errors.ts';
 import { createHandler, type Handler } from './invocation.ts';
 import { type Log, MAX_LINE_CHARACTERS } from './log.ts';
+import { readMessage } from './queue.ts';
 import { readSettings } from './settings.ts';
 
 /** Every five minutes. The tick decides whether a sweep is due. */
@@ -41,7 +42,7 @@ function register(handler: Handler): void {
   app.storageQueue('message', {
     queueName: '%PULLGATE_QUEUE%',
     connection: 'AzureWebJobsStorage',
-    handler: (message, context) => counted(context, (log) => handler.message(message, log)),
+    handler: (message, context) => counted(context, (log) => handler.message(readMessage(message), log)),
   });
   app.timer('tick', { schedule: EVERY_TICK, handler: (_timer, context) => counted(context, handler.tick) });
 }

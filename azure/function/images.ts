@@ -47,6 +47,9 @@ export function createImages(client: ContainerRegistryClient, now: () => Instant
       return images;
     },
 
+    /** The digests of the children of an index. Empty if it does not exist. */
+    childrenOf: (repository: string, digest: string) => childrenOf(known, repository, digest),
+
     /** Was this image recently seen as a child of a tagged index? */
     isKnownChild(repository: string, digest: string): boolean {
       const found = tagged.get(repository);

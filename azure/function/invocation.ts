@@ -126,12 +126,14 @@ function handle(message: ImageMessage | ReconcileMessage, invocation: Invocation
 }
 
 async function handleReconcile(
-  { registry: named, repository, digest, trigger }: ReconcileMessage,
+  { registry: named, repository, digest, trigger, isIndex }: ReconcileMessage,
   invocation: Invocation,
 ): Promise<Retry | undefined> {
   const registry = await findRegistry(named, invocation);
   if (registry === undefined) return undefined;
-  const asked: Asked = { digest, scope: 'all', trigger, namedReports: [] };
+  const isOfRegistry = trigger === 'push' || trigger === 'delete';
+  if (isOfRegistry && isOutOfScope({ registry, repository }, invocation)) return undefined;
+  const asked: Asked = { digest, scope: 'all', trigger, namedReports: [], isIndex };
   return retryOf([await reconcileAt({ registry, repository }, asked, invocation)]);
 }
 
@@ -199,14 +201,16 @@ interface Asked extends Pick<ReconcileRequest, 'scope' | 'namedReports'> {
   /** Undefined for the whole repository. */
   readonly digest: string | undefined;
   readonly trigger: FunctionTrigger;
+  /** The children of the image may have come into scope, too. */
+  readonly isIndex?: true | undefined;
 }
 
 async function reconcileAt(
   { registry, repository }: ImageLocation,
-  { digest, scope, trigger, namedReports }: Asked,
+  { digest, scope, trigger, namedReports, isIndex }: Asked,
   invocation: Invocation,
 ): Promise<Handled> {
-  const { settings, adapters, now, log, reconcileGate, reconcileRepository } = invocation;
+  const { settings, adapters, now, log, reconcileGate, reconcileIndex, reconcileRepository } = invocation;
   const { id, problem } = registry.resolved;
   if (problem !== undefined) {
     log({ kind: 'refused', repository, problem });
@@ -222,9 +226,15 @@ async function reconcileAt(
     await reconcileRepository({ ...job, rules: await rules(), repository, trigger: asked });
     return 'done';
   }
+  if (digest !== undefined && isIndex === true && settings.granularity === 'image') {
+    await reconcileIndex({ ...job, rules: await rules(), repository, trigger, digest });
+    return 'done';
+  }
   const repositoryGate: Gate = { registry: id, repository };
   const imageGate: Gate = { ...repositoryGate, ...(digest === undefined ? {} : { digest }) };
   const gate = settings.granularity === 'image' ? imageGate : repositoryGate;
+  // What has no record is open. A purge of many images must not cost a query each.
+  if (trigger === 'delete' && (await adapters.table.records.load(gate)).value === undefined) return 'done';
   const request: ReconcileRequest = { gate, scope, triggers: [trigger], namedReports };
   return handledFrom(await reconcileGate({ ...job, rules, request }), request, imageGate);
 }

@@ -7,7 +7,8 @@ import { FUNCTION_TRIGGERS, type FunctionTrigger } from '../../shared/reconcile/
 import { check, describeProblem, type Parsed, required } from '../../shared/runtime/problem.ts';
 import { pick, textOf } from './loose-json.ts';
 import { checkImage, isOfContainerImage, MAX_ID_CHARACTERS, type NamedImage, readImage } from './named-image.ts';
-import { nameOf, type RegistryId, registryIn } from './registry-id.ts';
+import { isRegistryEvent, parseRegistryEvent, type RegistryChange } from './registry-event.ts';
+import { nameOf, type RegistryId, registryId, registryIn } from './registry-id.ts';
 
 /** What a message requests. */
 export type Message =
@@ -31,6 +32,7 @@ export type Message =
       readonly repository: string;
       readonly digest: string | undefined;
       readonly trigger: FunctionTrigger;
+      readonly isIndex?: RegistryChange['isIndex'];
     }
   /** About a container image, but the event does not say which one. */
   | { readonly kind: 'unattributed'; readonly assessment: string; readonly why: string }
@@ -49,20 +51,6 @@ export interface Received {
 const MAX_WHY_CHARACTERS = 200;
 /** The most retries that a message can have. */
 const MAX_TRIES = 100;
-
-const REGISTRY =
-  'the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
-const registryId = required(
-  v.pipe(
-    v.string(REGISTRY),
-    v.rawTransform(({ dataset, addIssue, NEVER }): RegistryId => {
-      const id = registryIn(dataset.value);
-      if (id !== undefined && dataset.value.endsWith(`/${id.name}`)) return id;
-      addIssue({ message: REGISTRY });
-      return NEVER;
-    }),
-  ),
-);
 
 const reconcileMessage = v.object({
   pullgate: required(v.literal('reconcile', 'reconcile')),
@@ -109,18 +97,36 @@ const tries = v.object({
 });
 
 /**
- * Parses one message of the queue: the identifiers that the Logic App forwards, or one of the stack's own messages.
- *
- * @param payload the message as the Functions host passes it; JSON text is already decoded
+ * Parses one message of the queue: the identifiers that the Logic App forwards, an event of Event Grid, or one of the
+ * stack's own messages.
  */
-export function parseMessage(payload: unknown): Parsed<Received> {
+export function parseMessage(given: unknown): Parsed<Received> {
+  const payload = unlisted(given);
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
     return { ok: false, problems: [{ key: 'message', given: payload, allowed: 'a JSON object' }] };
   }
   const counted = check(tries, payload, '');
   if (!counted.ok) return counted;
-  const message = 'pullgate' in payload ? parseReconcile(payload) : parseIdentifiers(payload);
+  const message = parseObject(payload);
   return message.ok ? { ok: true, value: { message: message.value, payload, tries: counted.value.tries } } : message;
+}
+
+/**
+ * Event Grid delivers a list of one event to some of its targets. No source says so of queues.
+ * Source: https://learn.microsoft.com/azure/event-grid/delivery-and-retry
+ */
+function unlisted(payload: unknown): unknown {
+  const [event, ...others]: readonly unknown[] = Array.isArray(payload) ? payload : [];
+  const isOne = typeof event === 'object' && event !== null && others.length === 0;
+  return isOne && isRegistryEvent(event) ? event : payload;
+}
+
+function parseObject(payload: object): Parsed<Message> {
+  if ('pullgate' in payload) return parseReconcile(payload);
+  if (!isRegistryEvent(payload)) return parseIdentifiers(payload);
+  const event = parseRegistryEvent(payload);
+  if (!event.ok) return event;
+  return typeof event.value === 'string' ? ignored(event.value) : { ok: true, value: event.value };
 }
 
 function parseReconcile(message: object): Parsed<Message> {

@@ -13,6 +13,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { createSend } from './bearer-pipeline.ts';
+import { decoded } from './loose-json.ts';
 
 /** The storage account's queues over REST. The official client package would be a quarter of the whole bundle. */
 export interface QueueService {
@@ -47,6 +48,21 @@ export function queueService(
     },
   };
 }
+
+/**
+ * The message in the text of a queue. The function and the Logic App write base64. Event Grid writes base64 or plain
+ * text: its documentation said plain text, and a user saw base64. So the host decodes nothing (`messageEncoding`).
+ * Sources: https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/event-grid/custom-event-to-queue-storage.md,
+ * https://github.com/MicrosoftDocs/azure-docs/issues/102923
+ *
+ * @param given the text as the host passes it: parsed if it is JSON
+ */
+export function readMessage(given: unknown): unknown {
+  const text = typeof given === 'string' ? given.replaceAll(/[ \t\r\n]/g, '') : '';
+  return text !== '' && BASE64.test(text) ? decoded(Buffer.from(text, 'base64').toString('utf8')) : given;
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const SENDS_AT_ONCE = 16;
 

@@ -1,4 +1,6 @@
 // Resource Manager ids: the registry in an id, its key, and the name at the end of an id.
+import * as v from 'valibot';
+import { required } from '../../shared/runtime/problem.ts';
 
 /** The parts of a registry's Resource Manager id. Case does not matter, so compare two ids by their `keyOf`. */
 export interface RegistryId {
@@ -20,6 +22,22 @@ export function registryIn(id: string): RegistryId | undefined {
   if (subscription === undefined || resourceGroup === undefined || name === undefined) return undefined;
   return { subscription, resourceGroup, name };
 }
+
+const REGISTRY =
+  'the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
+
+/** The id of a registry, and of nothing in it. */
+export const registryId = required(
+  v.pipe(
+    v.string(REGISTRY),
+    v.rawTransform(({ dataset, addIssue, NEVER }): RegistryId => {
+      const id = registryIn(dataset.value);
+      if (id !== undefined && dataset.value.endsWith(`/${id.name}`)) return id;
+      addIssue({ message: REGISTRY });
+      return NEVER;
+    }),
+  ),
+);
 
 /** A key that is the same for all ids of one registry. */
 export function keyOf(id: RegistryId | undefined): string | undefined {

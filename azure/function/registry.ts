@@ -30,6 +30,14 @@ interface Observer extends Pick<Parts, 'resolved' | 'scanner' | 'policy'> {
   readonly images: Images;
 }
 
+/** How the core's port observes images. */
+export interface PortOptions {
+  /** An image in it is not observed again the first time. */
+  readonly seen?: SeenImages | undefined;
+  /** Whether the images may be known from other places only, because they have just been pushed. Default: false. */
+  readonly arePushed?: boolean | undefined;
+}
+
 /** One registry of the stack. */
 export interface AzureRegistry {
   readonly resolved: ResolvedRegistry;
@@ -41,10 +49,11 @@ export interface AzureRegistry {
   overview(repository: string, known: readonly string[]): Promise<Overview>;
   /** The digests of the images to observe, if each image is observed separately. */
   digestsToObserve(repository: string, known: readonly string[]): Promise<readonly string[]>;
-  /** The core's port. An image in `seen` is not observed again the first time. */
-  port(seen?: SeenImages): Registry<Snapshot>;
+  port(how?: PortOptions): Registry<Snapshot>;
   /** Does this image exist? */
   has(repository: string, digest: string): Promise<boolean>;
+  /** The digests of the children of an index. Empty if it does not exist. */
+  childrenOf(repository: string, digest: string): Promise<readonly string[]>;
   /** The digests of all images of a repository. Empty if the repository does not exist. */
   digestsIn(repository: string): Promise<ReadonlySet<string>>;
 }
@@ -56,13 +65,18 @@ export function createRegistry({ resolved, client, scanner, policy, now }: Parts
     resolved,
     overview: (repository, known) => overview(observer, repository, known),
     digestsToObserve: (repository, known) => digestsToObserve(observer, repository, known),
-    port: (seen = NOTHING_SEEN) => createPort(client, observer, seen),
+    port: (how = {}) => createPort(client, observer, how),
     has: async (repository, digest) => (await images.describe(repository, digest)) !== undefined,
+    childrenOf: images.childrenOf,
     digestsIn: async (repository) => new Set((await images.describeAll(repository)).keys()),
   };
 }
 
-function createPort(client: ContainerRegistryClient, observer: Observer, seen: SeenImages): Registry<Snapshot> {
+function createPort(
+  client: ContainerRegistryClient,
+  observer: Observer,
+  { seen = NOTHING_SEEN, arePushed = false }: PortOptions,
+): Registry<Snapshot> {
   return {
     ...createAttributeLock(client),
 
@@ -72,10 +86,12 @@ function createPort(client: ContainerRegistryClient, observer: Observer, seen: S
       if (digests === 'all') return [...(await overviewAnyhow(observer, repository, known)).values()];
       // Clearing a blocker takes everything that is known about it. For an event, recent rows suffice.
       const window = scope === 'all' || known.length > 0 ? WINDOWS.everything : WINDOWS.event;
+      const observe = arePushed ? observePushed : observeOne;
       return mapConcurrently(
         digests,
         SINGLE_QUESTIONS_AT_ONCE,
-        async (one) => seen.take(one) ?? observeOne(observer, repository, one, window),
+        async (one) =>
+          seen.take(one) ?? observe(observer, { repository, digest: one, window, isKnown: known.includes(one) }),
       );
     },
 
@@ -125,14 +141,42 @@ async function digestsToObserve(
   return [...new Set([...(await scanner.digestsWithFindings(resolved, repository)), ...known])];
 }
 
-async function observeOne(
+/** One image to observe. */
+interface Asked {
+  readonly repository: string;
+  readonly digest: string;
+  readonly window: Window;
+  /** Whether it is in the gate's record. */
+  readonly isKnown: boolean;
+}
+
+async function observeOne(observer: Observer, { repository, digest, window }: Asked): Promise<ImageObservation> {
+  const reports = await observer.scanner.reportsOf(observer.resolved, { repository, digest, window });
+  return observeWith(observer, { repository, digest, reports });
+}
+
+/**
+ * No query is made for an image that is not recorded and does not count, such as the child of an index that is yet to
+ * be pushed.
+ */
+async function observePushed(
   observer: Observer,
-  repository: string,
-  digest: string,
-  window: Window,
+  { repository, digest, window, isKnown }: Asked,
 ): Promise<ImageObservation> {
-  const { scanner, resolved, images, policy } = observer;
-  const reports = await scanner.reportsOf(resolved, { repository, digest, window });
+  const { scanner, resolved, policy } = observer;
+  const observation = await observeWith(observer, { repository, digest, reports: new Map() });
+  if (observation.presence === 'gone') return observation;
+  if (!isKnown && !observation.tagged && policy.images === 'tagged') return observation;
+  const reports = await scanner.reportsOf(resolved, { repository, digest, window, elsewhere: true });
+  return { ...observation, reports: reports.get(digest) ?? [] };
+}
+
+/** The image in the registry, with these reports. */
+async function observeWith(
+  observer: Observer,
+  { repository, digest, reports }: Pick<Asked, 'repository' | 'digest'> & Pick<Read, 'reports'>,
+): Promise<ImageObservation> {
+  const { images, policy } = observer;
   const image = await images.describe(repository, digest);
   // The others are needed only if the image's own tags do not decide whether it is in scope.
   const needsOthers =

@@ -119,15 +119,32 @@ export interface AcrWorld extends Acr {
   byId(id: string): RegistryWorld | undefined;
 }
 
+/**
+ * What a registry reports when its content changes. A tag that is deleted is not reported.
+ * Source: https://learn.microsoft.com/azure/container-registry/container-registry-webhook-reference
+ */
+export interface RegistryChange {
+  readonly registry: Registry;
+  readonly action: 'push' | 'delete';
+  readonly repository: string;
+  /** Undefined if a whole repository was deleted. */
+  readonly manifest: Manifest | undefined;
+  readonly tag: string | undefined;
+}
+
 export const UNLOCKED: Attributes = { deleteEnabled: true, writeEnabled: true, readEnabled: true, listEnabled: true };
 
 /** Calls `onRegistry` for each added registry before it can receive requests. */
-export function createAcr(clock: Clock, onRegistry: (registry: RegistryWorld) => void): AcrWorld {
+export function createAcr(
+  clock: Clock,
+  onRegistry: (registry: RegistryWorld) => void,
+  onChange: (change: RegistryChange) => void = () => {},
+): AcrWorld {
   const registries: RegistryWorld[] = [];
   const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
   return {
     addRegistry(id, options = {}) {
-      const added = createRegistry(clock, id, options);
+      const added = createRegistry(clock, id, options, onChange);
       if (registries.some(({ name }) => same(name, added.name)))
         throw new Error(`registry ${added.name} already exists`);
       registries.push(added);
@@ -144,7 +161,12 @@ export function createAcr(clock: Clock, onRegistry: (registry: RegistryWorld) =>
   };
 }
 
-function createRegistry(clock: Clock, id: string, options: RegistryOptions): RegistryWorld {
+function createRegistry(
+  clock: Clock,
+  id: string,
+  options: RegistryOptions,
+  onChange: (change: RegistryChange) => void,
+): RegistryWorld {
   const [, name] = /\/providers\/Microsoft\.ContainerRegistry\/registries\/([A-Za-z0-9]{5,50})$/i.exec(id) ?? [];
   if (name === undefined)
     throw new Error(`a registry needs an ARM id with a name of 5 to 50 letters and digits; got ${id}`);
@@ -195,6 +217,7 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
     if (known === undefined) repository.manifests.set(manifest.digest, { ...fresh(), manifest });
     else known.updatedAt = clock.now();
     repository.updatedAt = clock.now();
+    onChange({ registry, action: 'push', repository: into, manifest, tag });
     if (tag === undefined) return repository;
     const moved = repository.tags.get(tag);
     if (moved === undefined) repository.tags.set(tag, { ...fresh(), name: tag, digest: manifest.digest });
@@ -208,7 +231,7 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
     return manifest.digest;
   };
 
-  return {
+  const registry: RegistryWorld = {
     id,
     name,
     loginServer: (options.loginServer ?? `${name}.azurecr.io`).toLowerCase(),
@@ -239,12 +262,17 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
     },
     delete(from, digest) {
       const repository = need(from);
-      repository.manifests.delete(manifestIn(repository, digest).manifest.digest);
+      const { manifest } = manifestIn(repository, digest);
+      repository.manifests.delete(manifest.digest);
       for (const tag of repository.tags.values()) if (tag.digest === digest) repository.tags.delete(tag.name);
       // Removes a repository that has become empty.
       if (repository.manifests.size === 0) repositories.delete(from);
+      onChange({ registry, action: 'delete', repository: from, manifest, tag: undefined });
     },
-    deleteRepository: (repository) => void repositories.delete(need(repository).name),
+    deleteRepository(repository) {
+      repositories.delete(need(repository).name);
+      onChange({ registry, action: 'delete', repository, manifest: undefined, tag: undefined });
+    },
     attributes: (repository, target = {}) => targetOf(repository, target).attributes,
     setAttributes(repository, attributes, target = {}) {
       const changed = targetOf(repository, target);
@@ -252,6 +280,7 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
       return changed.attributes;
     },
   };
+  return registry;
 }
 
 const SIGNATURE = 'application/vnd.dev.cosign.artifact.sig.v1+json';

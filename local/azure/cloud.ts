@@ -14,6 +14,7 @@ import { agentOf, type ClientOptions, clientOptions } from './client.ts';
 import { createDefender, type Defender } from './defender.ts';
 import { createDefenderPlans, type DefenderPlans } from './defender-plans.ts';
 import { createDelivery } from './delivery.ts';
+import { createEventGrid, type EventGrid } from './event-grid.ts';
 import { createFaults, type Faults } from './faults.ts';
 import type { AzurePlace } from './graph-mocks.ts';
 import { createLogAnalytics, LOGS_HOST, type NamedWorkspace } from './log-analytics.ts';
@@ -45,6 +46,8 @@ export interface LocalAzure extends Stack {
   readonly plans: DefenderPlans;
   /** The events from Defender that are in transit. */
   readonly events: SecurityEvents;
+  /** The events of registries that are in transit. */
+  readonly eventGrid: EventGrid;
   /** The details of CVEs in Resource Graph. */
   readonly cveDetails: ResourceGraph['cves'];
   readonly calls: Calls;
@@ -105,14 +108,14 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
   const { principals, calls } = control;
   const wire = await startWire({ ...control, clock, crash: ({ principal }) => crash(stacks, principal) });
   const services = createServices(clock, wire, control, place);
-  const { acr, events, mails } = services;
+  const { acr, events, eventGrid, mails } = services;
   const stacks = createStacks({
     ...{ ...services, ...control, clock, wire, registries, instances },
     subscription: place.subscription,
   });
-  const delivery = createDelivery({ clock, events, stacks: stacks.all });
+  const delivery = createDelivery({ clock, events, eventGrid, stacks: stacks.all });
   const cloud = {
-    ...{ place, clock, acr, events, calls, principals },
+    ...{ place, clock, acr, events, eventGrid, calls, principals },
     defender: createDefender({ clock, events, loginServerOf: (id) => loginServerOf(acr, id) }),
     faults: faultsOf(control.faults, events),
     plans: services.plans,
@@ -151,7 +154,8 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
   const agent = agentOf(wire);
   const logicApps = new Map<string, RunningLogicApp>();
   const workspaces = new Map<string, NamedWorkspace>();
-  const acr = createAcr(clock, ({ loginServer }) => wire.serve(loginServer, acrService));
+  const eventGrid = createEventGrid({ clock, principals, agent });
+  const acr = createAcr(clock, ({ loginServer }) => wire.serve(loginServer, acrService), eventGrid.publish);
   const acrService = createAcrService(clock, acr, principals, roles);
   const queues = createQueues(clock, principals, wire.serve);
   const tables = createTables(clock, principals, wire.serve);
@@ -169,7 +173,7 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
       return workspace !== undefined;
     },
   });
-  return { agent, logicApps, workspaces, acr, queues, tables, mails, events, graph, plans };
+  return { agent, logicApps, workspaces, acr, queues, tables, mails, events, eventGrid, graph, plans };
 }
 
 async function crash(stacks: Stacks, principal: Principal): Promise<void> {

@@ -1,6 +1,8 @@
-// The queue triggers and timers of all stacks: delivers a queue's visible messages to the stack's function.
+// The queue triggers and timers of all stacks: delivers a queue's visible messages to the stack's function, and before
+// that the events that are due to the queue.
 import { type Clock, earliest } from '../clock.ts';
 import type { DueWork } from '../due-work.ts';
+import type { RunningEventGrid } from './event-grid.ts';
 import type { RunningSecurityEvents } from './security-events.ts';
 import type { DeployedStack } from './stacks.ts';
 import type { Invocation } from './worker.ts';
@@ -8,17 +10,19 @@ import type { Invocation } from './worker.ts';
 interface Parts {
   readonly clock: Clock;
   readonly events: RunningSecurityEvents;
+  readonly eventGrid: RunningEventGrid;
   readonly stacks: () => readonly DeployedStack[];
 }
 
 /** A run with more invocations would never end. */
 const MAX_INVOCATIONS = 200_000;
 
-export function createDelivery({ clock, events, stacks }: Parts): DueWork<Invocation> {
+export function createDelivery({ clock, events, eventGrid, stacks }: Parts): DueWork<Invocation> {
   return {
     clock,
     async drain(invocations) {
       await events.deliverDue();
+      await eventGrid.deliverDue();
       for (let worked = true; worked; ) {
         worked = false;
         for (const { host } of stacks()) {
@@ -30,7 +34,12 @@ export function createDelivery({ clock, events, stacks }: Parts): DueWork<Invoca
         }
       }
     },
-    nextWorkAt: () => earliest([events.nextDeliveryAt(), ...stacks().map(({ host }) => host.nextVisibleAt())]),
+    nextWorkAt: () =>
+      earliest([
+        events.nextDeliveryAt(),
+        eventGrid.nextDeliveryAt(),
+        ...stacks().map(({ host }) => host.nextVisibleAt()),
+      ]),
     async fireDueTimers(invocations) {
       for (const { host } of stacks()) invocations.push(...(await host.fireDueTimers()));
     },

@@ -122,13 +122,13 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
    */
   function receive(queue: Queue, most: number): readonly Message[] {
     const messages = queue.receive(most, LEASE_SECONDS);
-    const sound = messages.filter(({ text }) => isBase64(text));
+    const sound = settings.decodes ? messages.filter(({ text }) => isBase64(text)) : messages;
     for (const message of messages) if (!sound.includes(message)) toPoisonQueue(queue, message);
     return sound.length > 0 || messages.length === 0 ? sound : receive(queue, most);
   }
 
   async function handle(worker: Worker, functionName: string, queue: Queue, message: Message): Promise<Invocation> {
-    const text = Buffer.from(message.text, 'base64').toString('utf8');
+    const text = settings.decodes ? Buffer.from(message.text, 'base64').toString('utf8') : message.text;
     const invocation = await worker.invoke(functionName, { string: text }, metadataOf(message, text));
     if (invocation.outcome.kind === 'answered') queue.delete(message);
     else if (message.dequeueCount >= settings.maxDequeueCount) toPoisonQueue(queue, message);

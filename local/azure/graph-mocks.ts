@@ -171,6 +171,25 @@ const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
     accessEndpoint: `https://prod-00.${place.location}.logic.azure.com:443/workflows/${hex.slice(0, 32)}`,
   })),
   'azure-native:security:Automation': named('Microsoft.Security/automations', 'automationName'),
+  'azure-native:eventgrid:SystemTopic': named(
+    'Microsoft.EventGrid/systemTopics',
+    'systemTopicName',
+    ({ place, inputs, hex }) =>
+      inputs['identity'] === undefined
+        ? {}
+        : {
+            identity: {
+              type: 'SystemAssigned',
+              principalId: uuidOf(hashOf(`principal ${hex}`)),
+              tenantId: place.tenant,
+            },
+          },
+  ),
+  'azure-native:eventgrid:SystemTopicEventSubscription': (made) => {
+    const name = made.text('eventSubscriptionName');
+    const topic = `Microsoft.EventGrid/systemTopics/${made.inputs['systemTopicName']}`;
+    return { id: made.below(`${topic}/eventSubscriptions/${name}`), name };
+  },
   'azure-native:monitor:ScheduledQueryRule': named('Microsoft.Insights/scheduledQueryRules', 'ruleName'),
   'azure-native:monitor:ActionGroup': named('Microsoft.Insights/actionGroups', 'actionGroupName'),
   'azure-native:communication:EmailService': named('Microsoft.Communication/emailServices', 'emailServiceName'),
@@ -221,6 +240,13 @@ export function answerCall(
       const id = `/subscriptions/${subscription}/resourceGroups/${resourceGroupName}/providers/Microsoft.OperationalInsights/workspaces/${workspaceName}`;
       return { id, name: workspaceName, location, customerId: uuidOf(hashOf(id.toLowerCase())) };
     }
+    case 'azure-native:containerregistry:getRegistry': {
+      const { resourceGroupName, registryName } = inputs;
+      const id = `/subscriptions/${subscription}/resourceGroups/${resourceGroupName}/providers/Microsoft.ContainerRegistry/registries/${registryName}`;
+      return { id, name: registryName, location };
+    }
+    case 'azure-native:eventgrid:getSystemTopic':
+      return existingTopic(place, String(inputs['resourceGroupName']), String(inputs['systemTopicName']));
     case 'azure-native:logic:listWorkflowTriggerCallbackUrl': {
       const workflow = hashOf(`${inputs['resourceGroupName']}/${inputs['workflowName']}`).slice(0, 32);
       const trigger = String(inputs['triggerName']);
@@ -248,6 +274,20 @@ export function answerCall(
         `the local cloud does not know the call ${token}; add Azure's answer to local/azure/graph-mocks.ts`,
       );
   }
+}
+
+/**
+ * The system topics that exist before any stack: `events-of-NAME` of the registry NAME in the same resource group, and
+ * `bare-events-of-NAME`, which has no identity.
+ */
+function existingTopic({ subscription, tenant, location }: AzurePlace, group: string, name: string) {
+  const [, bare, registry] = /^(bare-)?events-of-([a-z0-9]+)$/i.exec(name) ?? [];
+  const id = `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.EventGrid/systemTopics/${name}`;
+  if (registry === undefined) throw new Error(`there is no system topic ${id}`);
+  const source = `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.ContainerRegistry/registries/${registry}`;
+  const identity = { type: 'SystemAssigned', principalId: uuidOf(hashOf(`principal ${id}`)), tenantId: tenant };
+  const topicType = 'Microsoft.ContainerRegistry.Registries';
+  return { id, name, location, source, topicType, ...(bare === undefined ? { identity } : {}) };
 }
 
 function hashOf(text: string): string {

@@ -7,6 +7,8 @@ export interface HostSettings {
   readonly newBatchThreshold: number;
   readonly maxDequeueCount: number;
   readonly visibilityTimeoutSeconds: number;
+  /** Whether the host decodes base64. Otherwise it passes the text of a message as it is. */
+  readonly decodes: boolean;
   readonly timeoutMilliseconds: number;
 }
 
@@ -44,8 +46,9 @@ function readQueueSettings(given: Readonly<Record<string, unknown>>): Omit<HostS
   const unknown = Object.keys(given).filter((key) => !(key in QUEUE_DEFAULTS));
   if (unknown.length > 0) throw new Error(`host.json has unknown settings of queues: ${unknown.join(', ')}`);
   const queues = { ...QUEUE_DEFAULTS, ...given };
-  if (queues.messageEncoding !== 'base64')
-    throw new Error(`the local Functions host supports only base64 messages; host.json has ${queues.messageEncoding}`);
+  const { messageEncoding }: { readonly messageEncoding: unknown } = queues;
+  if (messageEncoding !== 'base64' && messageEncoding !== 'none')
+    throw new Error(`messageEncoding must be base64 or none; host.json has ${messageEncoding}`);
   const batchSize = Number(queues.batchSize);
   if (!(batchSize >= 1 && batchSize <= 32))
     throw new Error(`batchSize must be from 1 to 32; host.json has ${batchSize}`);
@@ -57,6 +60,7 @@ function readQueueSettings(given: Readonly<Record<string, unknown>>): Omit<HostS
     newBatchThreshold: Number(queues.newBatchThreshold ?? Math.floor(batchSize / 2)),
     maxDequeueCount: Number(queues.maxDequeueCount),
     visibilityTimeoutSeconds: millisecondsOf(queues.visibilityTimeout) / 1000,
+    decodes: messageEncoding === 'base64',
   };
 }
 

@@ -2,9 +2,9 @@
 // azure/component/logic-app.ts defines, and rejects a definition with anything else.
 
 import type { Agent } from 'node:https';
-import { request } from 'node:https';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
+import { type HttpCall, sendCall } from './http-call.ts';
 import type { Principal, Principals } from './principals.ts';
 import { compileTemplate, type ExpressionScope } from './workflow-expression.ts';
 
@@ -102,7 +102,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
       const sent = { ...given, headers: { ...given.headers, authorization: `Bearer ${token}` } };
       // Waiting times between retries pass at once. The cloud's clock does not move during a run.
       for (let left = retries; ; left--) {
-        const answer = await send(sent, agent).catch((error: Error) => ({ status: 0, body: error.message }));
+        const answer = await sendCall(sent, agent).catch((error: Error) => ({ status: 0, body: error.message }));
         if (answer.status >= 200 && answer.status < 300) return answer;
         const mayPass = answer.status === 0 || answer.status === 408 || answer.status === 429 || answer.status >= 500;
         if (!mayPass || left === 0)
@@ -204,29 +204,6 @@ function retriesOf(policy: unknown, name: string): number {
       `the local Logic App supports only an exponential retryPolicy of up to 90 retries with its three intervals in ISO 8601; ${name} has ${JSON.stringify(policy)}`,
     );
   return Number(count);
-}
-
-interface HttpCall {
-  readonly method: string;
-  readonly uri: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-function send(
-  { method, uri, headers, body }: HttpCall,
-  agent: Agent,
-): Promise<{ readonly status: number; readonly body: string }> {
-  return new Promise((resolve, reject) => {
-    const asked = request(uri, { method, headers: { ...headers }, agent }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
-      response.on('error', reject);
-    });
-    asked.on('error', reject);
-    asked.end(body);
-  });
 }
 
 function fieldsOf(value: unknown, what: string): Fields {

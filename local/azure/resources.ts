@@ -2,10 +2,12 @@
 import type { Graph } from '../graph.ts';
 import type { Automation, AutomationAction, AutomationSource } from './automation.ts';
 import type { PlanResource } from './defender-plans.ts';
+import type { EventSubscription } from './event-grid.ts';
 import { type AzurePlace, answerCall } from './graph-mocks.ts';
 import type { LogicAppResource } from './logic-app.ts';
 import type { MailResource } from './mail.ts';
 import { type FunctionAppResource, readApp } from './resources-app.ts';
+import { eventSubscriptionsOf } from './resources-events.ts';
 import { all, type Fields, fieldsOf, lastOf, list, named, text } from './resources-fields.ts';
 import type { Permission, RoleDefinition } from './role-definition.ts';
 import type { RoleAssignment } from './roles.ts';
@@ -29,6 +31,7 @@ export interface Resources {
   readonly logicApps: readonly LogicAppResource[];
   readonly automations: readonly Automation[];
   readonly mails: readonly MailResource[];
+  readonly eventSubscriptions: readonly EventSubscription[];
   /** The registries that the stack watches. They are not part of the graph and must already exist. */
   readonly registries: readonly string[];
 }
@@ -68,6 +71,7 @@ export function readResources(graph: Graph): Resources {
     logicApps: all(graph, 'azure-native:logic:Workflow').map((workflow) => logicAppOf(workflow, place)),
     automations,
     mails: mailsOf(graph),
+    eventSubscriptions: eventSubscriptionsOf(graph, place),
     registries: registriesOf(app),
   };
 }

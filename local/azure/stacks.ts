@@ -7,6 +7,7 @@ import { createStacksOf, type StacksOf } from '../stacks.ts';
 import type { AcrWorld, RegistryOptions } from './acr.ts';
 import type { RunningPlans } from './defender-plans.ts';
 import { checkDeployment } from './deployment-check.ts';
+import type { RunningEventGrid } from './event-grid.ts';
 import { createFunctionsHost, type FunctionsHost, type RunningHost } from './functions-host.ts';
 import type { NamedWorkspace } from './log-analytics.ts';
 import { createLogicApp, type LogicApp, type RunningLogicApp } from './logic-app.ts';
@@ -58,6 +59,7 @@ interface Parts {
   readonly tables: Tables;
   readonly mails: Mails;
   readonly events: RunningSecurityEvents;
+  readonly eventGrid: RunningEventGrid;
   /** By ARM id. */
   readonly logicApps: Map<string, RunningLogicApp>;
   /** By ARM id in lower case. */
@@ -97,7 +99,7 @@ export function createStacks(parts: Parts): Stacks {
 }
 
 function deployServices(parts: Parts, name: string, resources: Resources): void {
-  const { clock, roles, plans, queues, tables, mails, workspaces, events, acr } = parts;
+  const { clock, roles, plans, queues, tables, mails, workspaces, events, eventGrid, acr } = parts;
   roles.deploy(name, resources.roleDefinitions, resources.roleAssignments);
   plans.deploy(name, resources.plans);
   for (const queue of resources.queues) queues.deploy(queue);
@@ -109,6 +111,7 @@ function deployServices(parts: Parts, name: string, resources: Resources): void 
   }
   deployLogicApps(parts, resources);
   events.deploy(name, resources.automations);
+  eventGrid.deploy(name, resources.eventSubscriptions);
   for (const id of resources.registries) if (acr.byId(id) === undefined) acr.addRegistry(id, parts.registries[id]);
 }
 

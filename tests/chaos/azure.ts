@@ -60,7 +60,7 @@ const graphs = new Map<string, Promise<Graph>>();
 
 /** The program's graph for a policy, cached by config. */
 function graphFor(policy: PlainPolicy, scenario: ChaosOptions['scenario']) {
-  const { maxClosesPerHour, maxClosesPerDay, mode, granularity } = scenario;
+  const { maxClosesPerHour, maxClosesPerDay, mode, granularity, pushEvents } = scenario;
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
   const config = {
@@ -73,7 +73,7 @@ function graphFor(policy: PlainPolicy, scenario: ChaosOptions['scenario']) {
     'pullgate:mode': mode,
     'pullgate:sweepHours': SWEEP_HOURS,
     'pullgate:notifyEmails': ['security@example.com'],
-    'pullgate:azure': { registries: [REGISTRY], granularity },
+    'pullgate:azure': { registries: [REGISTRY], granularity, pushEvents },
   };
   const key = JSON.stringify(config);
   const graph = graphs.get(key) ?? graphOf(config);
@@ -154,7 +154,9 @@ export async function startChaosAzure({ scenario, draw, code, pauseStack }: Chao
       const undo = faultsOfBus(fate, late === 'row' ? 0 : fate.delayMinutes).map(cloud.faults.addToBus);
       // If the event is lost, its row is not late: the next event of the image covers this row too, and does not wait
       // for the row of another event.
+      cloud.eventGrid.losesEvents = fate.isLost;
       await world.happen(given, fate, late === 'event' || fate.isLost ? 0 : fate.delayMinutes);
+      cloud.eventGrid.losesEvents = false;
       for (const take of undo) take();
     },
     act(step) {

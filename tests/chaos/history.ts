@@ -110,12 +110,12 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
       return knownSince !== undefined && knownSince <= beforeAt - SETTLED_MILLISECONDS;
     });
   /**
-   * Azure's registries send no events to pullgate. Events of findings that do not matter may be left out by the rule
-   * or the automation that sends them.
+   * Azure's registries send events to pullgate only if the stack says so. Events of findings that do not matter may be
+   * left out by the rule or the automation that sends them.
    */
   const isHeardOf = (step: Step) => {
     if ('vulnerability' in step) return violates(step.vulnerability, truth.policy);
-    return cloud === 'aws' || (step.kind !== 'push' && step.kind !== 'remove');
+    return cloud === 'aws' || scenario.pushEvents || (step.kind !== 'push' && step.kind !== 'remove');
   };
 
   /** Remembers the findings in the records, and forgets those that the records may drop. */

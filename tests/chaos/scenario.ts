@@ -43,6 +43,8 @@ export interface Scenario {
   readonly mode: 'enforce' | 'audit';
   /** What a gate is, if the cloud offers a choice. */
   readonly granularity: 'image' | 'repository';
+  /** Whether the registry reports pushes and deletions, if the stack has the choice. */
+  readonly pushEvents: boolean;
 }
 
 export interface Size {
@@ -120,6 +122,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     maxClosesPerDay: draw('day') < 0.1 ? NARROW_DAY : 1000,
     mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
     granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
+    pushEvents: draw('pushEvents') < 0.3,
   };
 }
 

@@ -47,6 +47,7 @@ const DEFAULTS: Settings = {
 
 const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
 const CONTOSO = `${SUBSCRIPTION}/resourceGroups/registries/providers/Microsoft.ContainerRegistry/registries/contoso`;
+const TOPIC = CONTOSO.replace('ContainerRegistry/registries/', 'EventGrid/systemTopics/events-of-');
 const AZURE = {
   'pullgate:clouds': ['azure'],
   'azure-native:location': 'westeurope',
@@ -179,6 +180,24 @@ describe('a valid config', () => {
       { 'pullgate:azure': { cveDetails: { managementGroupId: 'Platform_(all).1' } } },
       {
         azure: { ...DEFAULTS.azure, cveDetails: { managementGroupId: 'Platform_(all).1', assignRole: true } },
+      },
+    ],
+    [
+      'pushes and deletions, by topics that the program creates',
+      { 'pullgate:azure': { pushEvents: true } },
+      { azure: { ...DEFAULTS.azure, pushEvents: { topics: {} } } },
+    ],
+    [
+      'no pushes and deletions',
+      { 'pullgate:azure': { pushEvents: false } },
+      { azure: { ...DEFAULTS.azure, pushEvents: undefined } },
+    ],
+    [
+      'pushes and deletions, by a topic that exists already; the case of the name does not matter',
+      { ...AZURE, 'pullgate:azure': { registries: [CONTOSO], pushEvents: { topics: { CONTOSO: TOPIC } } } },
+      {
+        clouds: ['azure'],
+        azure: { ...DEFAULTS.azure, registries: [CONTOSO], pushEvents: { topics: { CONTOSO: TOPIC } } },
       },
     ],
     [
@@ -321,6 +340,35 @@ describe('an invalid config is rejected with the key, the value and what is allo
       [
         `pullgate:azure.subnetId is ${cut(SUBNET.replace('functions', 'for_functions'))}: expected the ARM id of a subnet whose name has no underscore, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME`,
       ],
+    ],
+    [
+      'system topics with an invalid id, and of a registry that the stack does not have',
+      {
+        ...AZURE,
+        'pullgate:azure': { registries: [CONTOSO], pushEvents: { topics: { contoso: 'events', fabrikam: TOPIC } } },
+      },
+      [
+        'pullgate:azure.pushEvents.topics.contoso is "events": expected the ARM id of an Event Grid system topic, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.EventGrid/systemTopics/NAME',
+      ],
+    ],
+    [
+      'a system topic of a registry that the stack does not have',
+      { ...AZURE, 'pullgate:azure': { registries: [CONTOSO], pushEvents: { topics: { fabrikam: TOPIC } } } },
+      [
+        `pullgate:azure.pushEvents.topics.fabrikam is ${cut(TOPIC)}: expected a topic of one of the stack's registries: contoso`,
+      ],
+    ],
+    [
+      'pushes and deletions that are neither true, false nor an object',
+      { 'pullgate:azure': { pushEvents: 'yes' } },
+      [
+        'pullgate:azure.pushEvents is "yes": expected true, false, or an object, such as { "topics": { "NAME": "/subscriptions/..." } }',
+      ],
+    ],
+    [
+      'an unknown key of pushes and deletions',
+      { 'pullgate:azure': { pushEvents: { topic: TOPIC } } },
+      ['pullgate:azure.pushEvents.topic: unknown key; did you mean "topics"?'],
     ],
     [
       'invalid values in azure, and an unknown key',

@@ -90,6 +90,7 @@ describe('the schema of both components', () => {
         'subnetId',
         'enableDefender',
         'cveDetails',
+        'pushEvents',
         'storageRedundancy',
         'logRetentionDays',
         'now',

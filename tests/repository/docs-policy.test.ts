@@ -210,6 +210,7 @@ describe('the page', () => {
         workspaceId: WORKSPACE,
         subnetId: SUBNET,
         cveDetails: { managementGroupId: 'platform' },
+        pushEvents: true,
       },
     });
     if (!parsed.ok) throw new Error('the config of this test is one');

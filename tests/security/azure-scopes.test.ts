@@ -1,4 +1,4 @@
-// The identities of the function and the Logic App reach only their own stack's resources.
+// The identities of the function, the Logic App and the registry's system topic reach only their own stack's resources.
 
 import { expect, test } from 'vitest';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
@@ -25,10 +25,13 @@ const ON: Readonly<Record<string, string>> = {
   log: 'azure-native:applicationinsights:Component pullgate-log',
   mail: 'azure-native:communication:CommunicationService pullgate-mail',
   events: 'azure-native:storage:Queue pullgate-queue',
+  'push-acmeimages': 'azure-native:storage:Queue pullgate-queue',
 };
+/** A config with every role. */
+const CONFIG = { azure: { pushEvents: true } };
 
 test('each role is assigned only on its one resource, not on a parent', async () => {
-  const { resources } = await graphFor();
+  const { resources } = await graphFor(CONFIG);
   const idOf = new Map(resources.map(({ type, name, id }) => [`${type} ${name}`, id]));
   const scopes = resources
     .filter(({ type }) => type === ASSIGNMENT)
@@ -125,7 +128,7 @@ function refusalOf(error: unknown): string {
 }
 
 test('the identities reach their own stack, and nothing of another stack', async () => {
-  const s = await stage({}, { registries: { [OTHER_REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } });
+  const s = await stage(CONFIG, { registries: { [OTHER_REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } });
   const others = await graphOf(
     {
       'azure-native:location': 'westeurope',
@@ -155,13 +158,15 @@ test('the identities reach their own stack, and nothing of another stack', async
   expect(await tried(s.cloud, identity, other)).toEqual({ ...all, ...atImages, 'pull an image': 'refused' });
   expect(await tried(s.cloud, identity, own)).toEqual(refused);
 
-  const sender = logicAppOf(s.graph);
-  expect(await tried(s.cloud, sender, own)).toEqual({ ...refused, 'send to the queue': 'done' });
-  expect(await tried(s.cloud, sender, other)).toEqual(refused);
+  for (const type of ['azure-native:logic:Workflow', 'azure-native:eventgrid:SystemTopic']) {
+    const sender = systemAssigned(s.graph, type);
+    expect(await tried(s.cloud, sender, own)).toEqual({ ...refused, 'send to the queue': 'done' });
+    expect(await tried(s.cloud, sender, other)).toEqual(refused);
+  }
 });
 
-/** The Logic App's principal. */
-function logicAppOf(graph: Graph): Principal {
-  const { principalId } = fieldsOf(named(graph, 'azure-native:logic:Workflow')['identity']);
-  return { id: String(principalId), name: 'the Logic App' };
+/** The system-assigned identity of the only resource of a type. */
+function systemAssigned(graph: Graph, type: string): Principal {
+  const { principalId } = fieldsOf(named(graph, type)['identity']);
+  return { id: String(principalId), name: type };
 }

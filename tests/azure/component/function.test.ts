@@ -247,7 +247,7 @@ describe('the code', () => {
           maxDequeueCount: 5,
           visibilityTimeout: '00:01:00',
           maxPollingInterval: '00:00:10',
-          messageEncoding: 'base64',
+          messageEncoding: 'none',
         },
       },
       logging: {

@@ -155,3 +155,47 @@ export function groupedTableRow(changes: TableRow = {}): TableRow {
     ...changes,
   };
 }
+
+/** The documented example of a push in Event Grid, with another target. */
+const pushed = (target: Readonly<Record<string, unknown>>) => ({
+  id: '31c51664-e5bd-416a-a5df-e5206bc47ed0',
+  timestamp: '2018-04-25T21:39:47.276585742Z',
+  action: 'push',
+  target: {
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    size: 3023,
+    length: 3023,
+    digest: DIGEST,
+    repository: 'team/app',
+    tag: 'v1',
+    ...target,
+  },
+  request: { id: '7c66f28b', host: 'myacr.azurecr.io', method: 'PUT', useragent: 'docker/18.03.0-ce' },
+});
+export const cloudEvent = (
+  target: Readonly<Record<string, unknown>> = {},
+  more: Readonly<Record<string, unknown>> = {},
+) => ({
+  id: '831e1650-001e-001b-66ab-eeb76e069631',
+  source: REGISTRY_ID,
+  subject: 'team/app:v1',
+  type: 'Microsoft.ContainerRegistry.ImagePushed',
+  time: '2018-04-25T21:39:47.6549614Z',
+  data: pushed(target),
+  specversion: '1.0',
+  ...more,
+});
+export const eventGridEvent = (
+  target: Readonly<Record<string, unknown>> = {},
+  more: Readonly<Record<string, unknown>> = {},
+) => ({
+  id: '831e1650-001e-001b-66ab-eeb76e069631',
+  topic: REGISTRY_ID,
+  subject: 'team/app:v1',
+  eventType: 'Microsoft.ContainerRegistry.ImagePushed',
+  eventTime: '2018-04-25T21:39:47.6549614Z',
+  data: pushed(target),
+  dataVersion: '1.0',
+  metadataVersion: '1',
+  ...more,
+});

@@ -73,6 +73,14 @@ describe('the queue trigger', () => {
     expect(cloud.logs.filter(({ text }) => text.includes('MaxDequeueCount of 3'))).toHaveLength(4);
   });
 
+  it('passes the text of a message as it is if the encoding is none, and Node parses it if it is JSON', async () => {
+    const cloud = await start({ queues: { messageEncoding: 'none' } });
+    for (const text of ['{"n":1}', 'eyJuIjoxfQ==', 'text']) cloud.queue.send(text);
+    await cloud.runUntilIdle();
+    expect(bodies(cloud)).toEqual([{ n: 1 }, 'eyJuIjoxfQ==', 'text']);
+    expect(cloud.poisonQueue.messages()).toEqual([]);
+  });
+
   it('kills the worker at its timeout, and restarts it', async () => {
     const cloud = await start({ host: { functionTimeout: '00:00:01' } });
     put(cloud, { do: 'hang' });
@@ -218,7 +226,7 @@ describe('a timer', () => {
 describe('a deployment is rejected', () => {
   it.each<[string, FixtureOptions, RegExp]>([
     ['without the extension bundle', { host: { extensionBundle: {} } }, /extension bundle/],
-    ['with an unsupported message encoding', { queues: { messageEncoding: 'none' } }, /supports only base64 messages/],
+    ['with an unknown message encoding', { queues: { messageEncoding: 'hex' } }, /must be base64 or none; .* has hex/],
     ['with a batch that is too large', { queues: { batchSize: 64 } }, /batchSize must be from 1 to 32/],
     ['that polls too often', { queues: { maxPollingInterval: '00:00:00.099' } }, /at least 00:00:00\.100; host\.json/],
     ['with a misspelled setting', { queues: { maxPollInterval: '00:00:10' } }, /unknown settings of queues: maxPoll/],

@@ -4,7 +4,15 @@ import { parseMessage as parseAws } from '../../../aws/function/parse.ts';
 import { parseMessage as parseAzure } from '../../../azure/function/parse.ts';
 import { describeProblem } from '../../../shared/runtime/problem.ts';
 import { ACCOUNT_ID, SAMPLES as AWS_SAMPLES, changed, sampleText } from '../../aws/function/samples.ts';
-import { additional, groupedMessage, individualMessage, REGISTRY_ID, resource } from '../../azure/function/samples.ts';
+import {
+  additional,
+  cloudEvent,
+  eventGridEvent,
+  groupedMessage,
+  individualMessage,
+  REGISTRY_ID,
+  resource,
+} from '../../azure/function/samples.ts';
 import { anyText, anyValue, deepText, nearlyDigest, nearlyName, spoiled } from './garbage.ts';
 import { isDigest, isRepositoryName, mustBeSentences } from './names.ts';
 import { must, type Target, target } from './target.ts';
@@ -29,6 +37,8 @@ const azureSamples: readonly unknown[] = [
   groupedMessage(),
   individualMessage({ repository: null, digest: null, action: 'Delete', tries: 3, at: '2026-03-02T08:00:00Z' }),
   { pullgate: 'reconcile', registry: REGISTRY_ID, repository: 'team/app', trigger: 'sweep' },
+  cloudEvent(),
+  eventGridEvent({ digest: null }, { eventType: 'Microsoft.ContainerRegistry.ImageDeleted', tries: 1 }),
 ];
 const azureBody = fc.oneof(
   { weight: 6, arbitrary: spoiled(azureSamples) },
