@@ -59,7 +59,8 @@ const WRITES = /^(table:(Insert|Update|Delete)|acr:Update|mail:Send)/;
 const graphs = new Map<string, Promise<Graph>>();
 
 /** The program's graph for a policy, cached by config. */
-function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: ChaosOptions['scenario']) {
+function graphFor(policy: PlainPolicy, scenario: ChaosOptions['scenario']) {
+  const { maxClosesPerHour, mode, granularity, hasDetailsApart } = scenario;
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
   const config = {
@@ -71,7 +72,10 @@ function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: 
     'pullgate:mode': mode,
     'pullgate:sweepHours': SWEEP_HOURS,
     'pullgate:notifyEmails': ['security@example.com'],
-    'pullgate:azure': { registries: [REGISTRY], granularity },
+    'pullgate:azure': {
+      ...{ registries: [REGISTRY], granularity },
+      ...(hasDetailsApart ? { cveDetails: { managementGroupId: 'platform' } } : {}),
+    },
   };
   const key = JSON.stringify(config);
   const graph = graphs.get(key) ?? graphOf(config);
@@ -193,6 +197,7 @@ export async function startChaosAzure({ scenario, draw, code, pauseStack }: Chao
     calm() {
       slow.end();
       cloud.faults.clear();
+      world.completeDetails();
     },
     advance,
     async observe() {
@@ -279,7 +284,7 @@ function keyOf(call: Call): string {
 }
 
 function describe({ service, operation, input }: Call) {
-  const about = repositoryIn(input);
+  const about = service === 'graph' ? 'details' : repositoryIn(input);
   // Table storage is consistent, so its reads are never stale.
   const isRead = (service === 'acr' && /^(Get|List)/.test(operation)) || service === 'logs';
   // Calls to the queue, and calls that concern no single repository, are never rough.

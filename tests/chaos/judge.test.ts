@@ -36,7 +36,14 @@ function stage(cloud: 'aws' | 'azure' = 'aws') {
     policy: { threshold: 'high', unfixable: 'high', exploited: 'never', epss: 'never', images: 'tagged', excepted: [] },
   } as const;
   const granularity = cloud === 'aws' ? 'repository' : 'image';
-  const scenario = { truth, steps: [], maxClosesPerHour: 1, mode: 'enforce', granularity } as const;
+  const scenario = {
+    truth,
+    steps: [],
+    maxClosesPerHour: 1,
+    mode: 'enforce',
+    granularity,
+    hasDetailsApart: false,
+  } as const;
   const judge = createJudge(cloud, scenario, truth, BOUNDS);
   let now = 0;
   const observation = (seen: Partial<Observation>): Observation => ({
