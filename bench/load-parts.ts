@@ -46,7 +46,7 @@ function partOf({ title, cloud, deploy, ...words }: LoadPart): Part {
   return {
     title,
     async measure(scale) {
-      return tablesOf(await load(deploy, LOAD_SIZES[cloud][scale]), words);
+      return tablesOf(await load(deploy, LOAD_SIZES[cloud][scale], words.time.secondsEachCall), words);
     },
   };
 }

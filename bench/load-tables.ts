@@ -69,7 +69,7 @@ function flatTable({ memoryMegabytes }: SweepLoad, rows: readonly FlatRow[]): Ta
   };
 }
 
-function millionTable({ burst, sweep, memoryMegabytes }: Load, words: Words): Table {
+function millionTable({ burst, slow, sweep, memoryMegabytes }: Load, words: Words): Table {
   const { writes, gateWrites, prices, time } = words;
   const columns = [burst.large, burst.naive, sweep.large, sweep.next] as const;
   const names = [...new Set(columns.flatMap(({ billed }) => Object.keys(billed)))];
@@ -90,6 +90,9 @@ function millionTable({ burst, sweep, memoryMegabytes }: Load, words: Words): Ta
       row('calls of the function', callsOf),
       row(gateWrites, ({ calls }) => sumOf(calls, writes)),
       ...names.map((name) => row(name, ({ billed }) => billed[name] ?? 0)),
+      ...(slow === undefined
+        ? []
+        : [slowRow(`GB-seconds if each call takes ${time.secondsEachCall} seconds, measured`, slow, time.meter)]),
       row(`GB-seconds if each call takes ${time.secondsEachCall} seconds more, one after the other`, (episode) =>
         gigabyteSecondsOf(episode, time, memoryMegabytes / 1024),
       ),
@@ -97,6 +100,11 @@ function millionTable({ burst, sweep, memoryMegabytes }: Load, words: Words): Ta
       row('seconds on this machine, function and local cloud', ({ seconds }) => seconds),
     ],
   };
+}
+
+function slowRow(name: string, { ours, naive }: NonNullable<Load['slow']>, meter: string): readonly string[] {
+  const [one, other] = [ours, naive].map(({ billed, findings }) => ((billed[meter] ?? 0) * MILLION) / findings);
+  return [name, figure(one), figure(other), figure((one ?? 0) / (other ?? 1)), '', ''];
 }
 
 /** The measured time, and that of the calls in the real cloud, as in the month. */

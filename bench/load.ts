@@ -51,6 +51,8 @@ export interface SweepLoad {
 export interface Load extends SweepLoad {
   readonly burst: { readonly small: Episode; readonly large: Episode; readonly naive: Episode };
   readonly disclosed: { readonly small: Episode; readonly large: Episode; readonly naive: Episode };
+  /** The large burst again, if each call of the function takes a while. Undefined if that does not matter. */
+  readonly slow: { readonly ours: Episode; readonly naive: Episode } | undefined;
 }
 
 /** Long enough that no sweep happens while gates wait for the brake. */
@@ -59,15 +61,19 @@ const SWEEP_HOURS = 24;
 /**
  * Sends a load.
  *
+ * @param secondsEachCall how long each call takes in the real cloud
  * @throws Error if something is lost: a gate that is neither closed nor waiting, a message, or the notice of a state
  *   change
  */
-export async function load(deploy: Deploy, size: LoadSize): Promise<Load> {
+export async function load(deploy: Deploy, size: LoadSize, secondsEachCall: number): Promise<Load> {
   const { burst, disclosed } = await events(deploy, size, false);
   const naive = await events(deploy, size, true);
+  const slow = await slowBurst(deploy, size, { isNaive: false, secondsEachCall });
+  const slowNaive = await slowBurst(deploy, size, { isNaive: true, secondsEachCall });
   const swept = await sweepLoad(deploy, size);
   return {
     ...swept,
+    slow: slow === undefined || slowNaive === undefined ? undefined : { ours: slow, naive: slowNaive },
     burst: { ...burst, naive: naive.burst.large },
     disclosed: { ...disclosed, naive: naive.disclosed.large },
     braked: [
@@ -114,6 +120,27 @@ async function events(deploy: Deploy, size: LoadSize, isNaive: boolean): Promise
   };
   try {
     return { burst: await pair(size.burst, size.findingsEach), disclosed: await pair(size.disclosed, 1) };
+  } finally {
+    await world.stop();
+  }
+}
+
+/** The large burst with slow calls: which of them overlap decides for how long an instance is billed. */
+async function slowBurst(
+  deploy: Deploy,
+  { burst: [, repositories], findingsEach }: LoadSize,
+  { isNaive, secondsEachCall }: { readonly isNaive: boolean; readonly secondsEachCall: number },
+): Promise<Episode | undefined> {
+  const world = await deploy({ sweepHours: SWEEP_HOURS, isNaive });
+  try {
+    if (world.slowCalls === undefined) return undefined;
+    const reports = (await world.fill({ repositories, imagesEach: 1, findingsEach })).flat(2);
+    world.slowCalls(secondsEachCall);
+    world.reset();
+    await world.report(reports);
+    const episode = await measure(world, { repositories, findings: reports.length }, () => world.work());
+    checkNothingLost(world.ledger(), names(0, repositories), isNaive ? 'naive' : 'closed');
+    return episode;
   } finally {
     await world.stop();
   }

@@ -1,5 +1,6 @@
 // The bench's stack on the local Azure, with images as gates.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from '../local/azure/acr.ts';
 import type { Cve, Package } from '../local/azure/assessment.ts';
 import { type LocalAzure, startAzure } from '../local/azure/cloud.ts';
@@ -22,8 +23,8 @@ import {
 
 const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
-/** The number of messages that the host takes at once: batchSize in host.json. */
-const MESSAGES_PER_REQUEST = 8;
+/** The number of messages that the host takes at once: batchSize in host.json, or its default. */
+const MESSAGES_PER_REQUEST = { ours: 32, naive: 16 };
 
 export const AZURE_CONFIG = {
   'azure-native:location': 'westeurope',
@@ -57,7 +58,10 @@ export async function deployAzure({
   const registry = cloud.acr.registry(REGISTRY);
   const sharedCve = sharedBy(cveOf);
   let [linesBefore, runsBefore, activeSeconds] = [0, 0, 0];
-  /** The instance is billed while any invocation runs, regardless of how many run at once. */
+  /**
+   * The instance is billed while any invocation runs, regardless of how many run at once.
+   * Source: https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#billing
+   */
   const check = async (handOver: () => Promise<Awaited<ReturnType<typeof cloud.runUntilIdle>>>) => {
     const startedAt = performance.now();
     const invocations = await handOver();
@@ -79,8 +83,8 @@ export async function deployAzure({
     [linesBefore, runsBefore, activeSeconds] = [cloud.logs.length, cloud.logicApp.runs.length, 0];
   };
   /**
-   * Storage transactions include those of the Logic App and of the host, which receives up to eight messages at once
-   * and deletes each one separately.
+   * Storage transactions include those of the Logic App and of the host, which receives many messages at once and
+   * deletes each one separately.
    */
   function billed(runs: readonly Run[]): Counts {
     const calls = cloud.calls.count();
@@ -90,7 +94,9 @@ export async function deployAzure({
       'function executions': runs.length,
       'function GB-seconds': activeSeconds * (memoryMegabytes / 1024),
       'storage transactions':
-        transactions.reduce((sum, count) => sum + count, 0) + messages + Math.ceil(messages / MESSAGES_PER_REQUEST),
+        transactions.reduce((sum, count) => sum + count, 0) +
+        messages +
+        Math.ceil(messages / MESSAGES_PER_REQUEST[isNaive ? 'naive' : 'ours']),
       'Logic App runs': cloud.logicApp.runs.length - runsBefore,
       mails: calls['mail:Send'] ?? 0,
       'Log Analytics queries': calls['logs:Query'] ?? 0,
@@ -121,6 +127,9 @@ export async function deployAzure({
     report: (findings) => cloud.defender.setStatus(findings, 'Unhealthy'),
     work,
     pass: (milliseconds) => check(() => cloud.advance(milliseconds)),
+    slowCalls: (seconds) => {
+      cloud.calls.before(({ principal }) => (principal.id === cloud.identity.id ? sleep(seconds * 1000) : undefined));
+    },
     renew: () => cloud.host.kill(),
     now: () => cloud.clock.now().getTime(),
     // Calls of the Logic App, and the host's own calls of the queue, are not the function's.

@@ -62,6 +62,11 @@ export interface World {
   work(first?: 'tick' | 'sweep'): Promise<readonly Run[]>;
   /** Advances the clock and runs everything that falls due. */
   pass(milliseconds: number): Promise<readonly Run[]>;
+  /**
+   * Makes each of the function's calls take this many seconds longer. Undefined if an instance is billed for each
+   * invocation, so that it does not matter which calls overlap (AWS).
+   */
+  readonly slowCalls?: (seconds: number) => void;
   /** Ends the function's process, so that the next peak memory is that of a new process. */
   renew(): Promise<void>;
   /** The cloud's time, in milliseconds since the epoch. */

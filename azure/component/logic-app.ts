@@ -30,10 +30,12 @@ function valueAt(...path: readonly string[]): string {
 const STORAGE_VERSION = '2023-11-03';
 
 /**
- * How long each message stays invisible. The events of one scan arrive within this time, and so do most of their rows,
- * so that one observation serves all of them. The wait needs no call and no timer, and survives every crash.
+ * How long each message stays invisible, from the shortest time up to before the longest. The events of one scan arrive
+ * within this time, and so do most of their rows, so that one observation serves all of them. The wait needs no call
+ * and no timer, and survives every crash. It differs between messages: the messages that the host hands over at once
+ * are then about several images of a burst, which are observed at the same time.
  */
-const COALESCE_SECONDS = 120;
+const HIDDEN_SECONDS = { from: 110, to: 121 } as const;
 
 /** Hides the event in the run's history, because it names images and their vulnerabilities. */
 const SECURE = { secureData: { properties: ['inputs', 'outputs'] } } as const;
@@ -77,7 +79,7 @@ export function workflowDefinition(queueUrl: string): Readonly<Record<string, un
         type: 'Http',
         inputs: {
           method: 'POST',
-          uri: `${queueUrl}/messages?visibilitytimeout=${COALESCE_SECONDS}`,
+          uri: `${queueUrl}/messages?visibilitytimeout=@{rand(${HIDDEN_SECONDS.from},${HIDDEN_SECONDS.to})}`,
           headers: {
             'Content-Type': 'application/xml',
             'x-ms-date': "@{utcNow('R')}",

@@ -6,7 +6,7 @@ import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result } from '../../shared/reconcile/result.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
-import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { limitedTo, mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
 import { coalesceByGate, type Job, type JobResult } from './coalesce.ts';
 import { handOver, rulesForObsolete } from './handover.ts';
@@ -45,6 +45,8 @@ interface RecordedGate {
 }
 
 const GATES_AT_ONCE = 8;
+/** The host hands over up to 64 messages at once. The observation of a whole repository may be large. */
+const REPOSITORIES_AT_ONCE = 12;
 
 export function createReconcilers(dependencies: Dependencies, adapters: Adapters): Reconcilers {
   const { table, queue } = adapters;
@@ -56,9 +58,10 @@ export function createReconcilers(dependencies: Dependencies, adapters: Adapters
     return result;
   }, shown.cover);
   const context: Context = { ...dependencies, table, queue, reconcileGate };
+  const limited = limitedTo(REPOSITORIES_AT_ONCE);
   return {
     reconcileGate,
-    reconcileRepository: (job) => reconcileRepository(job, context),
+    reconcileRepository: (job) => limited(() => reconcileRepository(job, context)),
     reconcileIndex: (job) => reconcileIndex(job, context),
   };
 }

@@ -136,16 +136,28 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
     return invocation;
   }
 
-  /** An instance takes its share of the visible messages, limited by host.json. */
-  async function takeBatch(worker: Worker): Promise<readonly Invocation[]> {
+  /**
+   * An instance receives a batch when it works on at most `newBatchThreshold` messages, until no message is visible. It
+   * takes at most its share of the visible messages.
+   */
+  async function takeBatches(worker: Worker): Promise<readonly Invocation[]> {
     const invocations: Invocation[] = [];
     for (const registered of triggered('queueTrigger')) {
       const queue = queueOf(registered);
-      const now = clock.now().getTime();
-      const visible = queue.messages().filter(({ visibleAt }) => visibleAt <= now).length;
-      const most = Math.min(settings.batchSize + settings.newBatchThreshold, Math.ceil(visible / workers.length));
-      const handled = receive(queue, most).map((message) => handle(worker, registered.name, queue, message));
-      invocations.push(...(await Promise.all(handled)));
+      const running = new Set<Promise<unknown>>();
+      do {
+        if (running.size <= settings.newBatchThreshold) {
+          const share = Math.ceil(queue.visible().length / workers.length);
+          for (const message of receive(queue, Math.min(settings.batchSize, share))) {
+            const handled: Promise<unknown> = handle(worker, registered.name, queue, message).then((invocation) => {
+              invocations.push(invocation);
+              running.delete(handled);
+            });
+            running.add(handled);
+          }
+        }
+        if (running.size > 0) await Promise.race(running);
+      } while (running.size > 0);
     }
     return invocations;
   }
@@ -183,7 +195,7 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
       const poll = async (worker: Worker): Promise<void> => {
         do {
           busy += 1;
-          const done = await takeBatch(worker);
+          const done = await takeBatches(worker);
           busy -= 1;
           invocations.push(...done);
           // An idle instance takes new messages while another instance is busy.

@@ -74,7 +74,7 @@ export function compileScalar(node: Syntax, scope: ScalarScope): Scalar {
     case 'HasExpression': {
       const [left, right] = texts(node, scope);
       const test = node.kind === 'HasExpression' ? hasTerm : (text: string, part: string) => text.includes(part);
-      return (row) => test(String(left(row)).toLowerCase(), String(right(row)).toLowerCase());
+      return (row) => test(lowered(String(left(row))), String(right(row)).toLowerCase());
     }
     case 'InExpression':
       return compileIn(node, scope, (text) => text);
@@ -216,6 +216,14 @@ function compileIn(node: Syntax, scope: ScalarScope, normal: (text: string) => s
         return element !== null && normal(element) === wanted;
       });
   };
+}
+
+let last = { text: '', lower: '' };
+
+/** Several conditions search the same large text of a row, one after the other. */
+function lowered(text: string): string {
+  if (last.text !== text) last = { text, lower: text.toLowerCase() };
+  return last.lower;
 }
 
 /**

@@ -52,7 +52,7 @@ function applyOperator(node: Syntax, source: Syntax, scope: Scope): Table {
     case 'FilterOperator': {
       const condition = child(node, 'Condition');
       if (typeOf(condition) !== 'bool') throw unknownExpression(condition);
-      const test = compileScalar(condition, scope);
+      const test = makeOnce(node, compileScalar(condition, scope));
       const { rows } = evaluateTable(source, scope);
       return { columns, rows: rows.filter((row) => test(row) === true) };
     }
@@ -97,20 +97,20 @@ function top(node: Syntax, rows: readonly Row[], scope: Scope): readonly Row[] {
   return rows.toSorted((a, b) => Number(time(b) ?? 0) - Number(time(a) ?? 0)).slice(0, count.literal);
 }
 
-const rowsMade = new WeakMap<Syntax, WeakMap<Row, Row>>();
+const made = new WeakMap<Syntax, WeakMap<Row, unknown>>();
 
 /**
  * Computes each row once per operator, unless the result depends on a `let` or the time: a sweep runs one query per
  * repository.
  */
-function makeOnce(operator: Syntax, make: (row: Row) => Row): (row: Row) => Row {
+function makeOnce<Made>(operator: Syntax, make: (row: Row) => Made): (row: Row) => Made {
   if (readsMoreThanRow(operator)) return make;
-  const known = rowsMade.get(operator) ?? new WeakMap<Row, Row>();
-  rowsMade.set(operator, known);
+  const known = (made.get(operator) ?? new WeakMap()) as WeakMap<Row, { readonly value: Made }>;
+  made.set(operator, known);
   return (row) => {
-    const made = known.get(row) ?? make(row);
-    known.set(row, made);
-    return made;
+    const one = known.get(row) ?? { value: make(row) };
+    known.set(row, one);
+    return one.value;
   };
 }
 

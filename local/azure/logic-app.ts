@@ -1,6 +1,7 @@
 // A Logic App of the Consumption plan, behind the callback URL of its Request trigger. It runs the workflow that
 // azure/component/logic-app.ts defines, and rejects a definition with anything else.
 
+import { createHash } from 'node:crypto';
 import type { Agent } from 'node:https';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
@@ -65,6 +66,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
     const scope: ExpressionScope = {
       now: startedAt,
       triggerBody: body,
+      random: () => randomOf(runs.length),
       outputs(action) {
         if (!outputs.has(action)) throw new Error(`the action ${action} has not run`);
         return outputs.get(action);
@@ -166,6 +168,11 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
       return 202;
     },
   };
+}
+
+/** The same number for the same run, so that a test gives the same result each time. */
+function randomOf(run: number): number {
+  return createHash('sha256').update(String(run)).digest().readUInt32BE() / 2 ** 32;
 }
 
 function checkTriggers(triggers: unknown): void {

@@ -51,7 +51,10 @@ export function createQueue(clock: Clock, resource: StorageResource): Queue {
     for (const message of messages.filter(({ expiresAt }) => expiresAt <= now())) remove(message);
     return messages;
   };
-  const visible = (): readonly Message[] => alive().filter(({ visibleAt }) => visibleAt <= now());
+  const visible = (): readonly Message[] =>
+    alive()
+      .filter(({ visibleAt }) => visibleAt <= now())
+      .sort((one, other) => one.visibleAt - other.visibleAt);
   return {
     ...resource,
     url: `https://${resource.account}.queue.core.windows.net/${resource.name}`,

@@ -6,6 +6,8 @@ export interface ExpressionScope {
   readonly triggerBody: unknown;
   /** The outputs of a completed action. */
   outputs(action: string): unknown;
+  /** At least 0 and less than 1. */
+  random(): number;
 }
 
 type Expression = (scope: ExpressionScope) => unknown;
@@ -53,6 +55,7 @@ function parse(source: string): Expression {
   const value = (): Expression => {
     const token = tokens[position++] ?? '';
     if (/^'.*'$/s.test(token)) return () => token.slice(1, -1);
+    if (/^\d+$/.test(token)) return () => Number(token);
     need(take('('));
     const args: Expression[] = [];
     while (!take(')')) {
@@ -92,6 +95,8 @@ const FUNCTIONS: ReadonlyMap<string, WorkflowFunction> = new Map<string, Workflo
   ['coalesce', { argumentCounts: [2], call: ([first, second]) => first ?? second ?? null }],
   ['string', { argumentCounts: [1], call: ([value]) => textOf(value) }],
   ['base64', { argumentCounts: [1], call: ([value]) => Buffer.from(textOf(value)).toString('base64') }],
+  // Source: https://learn.microsoft.com/azure/logic-apps/expression-functions-reference#rand
+  ['rand', { argumentCounts: [2], call: ([from, to], { random }) => wholeNumberIn(from, to, random) }],
   ['utcNow', { argumentCounts: [0, 1], call: ([format], { now }) => timeAs(format, now) }],
 ]);
 
@@ -108,6 +113,15 @@ function compileCall(name: string, args: readonly Expression[], source: string):
       args.map((arg) => arg(scope)),
       scope,
     );
+}
+
+/** The range includes its lower end only. */
+function wholeNumberIn(from: unknown, to: unknown, random: () => number): number {
+  if (typeof from !== 'number' || typeof to !== 'number' || from >= to)
+    throw new Error(
+      `rand takes a whole number and a greater one; got ${JSON.stringify(from)} and ${JSON.stringify(to)}`,
+    );
+  return from + Math.floor(random() * (to - from));
 }
 
 function timeAs(format: unknown, now: Date): string {

@@ -28,7 +28,7 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
 
   // Throws if a gate, a message or a notice is lost.
   it('loses nothing', { timeout: 300_000 }, async () => {
-    figures = await load(deploy, size);
+    figures = await load(deploy, size, LOADS[cloud].time.secondsEachCall);
     reports.push(`${title}\n\n${tablesAsText(tablesOf(figures, LOADS[cloud]))}`);
     expect(figures.braked.map(({ repositories, brake }) => [repositories, brake])).toEqual([
       [size.disclosed[1], 1_000],
@@ -73,6 +73,12 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
   it('makes fewer calls for a burst than the naive design', () => {
     const { large, naive } = figures.burst;
     expect(callsForEach(large)).toBeLessThan(callsForEach(naive));
+  });
+
+  it('measures the same burst with slow calls if an instance is billed for all invocations at once', () => {
+    const { slow, burst } = figures;
+    expect(slow?.ours.calls['logs:Query']).toBe(cloud === 'azure' ? burst.large.repositories : undefined);
+    expect(slow?.naive.invocations).toBe(cloud === 'azure' ? burst.naive.findings : undefined);
   });
 
   it('asks the scanner at most three times for two images of a burst', () => {

@@ -26,6 +26,8 @@ const NAMINGS = ['path', 'dashed', 'joined', 'nameless'] as const;
 export interface AzureWorld {
   /** Performs a step. The rows that it writes to the workspace become visible after `rowDelayMinutes`. */
   happen(step: Exclude<WorldStep, { kind: 'policy' }>, fate: Fate, rowDelayMinutes: number): Promise<void>;
+  /** Makes the details of every reported CVE known. */
+  completeDetails(): void;
   /** The name of a gate in the scenario: `team/app-1`, or `team/app-1@image-1-2`. The digest may be abbreviated. */
   gateName(repository: string, digest: string | undefined): string;
   /** The repository and the digest of an image. */
@@ -39,7 +41,8 @@ export interface AzureWorld {
   open(repository: string, digest: string | undefined): void;
 }
 
-export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario, draw: Draw): AzureWorld {
+export function azureWorldOf(cloud: LocalAzure, scenario: Scenario, draw: Draw): AzureWorld {
+  const { truth, granularity, hasDetailsApart } = scenario;
   const { acr, defender, workspace, clock } = cloud;
   const registry = acr.registry(REGISTRY);
   const digests = new Map<string, string>();
@@ -50,6 +53,8 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
   const lastRows = new Map<string, { readonly writtenAt: number; readonly seenAt: number }>();
   /** The attributes that the team has set, by `team/app-1` or `team/app-1@sha256:...`. */
   const ofTeam = new Map<string, Partial<Attributes>>();
+  /** Resource Graph gets the details of some CVEs only at the next step. */
+  const lateDetails = new Map<string, Cve>();
   let edits = 0;
 
   const now = () => clock.now().getTime();
@@ -69,6 +74,11 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     digest === undefined ? repository : `${repository}@${digest}`;
   const set = (repository: string, digest: string | undefined, attributes: Partial<Attributes>) =>
     registry.setAttributes(repository, attributes, digest === undefined ? {} : { digest });
+
+  function completeDetails(): void {
+    for (const cve of lateDetails.values()) cloud.cveDetails.set(cve);
+    lateDetails.clear();
+  }
 
   /** Rows of one assessment that the function cannot tell apart become visible together. */
   function writeRows(of: readonly string[], delayMinutes: number): void {
@@ -91,16 +101,19 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     // The bare id says the same if the recommendation has the CVE's severity, and nothing else is known of the CVE.
     const mayBeBare =
       vulnerability.severity !== undefined && !vulnerability.exploited && vulnerability.epss === undefined;
+    const isBare = hasDetailsApart || (mayBeBare && how('details'));
+    if (hasDetailsApart && draw('shape', 'late', vulnerability.id) < 0.3) lateDetails.set(cve.id, cve);
+    else cloud.cveDetails.set(cve);
     const [id = ''] = await defender.assess({
       registry: REGISTRY,
       ...imageOf(image),
       package: { name, version: '1.0.0', ...(vulnerability.fixable ? { fixedVersion: '1.0.1' } : {}) },
       cves: [cve],
-      severity: cve.severity ?? '',
+      severity: hasDetailsApart ? '' : (cve.severity ?? ''),
       status,
       casing: how('casing') ? 'camel' : 'pascal',
       cvesAs: how('list') ? 'text' : 'array',
-      details: mayBeBare && how('details') ? 'bare' : 'rich',
+      details: isBare ? 'bare' : 'rich',
       naming: oneOf(draw('shape', 'naming', image, vulnerability.id), NAMINGS) ?? 'path',
       additionalAs: how('additional') ? 'text' : 'object',
     });
@@ -171,7 +184,9 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     imageOf,
     gateName,
     open,
+    completeDetails,
     async happen(step, fate, delay) {
+      completeDetails();
       switch (step.kind) {
         case 'push':
           return push(step);

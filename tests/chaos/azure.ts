@@ -60,7 +60,7 @@ const graphs = new Map<string, Promise<Graph>>();
 
 /** The program's graph for a policy, cached by config. */
 function graphFor(policy: PlainPolicy, scenario: ChaosOptions['scenario']) {
-  const { maxClosesPerHour, maxClosesPerDay, mode, granularity, pushEvents } = scenario;
+  const { maxClosesPerHour, maxClosesPerDay, mode, granularity, pushEvents, hasDetailsApart } = scenario;
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
   const config = {
@@ -73,7 +73,10 @@ function graphFor(policy: PlainPolicy, scenario: ChaosOptions['scenario']) {
     'pullgate:mode': mode,
     'pullgate:sweepHours': SWEEP_HOURS,
     'pullgate:notifyEmails': ['security@example.com'],
-    'pullgate:azure': { registries: [REGISTRY], granularity, pushEvents },
+    'pullgate:azure': {
+      ...{ registries: [REGISTRY], granularity, pushEvents },
+      ...(hasDetailsApart ? { cveDetails: { managementGroupId: 'platform' } } : {}),
+    },
   };
   const key = JSON.stringify(config);
   const graph = graphs.get(key) ?? graphOf(config);
@@ -197,6 +200,7 @@ export async function startChaosAzure({ scenario, draw, code, pauseStack }: Chao
     calm() {
       slow.end();
       cloud.faults.clear();
+      world.completeDetails();
     },
     advance,
     async observe() {
@@ -283,7 +287,7 @@ function keyOf(call: Call): string {
 }
 
 function describe({ service, operation, input }: Call) {
-  const about = repositoryIn(input);
+  const about = service === 'graph' ? 'details' : repositoryIn(input);
   // Table storage is consistent, so its reads are never stale.
   const isRead = (service === 'acr' && /^(Get|List)/.test(operation)) || service === 'logs';
   // Calls to the queue, and calls that concern no single repository, are never rough.

@@ -111,9 +111,11 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
     });
   /**
    * Azure's registries send events to pullgate only if the stack says so. Events of findings that do not matter may be
-   * left out by the rule or the automation that sends them.
+   * left out by the rule or the automation that sends them. Details that are missing when the event is handled wait for
+   * the sweep.
    */
   const isHeardOf = (step: Step) => {
+    if (scenario.hasDetailsApart) return false;
     if ('vulnerability' in step) return violates(step.vulnerability, truth.policy);
     return cloud === 'aws' || scenario.pushEvents || (step.kind !== 'push' && step.kind !== 'remove');
   };

@@ -44,6 +44,7 @@ function stage(cloud: 'aws' | 'azure' = 'aws') {
     mode: 'enforce',
     granularity,
     pushEvents: false,
+    hasDetailsApart: false,
   } as const;
   const judge = createJudge(cloud, scenario, truth, BOUNDS);
   let now = 0;

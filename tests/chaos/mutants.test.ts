@@ -9,10 +9,11 @@ const TRIED = 80;
 const FINDING = 3;
 
 test.each(Object.keys(MUTANTS) as Mutant[])('%s: found', { timeout: 1_800_000 }, async (mutant) => {
-  const { sign } = MUTANTS[mutant];
-  const program = await programWith(mutant, 'aws');
+  const { sign, changes } = MUTANTS[mutant];
+  const cloud = changes.aws.length > 0 ? 'aws' : 'azure';
+  const program = await programWith(mutant, cloud);
   const until = { sign, seeds: FINDING };
-  const total = await runMany({ clouds: ['aws'], seeds: seedsFrom(1, TRIED), atOnce: 4, until, ...program });
+  const total = await runMany({ clouds: [cloud], seeds: seedsFrom(1, TRIED), atOnce: 4, until, ...program });
   const found = runsWith(total.failed, sign);
   process.stdout.write(`${mutant}: found by ${found.map(({ seed }) => seed).join(', ')} of ${total.seeds} seeds\n`);
   expect(found.length).toBeGreaterThanOrEqual(FINDING);

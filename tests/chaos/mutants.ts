@@ -184,6 +184,20 @@ export const MUTANTS = {
     }),
     sign: /^during a pause nothing of ours is locked/,
   },
+  'a shown report serves an event that is newer than it': {
+    changes: {
+      // Only Azure remembers reports.
+      aws: [],
+      azure: [
+        {
+          file: 'azure/function/shown-reports.ts',
+          from: 'return at !== undefined && shown !== undefined && Date.parse(shown) >= Date.parse(at);',
+          to: 'return at !== undefined && shown !== undefined;',
+        },
+      ],
+    },
+    sign: /^what holds is closed in time.* is open though/,
+  },
   'a pause that stops at an unreadable row': {
     changes: onBoth({
       file: 'cli/stack/overview.ts',

@@ -46,6 +46,9 @@ const KINDS: Readonly<Record<CloudName, Kind>> = {
 /** The time that the narrowest brake may need to let through all closings of one run. */
 const LET_THROUGH_MILLISECONDS = 5 * 24 * 60 * MINUTE;
 
+/** Details that were missing are asked for again after this time (azure/function/cve-details.ts). */
+const MISSING_DETAILS_MILLISECONDS = 60 * MINUTE;
+
 /** The interval between two observations. */
 const STEP_MILLISECONDS = 15 * MINUTE;
 
@@ -120,6 +123,7 @@ async function play(
   // Wait for the last retry that the faults have caused, then for one sweep and the reconciliations that it requests.
   await passTo(cloud.now() + LONGEST_DELAY_MINUTES * MINUTE);
   await passUntil(isQuiet, bounds.event + bounds.setback);
+  if (scenario.hasDetailsApart) await passTo(cloud.now() + MISSING_DETAILS_MILLISECONDS);
   await passTo(judge.ordersEnd());
   const sweeps = cloud.sweeps();
   await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);

@@ -45,6 +45,8 @@ export interface Scenario {
   readonly granularity: 'image' | 'repository';
   /** Whether the registry reports pushes and deletions, if the stack has the choice. */
   readonly pushEvents: boolean;
+  /** Only the scanner's details of a CVE have its severity, which must be asked for and may be missing (Azure). */
+  readonly hasDetailsApart: boolean;
 }
 
 export interface Size {
@@ -99,7 +101,15 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     // Some bursts are a race: a finding is suppressed, and a second step happens at a chosen moment of the opening.
     const mayRace = isFirst && number < heardSteps && drawn('race') < 0.7;
     const race = mayRace ? raceOf(drawn, truth, vulnerabilities) : undefined;
-    if (race !== undefined) {
+    const relapse = mayRace && size.namesRegistries && drawn('relapse') < 0.5 ? relapseOf(drawn, truth) : undefined;
+    if (relapse !== undefined) {
+      // The workers start anew, so that they observe the first event.
+      take({ step: { kind: 'policy', policy: truth.policy }, moment: 'atOnce' });
+      take({ step: { kind: 'suppress', ...relapse }, moment: 'atOnce', fate: CALM });
+      minute += between(drawn('relapsed'), 5, 30);
+      take({ step: { kind: 'unsuppress', ...relapse }, moment: 'atOnce', fate: CALM });
+      number += 2;
+    } else if (race !== undefined) {
       for (const timed of race) take(timed);
       number += 1;
     } else {
@@ -123,6 +133,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
     granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
     pushEvents: draw('pushEvents') < 0.3,
+    hasDetailsApart: size.namesRegistries && draw('details') < 0.25,
   };
 }
 
@@ -181,20 +192,11 @@ function catalogue(draw: Draw): readonly Vulnerability[] {
  */
 function raceOf(
   draw: Draw,
-  { repositories, images, policy }: Truth,
+  truth: Truth,
   catalogue: readonly Vulnerability[],
 ): readonly Omit<TimedStep, 'minute'>[] | undefined {
-  const candidates = [...repositories.values()].flatMap(({ name, included, servesLambda }) => {
-    const active = [...images.values()].flatMap((image) =>
-      image.repository === name && image.present && image.tags.size > 0
-        ? [...image.findings.values()].flatMap(({ status, vulnerability }) =>
-            status === 'active' && violates(vulnerability, policy) ? [{ image: image.name, vulnerability }] : [],
-          )
-        : [],
-    );
-    return active.length === 1 && included && !servesLambda ? active : [];
-  });
-  const found = oneOf(draw('racing'), candidates);
+  const { images, policy } = truth;
+  const found = oneOf(draw('racing'), lonelyFindings(truth));
   const others = catalogue.filter((one) => one.id !== found?.vulnerability.id && violates(one, policy));
   const other = oneOf(draw('other'), others);
   if (found === undefined || other === undefined) return undefined;
@@ -210,4 +212,31 @@ function raceOf(
     { moment: 'atOnce', fate: CALM, step: { kind: 'suppress', ...found } },
     { fate: CALM, ...racer },
   ];
+}
+
+/**
+ * The finding that holds a gate is suppressed, and some minutes later it is active again. The worker that has seen it
+ * suppressed must observe it again.
+ */
+function relapseOf(draw: Draw, truth: Truth): LonelyFinding | undefined {
+  return oneOf(draw('relapsing'), lonelyFindings(truth));
+}
+
+interface LonelyFinding {
+  readonly image: string;
+  readonly vulnerability: Vulnerability;
+}
+
+/** The findings that alone hold the gate of their repository. */
+function lonelyFindings({ repositories, images, policy }: Truth): readonly LonelyFinding[] {
+  return [...repositories.values()].flatMap(({ name, included, servesLambda }) => {
+    const active = [...images.values()].flatMap((image) =>
+      image.repository === name && image.present && image.tags.size > 0
+        ? [...image.findings.values()].flatMap(({ status, vulnerability }) =>
+            status === 'active' && violates(vulnerability, policy) ? [{ image: image.name, vulnerability }] : [],
+          )
+        : [],
+    );
+    return active.length === 1 && included && !servesLambda ? active : [];
+  });
 }

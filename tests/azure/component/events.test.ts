@@ -90,7 +90,7 @@ describe('the Logic App', () => {
       type: 'Http',
       inputs: {
         method: 'POST',
-        uri: 'https://account.queue.core.windows.net/pullgate/messages?visibilitytimeout=120',
+        uri: 'https://account.queue.core.windows.net/pullgate/messages?visibilitytimeout=@{rand(110,121)}',
         headers: { 'Content-Type': 'application/xml', 'x-ms-date': "@{utcNow('R')}", 'x-ms-version': '2023-11-03' },
         body: "<QueueMessage><MessageText>@{base64(string(outputs('Identifiers')))}</MessageText></QueueMessage>",
         authentication: { type: 'ManagedServiceIdentity', audience: 'https://storage.azure.com/' },

@@ -242,8 +242,8 @@ describe('the code', () => {
       extensionBundle: { id: 'Microsoft.Azure.Functions.ExtensionBundle', version: '[4.*, 5.0.0)' },
       extensions: {
         queues: {
-          batchSize: 8,
-          newBatchThreshold: 4,
+          batchSize: 32,
+          newBatchThreshold: 32,
           maxDequeueCount: 5,
           visibilityTimeout: '00:01:00',
           maxPollingInterval: '00:00:10',

@@ -3,7 +3,7 @@ import { ContainerRegistryClient } from '@azure/container-registry';
 import { RestError } from '@azure/core-rest-pipeline';
 import { TableClient } from '@azure/data-tables';
 import { LogsQueryClient } from '@azure/monitor-query';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAdapters } from '../../../azure/function/adapters.ts';
 import type { Clients } from '../../../azure/function/clients.ts';
 import { createReconcilers } from '../../../azure/function/gates.ts';
@@ -272,6 +272,20 @@ describe('a repository whose gates are its images', () => {
     stage.faults.add({ kind: 'throttle', service: 'logs' });
     await expect(repository()).rejects.toMatchObject({ statusCode: 429 });
     expect(sent).toEqual([]);
+  });
+
+  it('waits if twelve others are being reconciled', async () => {
+    const { repository } = await start();
+    const held: (() => void)[] = [];
+    const end = stage.calls.before(() => new Promise<void>((go) => void held.push(go)));
+    const all = Array.from({ length: 14 }, repository);
+    await vi.waitFor(() => expect(held.length).toBeGreaterThanOrEqual(12));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const atOnce = held.length;
+    end();
+    for (const go of held) go();
+    expect(await Promise.all(all)).toHaveLength(14);
+    expect(atOnce).toBe(12);
   });
 
   it('does nothing if it does not exist and has no record', async () => {

@@ -14,8 +14,14 @@ import { subjectsIn } from '../../mail-subjects.ts';
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;
 export const MINUTE = 60_000;
-/** How long the events of a burst wait for each other (azure/component/logic-app.ts). */
+/** How long the events of a burst wait for each other at most (azure/component/logic-app.ts). */
 export const EVENT_WAIT = 2 * MINUTE;
+
+/** An event has waited in the queue, and the time that its retries took has passed. */
+export function expectWaited(milliseconds: number, retries = 0): void {
+  expect(milliseconds - retries).toBeGreaterThanOrEqual(EVENT_WAIT - 10_000);
+  expect(milliseconds - retries).toBeLessThanOrEqual(EVENT_WAIT);
+}
 export const REPOSITORY = 'team/app';
 export const REGISTRY = registryId('acmeimages');
 

@@ -34,6 +34,15 @@ describe('the queue trigger', () => {
     expect(Math.max(...invocations.map(({ durationMilliseconds }) => durationMilliseconds))).toBeLessThan(sum * 0.7);
   });
 
+  it('receives the next batch while a slow message is still processed', async () => {
+    const cloud = await start();
+    put(cloud, { do: 'wait' });
+    for (let n = 0; n < 4; n++) put(cloud, { n });
+    const durations = (await cloud.runUntilIdle()).map(({ durationMilliseconds }) => durationMilliseconds);
+    expect(durations).toHaveLength(5);
+    expect(durations.at(-1)).toBe(Math.max(...durations));
+  });
+
   it('retries a failed message after hiding it, and moves it to the poison queue after the last try', async () => {
     const cloud = await start();
     put(cloud, { do: 'throw' });

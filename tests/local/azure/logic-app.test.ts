@@ -9,6 +9,7 @@ const scope = {
   now: new Date('2026-03-02T09:00:00Z'),
   triggerBody: { id: 'one', deep: { Key: "it's" }, list: [1], none: null, empty: '' },
   outputs: (action: string) => ({ action }),
+  random: () => 0.99,
 };
 
 describe('an expression', () => {
@@ -25,6 +26,8 @@ describe('an expression', () => {
     ["@base64(string(outputs('Names')))", encoded({ action: 'Names' })],
     ["@string(triggerBody()?['list'])", '[1]'],
     ["@{utcNow('R')}", 'Mon, 02 Mar 2026 09:00:00 GMT'],
+    ['@{rand(110,121)}', '120'],
+    ['@rand(3,4)', 3],
     ['@utcNow()', '2026-03-02T09:00:00.000Z'],
     ["<a>@{triggerBody()?['id']}</a><b>@{string('}')}</b>", '<a>one</a><b>}</b>'],
     ["<a>@{triggerBody()?['none']}</a>", '<a></a>'],
@@ -36,7 +39,7 @@ describe('an expression', () => {
   it.each<[unknown, RegExp]>([
     [
       "@concat('a', 'b')",
-      /does not support the function concat in concat\('a', 'b'\); it supports triggerBody, outputs, coalesce, string, base64, utcNow$/,
+      /does not support the function concat in concat\('a', 'b'\); it supports triggerBody, outputs, coalesce, string, base64, rand, utcNow$/,
     ],
     ["<a>@{toUpper(triggerBody()?['id'])}</a>", /does not support the function toUpper/],
     ['@constructor()', /does not support the function constructor/],
@@ -49,7 +52,9 @@ describe('an expression', () => {
     ['@triggerBody().id', /does not support the expression/],
     ["@string('it''s')", /does not support the expression/],
     ["@string('open)", /does not support the expression/],
-    ['@string(1)', /does not support the expression/],
+    ['@string(-1)', /does not support the expression/],
+    ["@rand('a', 3)", /rand takes a whole number and a greater one; got "a" and 3/],
+    ['@rand(3, 3)', /rand takes a whole number and a greater one; got 3 and 3/],
     ['@@triggerBody()', /does not support the expression/],
     ['@{triggerBody()', /has no end/],
     [{ a: ['text'] }, /supports only text and objects of text; got \["text"\]/],

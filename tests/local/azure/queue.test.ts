@@ -86,6 +86,13 @@ describe('a queue', () => {
     expect(stage.queue.nextVisibleAt()).toBeUndefined();
   });
 
+  it('hands messages over in the order in which they become visible', async () => {
+    await put('bGF0ZXI=', '?visibilitytimeout=2');
+    await put('c29vbmVy', '?visibilitytimeout=1');
+    stage.clock.advance(2_000);
+    expect(stage.queue.receive(2, 60).map(({ text }) => text)).toEqual(['c29vbmVy', 'bGF0ZXI=']);
+  });
+
   it('counts its messages, and peeks at them', async () => {
     await put('b25l');
     await put('dHdv', '?visibilitytimeout=60');
