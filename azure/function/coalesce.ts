@@ -2,7 +2,7 @@
 
 import { gateKey } from '../../shared/gate/gate.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
-import type { Result } from '../../shared/reconcile/result.ts';
+import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { Log } from './log.ts';
 import type { AzureRegistry } from './registry.ts';
@@ -19,8 +19,17 @@ export interface Job {
   readonly seen?: SeenImages | undefined;
 }
 
-/** The result of a job. Undefined if an earlier reconciliation has already shown what its events report. */
-export type JobResult = Result | undefined;
+/**
+ * The result of a job. Undefined if an earlier reconciliation has already shown what its events report. Only a retry if
+ * an earlier one did not find it a moment ago.
+ */
+export type JobResult = Result | Awaited | undefined;
+
+interface Awaited {
+  readonly kind: 'retry';
+  readonly why: string;
+  readonly reports: readonly UnconfirmedReport[];
+}
 
 /** A reconciliation that has not started, with the jobs that it serves. */
 interface Next {
@@ -31,19 +40,23 @@ interface Next {
 /**
  * Runs one reconciliation of a gate at a time. A job that arrives meanwhile joins the next reconciliation. That one
  * starts later than the job arrived, so nothing is missed. It does not start if earlier ones have already observed
- * what all its jobs report.
+ * what all its jobs report, or have just looked for it in vain.
  */
 export function coalesceByGate(
   reconcileGate: (job: Job) => Promise<Result>,
-  isCovered: (request: ReconcileRequest) => boolean,
+  shown: {
+    cover(request: ReconcileRequest): boolean;
+    awaited(request: ReconcileRequest): readonly UnconfirmedReport[];
+  },
 ): (job: Job) => Promise<JobResult> {
   const running = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Next>();
 
   function start(key: string, jobs: readonly Job[]): Promise<JobResult> {
-    const left = jobs.filter(({ request }) => !isCovered(request));
-    const job = together(left);
-    const result = job === undefined ? Promise.resolve(undefined) : reconcileGate(job);
+    const left = jobs.filter(({ request }) => !shown.cover(request));
+    const awaited = left.map(({ request }) => shown.awaited(request));
+    const job = awaited.every((reports) => reports.length > 0) ? undefined : together(left);
+    const result = job === undefined ? Promise.resolve(retryFor(awaited.flat())) : reconcileGate(job);
     const ended: Promise<unknown> = result
       .catch(() => {})
       .then(() => {
@@ -73,6 +86,11 @@ export function coalesceByGate(
     waiting.set(key, { jobs, result });
     return result;
   };
+}
+
+function retryFor(reports: readonly UnconfirmedReport[]): Awaited | undefined {
+  const [first] = reports;
+  return first && { kind: 'retry', why: first.why, reports };
 }
 
 /**

@@ -1,6 +1,7 @@
 // Reconciles gates: a single one, or all gates of a repository.
 import { countUndetermined, isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result } from '../../shared/reconcile/result.ts';
@@ -51,12 +52,17 @@ const REPOSITORIES_AT_ONCE = 12;
 export function createReconcilers(dependencies: Dependencies, adapters: Adapters): Reconcilers {
   const { table, queue } = adapters;
   const shown = createShownReports();
-  const reconcileGate = coalesceByGate(async (job) => {
-    const result = await reconcileNow(job, dependencies, adapters);
+  const reconcileNowAndRemember = async (job: Job) => {
+    const startedAt = dependencies.now();
+    const result = await reconcileNow(job, startedAt, adapters);
     // Only events are checked against it, and a sweep would displace what they need.
-    if (job.request.namedReports.length > 0) shown.remember(job.request.gate, result);
+    if (job.request.namedReports.length > 0) shown.remember(job.request.gate, result, startedAt);
     return result;
-  }, shown.cover);
+  };
+  const reconcileGate = coalesceByGate(reconcileNowAndRemember, {
+    cover: shown.cover,
+    awaited: (request) => shown.awaited(request, dependencies.now()),
+  });
   const context: Context = { ...dependencies, table, queue, reconcileGate };
   const limited = limitedTo(REPOSITORIES_AT_ONCE);
   return {
@@ -68,10 +74,9 @@ export function createReconcilers(dependencies: Dependencies, adapters: Adapters
 
 async function reconcileNow(
   { request, registry, rules, log, seen }: Job,
-  { now }: Dependencies,
+  startedAt: Instant,
   { queue, portsFrom }: Adapters,
 ): Promise<Result> {
-  const startedAt = now();
   const how = { seen, arePushed: request.triggers.includes('push') };
   const result = await reconcile(request, await rules(), portsFrom(startedAt, registry, log, how));
   const { notifyError } = result.decision;

@@ -14,7 +14,7 @@ import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
 import { hasOurs, withOwner } from './owner.ts';
 import type { Ports } from './ports.ts';
 import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
-import type { Result, UnconfirmedReport } from './result.ts';
+import { notListed, type Result, type UnconfirmedReport } from './result.ts';
 import type { Rules } from './rules.ts';
 import { isAboutLock, isByCommand } from './trigger.ts';
 import { unexplainedSince } from './unexplained.ts';
@@ -180,9 +180,7 @@ function resultOf(
   );
   if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', ...based };
   const reports = [
-    ...decision.awaited.map(
-      (id): UnconfirmedReport => ({ id, why: `the scanner does not list ${id} yet`, whenUsedUp: 'deadLetter' }),
-    ),
+    ...decision.awaited.map(notListed),
     ...stale.map(
       (id): UnconfirmedReport => ({
         id,

@@ -27,3 +27,8 @@ export interface UnconfirmedReport {
   /** What happens to the message after its last retry: a person must see it, or the next sweep does its work. */
   readonly whenUsedUp: 'deadLetter' | 'done';
 }
+
+/** The report of an event that the scanner does not list yet. */
+export function notListed(id: string): UnconfirmedReport {
+  return { id, why: `the scanner does not list ${id} yet`, whenUsedUp: 'deadLetter' };
+}

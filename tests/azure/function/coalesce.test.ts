@@ -5,7 +5,7 @@ import { coalesceByGate, type Job } from '../../../azure/function/coalesce.ts';
 import { createSeenImages } from '../../../azure/function/seen-images.ts';
 import { gateKey } from '../../../shared/gate/gate.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
-import type { Result } from '../../../shared/reconcile/result.ts';
+import { notListed, type Result } from '../../../shared/reconcile/result.ts';
 import { digest, rules } from '../../shared/samples.ts';
 import { REGISTRY_ID } from './samples.ts';
 
@@ -30,9 +30,9 @@ interface Running {
 
 /**
  * Groups the requests, and returns the reconciliations in the order in which they started. Earlier reconciliations have
- * shown the reports in `shown`.
+ * shown the reports in `shown`, and have just looked for those in `missing` in vain.
  */
-function stage(shown: ReadonlySet<string> = new Set()) {
+function stage(shown: ReadonlySet<string> = new Set(), missing: ReadonlySet<string> = new Set()) {
   const observations: Running[] = [];
   const open = new Map<string, number>();
   let mostAtOnce = 0;
@@ -50,7 +50,10 @@ function stage(shown: ReadonlySet<string> = new Set()) {
         observations.push({ job, end });
       });
     },
-    ({ namedReports }) => namedReports.some(({ id }) => shown.has(id)),
+    {
+      cover: ({ namedReports }) => namedReports.some(({ id }) => shown.has(id)),
+      awaited: ({ namedReports }) => namedReports.filter(({ id }) => missing.has(id)).map(({ id }) => notListed(id)),
+    },
   );
   const ask = (wanted: ReconcileRequest, seen?: Job['seen']) =>
     // The registry is not used here.
@@ -82,6 +85,28 @@ describe('a gate', () => {
     expect(observations).toHaveLength(2);
     const others = Array.from({ length: 39 }, (_, place) => `request-${place + 1}`);
     expect(results).toEqual([resultFor('request-0'), ...Array(39).fill(resultFor(...others))]);
+  });
+
+  it('is not reconciled if all reports were just looked for in vain or are shown, and the missing ones are retried', async () => {
+    const { observations, ask } = stage(new Set(['shown']), new Set(['a', 'b']));
+    const first = ask(requestAbout('new'));
+    const others = ['a', 'shown', 'b'].map((id) => ask(requestAbout(id)));
+    observations[0]?.end();
+    await first;
+    const retry = { kind: 'retry', why: 'the scanner does not list a yet', reports: ['a', 'b'].map(notListed) };
+    expect(await Promise.all(others)).toEqual([retry, retry, retry]);
+    expect(observations).toHaveLength(1);
+  });
+
+  it('is reconciled for all reports that are not shown if one of them was not looked for', async () => {
+    const { observations, ask } = stage(new Set(['shown']), new Set(['a']));
+    const first = ask(requestAbout('new'));
+    const others = ['a', 'shown', 'c'].map((id) => ask(requestAbout(id)));
+    observations[0]?.end();
+    await first;
+    await turn();
+    observations[1]?.end();
+    expect(await Promise.all(others)).toEqual(Array(3).fill(resultFor('a', 'c')));
   });
 
   it('is reconciled again, after the current reconciliation, for a request that arrives meanwhile', async () => {

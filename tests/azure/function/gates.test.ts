@@ -6,12 +6,12 @@ import { LogsQueryClient } from '@azure/monitor-query';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAdapters } from '../../../azure/function/adapters.ts';
 import type { Clients } from '../../../azure/function/clients.ts';
+import type { JobResult } from '../../../azure/function/coalesce.ts';
 import { createReconcilers } from '../../../azure/function/gates.ts';
 import type { Settings } from '../../../azure/function/settings.ts';
 import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { NamedReport } from '../../../shared/reconcile/request.ts';
-import type { Result } from '../../../shared/reconcile/result.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
 import { REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
@@ -101,7 +101,7 @@ async function start(granularity: Settings['granularity'] = 'image', byRules: Ru
   return {
     adapters,
     linesOf: (kind: LogLine['kind']) => lines.filter((line) => line.kind === kind),
-    one: (gate: Gate, namedReports: readonly NamedReport[] = []): Promise<Result | undefined> =>
+    one: (gate: Gate, namedReports: readonly NamedReport[] = []): Promise<JobResult> =>
       reconcileGate({
         ...job,
         rules: async () => byRules,
