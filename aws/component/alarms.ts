@@ -244,7 +244,7 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       periods: 1,
       missing: 'notBreaching',
       description:
-        'As many gates as the limit of a day allows (maxClosesPerDay) closed within 24 hours, and no more close. ' +
+        'As many gates as the day limit allows (maxClosesPerDay) closed within 24 hours, and no more close. ' +
         'The scanner may report vulnerabilities wrongly: read why the gates closed. ' +
         'If that many closings are right, run `pullgate limit --today <number>`. If they are wrong, run `pullgate pause`.',
     },

@@ -59,7 +59,10 @@ export function addCheck(program: Command): void {
           '--live',
           'also test the stack (Azure), and observe all its repositories to find exceptions that match nothing',
         )
-        .option('--strict', 'exit with 1 if there are warnings, or if the self-test needs action'),
+        .option(
+          '--strict',
+          'exit with 1 if there are warnings about exceptions, or if a line of the self-test failed or is unknown',
+        ),
     ),
   )
     .addHelpText('after', HELP)

@@ -23,7 +23,7 @@ const MAX_CLOSES = 24_000;
 
 const HELP = `
 Without options, the command shows how many gates may close by the policy within an hour and within
-24 hours, and how many have. When the limit of a day is reached, no more gates close: a scanner that
+24 hours, and how many have. When the day limit is reached, no more gates close: a scanner that
 calls every image critical does not take everything down. An alarm is raised.
 
 If that many closings are right, --today sets another limit for the next 24 hours, in place of
@@ -61,6 +61,8 @@ async function limit(options: LimitOptions): Promise<ExitCode> {
   const { today: _today, reason: _reason, clear: _clear, dryRun = false, json = false, ...where } = options;
   const wanted = wantedFrom(options);
   const stack = await findStack(where);
+  if (wanted !== 'show' && wanted !== undefined && stack.aws !== undefined && stack.azure !== undefined)
+    throw new UsageError('the clouds of a stack have day limits of their own: add --aws or --azure');
   const clients = await connect(stack, now);
   if (wanted !== 'show' && !dryRun) for (const client of clients) await setDayLimit(client, wanted, now());
   const limits = await loadLimits(clients, now());

@@ -1,4 +1,4 @@
-// Reads and sets the limit of a day in the brake's row of each cloud.
+// Reads and sets the day limit in the brake's row of each cloud.
 import type { Cloud } from '../../config/config.ts';
 import { type BrakeCounts, brakeCounts, currentBrake, type DayLimit, IDLE_BRAKE } from '../../shared/gate/brake.ts';
 import type { Instant } from '../../shared/policy/finding.ts';

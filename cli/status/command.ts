@@ -15,7 +15,7 @@ closed yet, and, on AWS, repositories that someone else closed and images that n
 "Evidence" counts closed gates with inherited severities only, and with --live undetermined images
 and, on Azure, images that match no registry or no row, and details of CVEs that were not read.
 
-Exit codes: 0 no action is required; 1 action is required (a pause, the limit of a day is reached,
+Exit codes: 0 no action is required; 1 action is required (a pause, the day limit is reached,
 messages in the dead-letter queue, no sweep within twice sweepHours, a gate that is stuck while
 closing or opening, a notice that could not be sent, a record that cannot be read, an expired
 exception or, with --live, an unhealthy scanner); 2 no answer.

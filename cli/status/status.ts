@@ -219,7 +219,7 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
     ...(brake.leftThisDay > 0
       ? []
       : [
-          `${where}: ${counted(brake.closedThisDay, 'gate')} closed within 24 hours, and the limit of a day (${brake.maxClosesPerDay}) lets no more close: \`pullgate limit\` allows another number`,
+          `${where}: ${counted(brake.closedThisDay, 'gate')} closed within 24 hours, and the day limit (${brake.maxClosesPerDay}) lets no more close: \`pullgate limit\` allows another number`,
         ]),
     ...(deadLetters === undefined
       ? [`${where}: the messages in the ${queue} could not be counted: ${deadLettersProblem}`]

@@ -38,7 +38,7 @@ interface HourCount {
   readonly closings: number;
 }
 
-/** The limit of a day, as a person set it in place of the config's. */
+/** The day limit, as a person set it in place of the config's. */
 export interface DayLimit {
   readonly maxClosesPerDay: number;
   readonly at: Instant;
@@ -53,7 +53,7 @@ export interface DayLimit {
 export interface BrakeState {
   /** The closings of the last hour. */
   readonly closings: readonly Mark[];
-  /** The closings before that, as long as they count towards the day's limit. Absent: none. */
+  /** The closings before that, as long as they count towards the day limit. Absent: none. */
   readonly earlier?: readonly HourCount[];
   /** The gates that close next, in this order. */
   readonly turns: readonly Turn[];
@@ -112,7 +112,7 @@ function countByHour(earlier: readonly HourCount[], closings: readonly Mark[]): 
 export interface BrakeCounts extends BrakeLimits {
   readonly closedThisHour: number;
   readonly closedThisDay: number;
-  /** How many more the day's limit allows, whatever the hour's limit is. */
+  /** How many more the day limit allows, whatever the hour's limit is. */
   readonly leftThisDay: number;
   /** How many more both limits allow. */
   readonly left: number;

@@ -83,7 +83,7 @@ type KnownFields =
       readonly sweepAgeHours?: number;
       readonly closedThisHour?: number;
       readonly closedThisDay?: number;
-      /** How many more gates the limit of a day allows. */
+      /** How many more gates the day limit allows. */
       readonly leftThisDay?: number;
       readonly overrides?: number;
       readonly locksRead?: number;

@@ -36,8 +36,8 @@ async function hit(portsOf: (ports: Ports<string>) => Ports<string>) {
       await mapConcurrently(names.slice(process * share, (process + 1) * share), GATES_AT_ONCE, async (repository) => {
         const gate = { registry: '123456789012', repository };
         const request = { gate, scope: [digest(1)], triggers: ['finding'], namedReports: [] } as const;
-        await reconcile(request, rules({ maxClosesPerHour: 1_000, maxClosesPerDay: 1_000 }), ports).catch(({ message }: Error) =>
-          gaveUp.push(message),
+        await reconcile(request, rules({ maxClosesPerHour: 1_000, maxClosesPerDay: 1_000 }), ports).catch(
+          ({ message }: Error) => gaveUp.push(message),
         );
       });
     }),

@@ -101,7 +101,7 @@ describe('a valid config', () => {
     ['a number as text', { 'pullgate:sweepHours': '24' }, { sweepHours: 24 }],
     ['a number', { 'pullgate:sweepHours': 1 }, { sweepHours: 1 }],
     ['the highest brake', { 'pullgate:maxClosesPerHour': '1000' }, { maxClosesPerHour: 1000 }],
-    ['the highest limit of a day', { 'pullgate:maxClosesPerDay': '24000' }, { maxClosesPerDay: 24_000 }],
+    ['the highest day limit', { 'pullgate:maxClosesPerDay': '24000' }, { maxClosesPerDay: 24_000 }],
     [
       'limits that depend on other keys',
       { 'pullgate:maxClosesPerHour': 'auto', 'pullgate:maxClosesPerDay': 'auto' },
@@ -278,7 +278,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
       ['pullgate:maxClosesPerHour is 2.5: expected a whole number of gates an hour, 1 to 1000'],
     ],
     [
-      'an impossible limit of a day',
+      'an impossible day limit',
       { 'pullgate:maxClosesPerDay': '0' },
       ['pullgate:maxClosesPerDay is 0: expected a whole number of gates a day, 1 to 24000'],
     ],

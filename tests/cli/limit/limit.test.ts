@@ -1,4 +1,4 @@
-// Tests the limit of a day with the real `limit` on both local clouds: a scanner that calls every image critical.
+// Tests the day limit with the real `limit` on both local clouds: a scanner that calls every image critical.
 import { describe, expect, it, test } from 'vitest';
 import { setDayLimit } from '../../../cli/limit/limit.ts';
 import { graphOf } from '../../../local/graph.ts';
@@ -19,7 +19,7 @@ const SHOWN = `: 2 more gates may close now.
 const RAISED = /^ {2}Set by {9}\S+ until \d{4}-\d\d-\d\d \d\d:\d\d UTC \(in \d+ hours\)\n {2}Reason {9}base-image\n$/m;
 
 describe('a scanner that calls every image critical', () => {
-  test('on AWS, it closes the limit of a day and no more, until a person allows more or a day has passed', async () => {
+  test('on AWS, it closes the day limit and no more, until a person allows more or a day has passed', async () => {
     const s = await stage(CONFIG);
     const graph = await graphOf(programConfig(CONFIG));
     const outputs = outputsOf(graph);

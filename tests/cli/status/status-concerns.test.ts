@@ -111,10 +111,10 @@ describe('required actions', () => {
       ['AWS: the dead-letter queue has 3 messages that pullgate could not process'],
     ],
     [
-      'one for the limit of a day',
+      'one for the day limit',
       { sweep: SWEPT, brake: { ...IDLE_BRAKE, earlier: [{ hour: hoursLater(-3), closings: 100 }] } },
       [
-        'AWS: 100 gates closed within 24 hours, and the limit of a day (100) lets no more close: `pullgate limit` allows another number',
+        'AWS: 100 gates closed within 24 hours, and the day limit (100) lets no more close: `pullgate limit` allows another number',
       ],
     ],
     ['none for a gate that is still closing', { sweep: SWEPT, records: [closing(-0.9)] }, []],
