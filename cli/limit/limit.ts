@@ -2,6 +2,7 @@
 import type { Cloud } from '../../config/config.ts';
 import { type BrakeCounts, brakeCounts, currentBrake, type DayLimit, IDLE_BRAKE } from '../../shared/gate/brake.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { changeBrake } from '../../shared/reconcile/ask-brake.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client } from '../stack/client.ts';
 
@@ -24,18 +25,15 @@ export function loadLimits(clients: readonly Client[], now: Instant): Promise<re
   );
 }
 
-/** Sets the limit, or returns to the config's. If a worker saves the row first, tries again with the new one. */
-export async function setDayLimit(
+/** Sets the limit, or returns to the config's. The counts are left to the workers, whose clocks agree. */
+export function setDayLimit(
   { brake }: Pick<Client, 'brake'>,
   wanted: NewDayLimit | undefined,
   at: Instant,
 ): Promise<void> {
   const until = new Date(Date.parse(at) + DAY_MILLISECONDS).toISOString();
-  for (;;) {
-    const { value = IDLE_BRAKE, version } = await brake.load();
-    // The counts are left to the workers, whose clocks agree.
-    const { dayLimit: _before, ...rest } = value;
-    const next = wanted === undefined ? rest : { ...rest, dayLimit: { ...wanted, at, until } };
-    if ((await brake.save(next, version)) !== undefined) return;
-  }
+  return changeBrake(brake, ({ dayLimit: _before, ...rest }) => ({
+    answer: undefined,
+    next: wanted === undefined ? rest : { ...rest, dayLimit: { ...wanted, at, until } },
+  }));
 }

@@ -201,6 +201,8 @@ export interface GateRecord {
   readonly concern?: { readonly cause: string; readonly notifiedAt: Instant } | undefined;
   /** A lock in the registry, if there is one, is ours. Set with the intent to close, removed once the gate is open. */
   readonly claimed?: boolean | undefined;
+  /** When the brake admitted the closing that the intent `closing` is about. Absent: it was not asked. */
+  readonly admittedAt?: Instant | undefined;
   /** Ids, other than the current one, that our lock in the registry may carry. Absent: none, or a lock has no id. */
   readonly lockIds?: readonly string[] | undefined;
   readonly blockers: readonly Blocker[];

@@ -18,7 +18,7 @@ import type { Instant } from '../policy/finding.ts';
 import type { Action, Completed, Outcome } from '../report/decision.ts';
 import { missedNotice } from '../report/notice.ts';
 import { giveBack } from './ask-brake.ts';
-import { findDesiredState } from './desired-state.ts';
+import { findDesiredState, isAdmitted } from './desired-state.ts';
 import { createNotices, sendAtOnce } from './notices.ts';
 import type { Scope } from './observation.ts';
 import { observeAndEvaluate, scopeOf } from './observe.ts';
@@ -128,7 +128,8 @@ function isAsDesired({ lock }: OwnedReading<unknown>, desired: StableState): boo
 }
 
 /** The record with the intent. */
-function intentOf({ stored, next, desired, record, isLockAsDesired, now }: Plan<unknown>): GateRecord {
+function intentOf(plan: Plan<unknown>): GateRecord {
+  const { stored, next, desired, record, isLockAsDesired, now } = plan;
   return {
     ...record,
     // An intent to open keeps all blockers. Only the confirmation drops them.
@@ -139,7 +140,19 @@ function intentOf({ stored, next, desired, record, isLockAsDesired, now }: Plan<
     closedSince: record.closedSince ?? (isLockAsDesired || isClosed(desired) ? undefined : now),
     // A lock that this worker writes is ours.
     claimed: !isLockAsDesired || record.claimed,
+    admittedAt: admissionOf(plan),
   };
+}
+
+/** A closing whose write fails is completed later, and the brake counts it only once. */
+function admissionOf({ desired, next, override, record, now }: Plan<unknown>): Instant | undefined {
+  const asksBrake = desired.kind === 'closed' && override === undefined && !next.active.some(wasClosedBefore);
+  if (!asksBrake) return undefined;
+  return isAdmitted(record, now) ? record.admittedAt : now;
+}
+
+function wasClosedBefore({ closedAt }: Blocker): boolean {
+  return closedAt !== undefined;
 }
 
 function isOpening({ desired, stored }: Plan<unknown>): boolean {
@@ -186,7 +199,7 @@ async function recordRefusal(
   plan: Plan<unknown>,
   version: Version,
   { problem, cause }: Refused,
-  ports: Pick<Ports<unknown>, 'records' | 'brake' | 'notify'>,
+  ports: Pick<Ports<unknown>, 'records' | 'brake' | 'inTurn' | 'notify'>,
 ): Promise<Applied | Conflict> {
   if (!isClosed(plan.desired)) {
     const intent = intentOf(plan);
@@ -195,7 +208,7 @@ async function recordRefusal(
     if (override !== undefined) await ports.records.save({ ...intent, override }, version);
     return { kind: 'applied', to: intent.state, action: 'refused', problem };
   }
-  await giveBack(ports.brake, brakeKey(plan.record.gate), plan.now);
+  await ports.inTurn(() => giveBack(ports.brake, brakeKey(plan.record.gate), plan.record.admittedAt ?? plan.now));
   const refused: Plan<unknown> = { ...plan, desired: { kind: 'waiting', for: 'refused', problem, cause } };
   const confirmed = confirm(refused, 'refused');
   const record = { ...confirmed, override: refusedOverride(confirmed.override) };
@@ -222,7 +235,7 @@ function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean):
       return from.kind === 'unexplained' ? 'nothing' : 'unexplained';
     case 'closed':
       if (from.kind === 'unexplained') return 'closed';
-      if (!wasClosed) return next.active.some(({ closedAt }) => closedAt !== undefined) ? 'restored' : 'closed';
+      if (!wasClosed) return next.active.some(wasClosedBefore) ? 'restored' : 'closed';
       // An intent to restore may have been carried out and never confirmed.
       return wrote || from.kind === 'closing' ? 'restored' : 'nothing';
     case 'waiting':
@@ -266,6 +279,7 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     concern,
     restorations,
     claimed: isClosed(desired) ? true : undefined,
+    admittedAt: undefined,
     pending: addPending(record.pending, notices),
     override: override?.next,
   };

@@ -27,7 +27,7 @@ export function askBrake(
   now: Instant,
   limits: BrakeLimits,
 ): Promise<boolean> {
-  return change(row, (state) => {
+  return changeBrake(row, (state) => {
     const answer = admit(state, candidate, now, limits);
     return { answer: answer.kind !== 'wait', next: answer.kind === 'counted' ? undefined : answer.next };
   });
@@ -45,7 +45,7 @@ export function assignTurns<Waiting extends Candidate>(
   now: Instant,
   limits: BrakeLimits,
 ): Promise<{ readonly called: readonly Waiting[]; readonly counts: BrakeCounts }> {
-  return change(row, (state) => {
+  return changeBrake(row, (state) => {
     const { next, called } = callWaiting(state, waiting, now, limits);
     const isChanged = JSON.stringify([next.turns, next.missed]) !== JSON.stringify([state.turns, state.missed]);
     return { answer: { called, counts: brakeCounts(next, now, limits) }, next: isChanged ? next : undefined };
@@ -54,17 +54,19 @@ export function assignTurns<Waiting extends Candidate>(
 
 /**
  * Removes a closing that was admitted at this time and that the registry refused, so that it does not count towards the
- * limit. An earlier closing of the gate still counts. If another worker saves first, the refused one counts for the
- * hour.
+ * limits. An earlier closing of the gate still counts, and so does one that is more than an hour old.
+ *
+ * @throws Error if other workers saved first in every attempt
  */
-export async function giveBack(row: Row<BrakeState>, gate: string, at: Instant): Promise<void> {
-  const { value = IDLE_BRAKE, version } = await row.load();
-  const closings = value.closings.filter((closing) => closing.gate !== gate || closing.at !== at);
-  if (closings.length < value.closings.length) await row.save({ ...value, closings }, version);
+export function giveBack(row: Row<BrakeState>, gate: string, at: Instant): Promise<void> {
+  return changeBrake(row, (state) => {
+    const closings = state.closings.filter((closing) => closing.gate !== gate || closing.at !== at);
+    return { answer: undefined, next: closings.length < state.closings.length ? { ...state, closings } : undefined };
+  });
 }
 
 /** Saves what `work` makes of the brake. If another worker saves the row first, works on the new one. */
-async function change<Answer>(
+export async function changeBrake<Answer>(
   row: Row<BrakeState>,
   work: (state: BrakeState) => { readonly answer: Answer; readonly next: BrakeState | undefined },
 ): Promise<Answer> {

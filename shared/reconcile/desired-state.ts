@@ -4,6 +4,7 @@ import { brakeKey } from '../gate/brake.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import type { Blocker, GateRecord, StableState, Waiting } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
+import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import { askBrake } from './ask-brake.ts';
 import type { OwnedReading } from './owner.ts';
 import type { Ports } from './ports.ts';
@@ -56,10 +57,16 @@ export async function findDesiredState(
   if (ordered === 'open') return waiting({ for: 'override' });
   if (reading.lock !== 'absent' || next.active.some(({ closedAt }) => closedAt !== undefined)) return CLOSED;
   if (reading.inUse !== undefined && !rules.closesInUse) return waiting({ for: 'inUse', ...reading.inUse });
-  if (isExempt(record, next.active, rules, now)) return CLOSED;
+  if (isAdmitted(record, now) || isExempt(record, next.active, rules, now)) return CLOSED;
   const candidate = { gate: brakeKey(gate), rank: brakeRank(next.active, record.waitingSince ?? now) };
   const mayClose = await inTurn(() => askBrake(brake, candidate, now, rules));
   return mayClose ? CLOSED : waiting({ for: 'brake' });
+}
+
+/** Has the brake counted this closing already, although its write failed so far? */
+export function isAdmitted({ state, admittedAt }: GateRecord, now: Instant): boolean {
+  if (state.kind !== 'closing' || admittedAt === undefined) return false;
+  return Date.parse(now) - Date.parse(admittedAt) < DAY_MILLISECONDS;
 }
 
 /** Does the config exempt the gate from the brake, because a blocker violates the policy's rule for known exploits? */

@@ -113,9 +113,15 @@ describe('the return of a closing', () => {
     expect(gates()).toEqual(['a', 'b']);
   });
 
-  it('is dropped if another worker saves first', async () => {
+  it('is repeated if another worker saves first', async () => {
     const { row, gates } = brakeRow(['c'], TWO);
     await giveBack(row, 'a', NOW);
-    expect(gates()).toEqual(['a', 'b', 'c']);
+    expect(gates()).toEqual(['b', 'c']);
+  });
+
+  it('writes nothing if no gate was ever admitted', async () => {
+    const { row, stored } = brakeRow();
+    await giveBack(row, 'a', NOW);
+    expect(stored.version).toBe(0);
   });
 });

@@ -1,12 +1,12 @@
 // Gates that are open although they have a blocker: audit mode, a pause, the brake, and repositories that serve Lambda
 // functions.
 import { describe, expect, it } from 'vitest';
-import { brakeKey } from '../../../shared/gate/brake.ts';
+import { brakeCounts, brakeKey, IDLE_BRAKE } from '../../../shared/gate/brake.ts';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
-import { daysLater, digest, finding, GATE, hoursLater, NOW, policy, record, rules } from '../samples.ts';
+import { anOverride, daysLater, digest, finding, GATE, hoursLater, NOW, policy, record, rules } from '../samples.ts';
 import { newWorld, type World } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
@@ -182,6 +182,40 @@ describe('the brake', () => {
       (await reconcileOnce(world, rules({ maxClosesPerHour: 1 }))).action,
       world.brake.value?.closings.length,
     ]).toEqual(['closed', 1]);
+  });
+
+  it('counts a gate once while its write fails for hours, and again after a day', async () => {
+    const world = violating();
+    const one = rules({ maxClosesPerHour: 1, maxClosesPerDay: 1 });
+    world.around = (call) => {
+      if (call.startsWith('write')) throw new Error('unavailable');
+    };
+    for (const hours of [0, 1.5, 3, 23.9]) {
+      world.now = hoursLater(hours);
+      await expect(reconcileOnce(world, one)).rejects.toThrow('unavailable');
+      expect(brakeCounts(world.brake.value ?? IDLE_BRAKE, world.now, one).closedThisDay).toBe(1);
+    }
+    world.now = hoursLater(26);
+    await expect(reconcileOnce(world, one)).rejects.toThrow('unavailable');
+    expect(world.brake.value?.closings).toEqual([{ gate: brakeKey(GATE), at: hoursLater(26) }]);
+    world.around = () => {};
+    world.now = hoursLater(40);
+    expect((await reconcileOnce(world, one)).action).toBe('closed');
+    expect([world.brake.value?.closings.length, world.record(GATE)?.admittedAt]).toEqual([1, undefined]);
+  });
+
+  it('does not count a closing that a person ordered, although its write failed', async () => {
+    const world = violating();
+    world.around = (call) => {
+      if (call.startsWith('write')) throw new Error('unavailable');
+    };
+    world.save(record({ state: { kind: 'open' }, blockers: [], override: anOverride({ kind: 'closed' }) }));
+    await expect(reconcileOnce(world)).rejects.toThrow('unavailable');
+    expect([world.record(GATE)?.state.kind, world.record(GATE)?.admittedAt, world.brake.value]).toEqual([
+      'closing',
+      undefined,
+      undefined,
+    ]);
   });
 
   it('does not count a closing that the registry refused', async () => {
