@@ -133,8 +133,8 @@ export const closesPerDay = givenNumber(1, 24_000, 'gates a day');
 
 /** How many gates may close within an hour by default. An image takes less down than a repository. */
 const CLOSES_PER_HOUR: Readonly<Record<Granularity, number>> = { repository: 25, image: 250 };
-/** How many times the limit of an hour may close within a day by default. */
-const HOURS_OF_CLOSES = 4;
+/** The default day limit, as a multiple of the limit of an hour. */
+const DAY_FACTOR = 4;
 
 /** The limits of the brake. Their defaults depend on what a gate is. */
 export function brakeLimits(
@@ -142,7 +142,7 @@ export function brakeLimits(
   granularity: Granularity,
 ): BrakeLimits {
   const perHour = maxClosesPerHour ?? CLOSES_PER_HOUR[granularity];
-  return { maxClosesPerHour: perHour, maxClosesPerDay: maxClosesPerDay ?? HOURS_OF_CLOSES * perHour };
+  return { maxClosesPerHour: perHour, maxClosesPerDay: maxClosesPerDay ?? DAY_FACTOR * perHour };
 }
 
 const EMAIL = 'an email address, such as security@example.com';

@@ -231,8 +231,8 @@ export function alarmSpecs(sweepHours: number): readonly AlarmSpec[] {
       periods: 1,
       missing: 'notBreaching',
       description:
-        'Gates that should close are waiting for the brake (maxClosesPerHour), and their images can still be pulled. ' +
-        'The notices of the topic "changes" name the waiting gates. If that many closings are right, raise maxClosesPerHour.',
+        'Gates that should close are waiting for the brake (maxClosesPerHour or maxClosesPerDay), and their images can still be pulled. ' +
+        'The notices of the topic "changes" name the waiting gates. If the alarm day-limit is on, too, follow it. Otherwise raise maxClosesPerHour if that many closings are right.',
     },
     {
       name: 'day-limit',

@@ -98,8 +98,8 @@ export function alarmSpecs(sweepHours: number, readsDetails = true): readonly Al
       ...QUICK,
       severity: 2,
       description:
-        'Gates that should close are waiting for the brake (maxClosesPerHour). Their images can still be pulled. ' +
-        'Find these gates in the mails, or in the log lines of kind "decision". Raise maxClosesPerHour if that many closings are right.',
+        'Gates that should close are waiting for the brake (maxClosesPerHour or maxClosesPerDay). Their images can still be pulled. ' +
+        'Find these gates in the mails, or in the log lines of kind "decision". If the alert day-limit is on, too, follow it. Otherwise raise maxClosesPerHour if that many closings are right.',
     },
     {
       name: 'day-limit',

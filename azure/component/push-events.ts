@@ -28,8 +28,8 @@ interface Topic {
 }
 
 /**
- * Subscribes the queue to each registry. There is no place for what cannot be delivered within a day, because the sweep
- * finds it anyway.
+ * Subscribes the queue to each registry. There is no dead-letter destination, because the sweep finds what cannot be
+ * delivered within a day.
  * Source: https://learn.microsoft.com/azure/event-grid/delivery-and-retry
  */
 export function createPushEvents(

@@ -103,7 +103,8 @@ async function childrenOf({ client, indexes }: Known, repository: string, digest
   if (properties === undefined) return [];
   const children = properties.relatedArtifacts.map((related) => related.digest);
   if (indexes.size >= MAX_INDEXES) indexes.clear();
-  indexes.set(key, children);
+  // The registry may not show the children of an index that was just pushed.
+  if (children.length > 0) indexes.set(key, children);
   return children;
 }
 

@@ -214,6 +214,8 @@ async function reconcileAt(
   const { id, problem } = registry.resolved;
   if (problem !== undefined) {
     log({ kind: 'refused', repository, problem });
+    // There may be many, and the sweep does their work once a person has corrected the registry.
+    if (trigger === 'push' || trigger === 'delete') return 'done';
     await adapters.queue.deadLetter({ pullgate: 'reconcile', registry: id, repository, digest, trigger });
     return 'deadLettered';
   }

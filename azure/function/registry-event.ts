@@ -44,10 +44,13 @@ const NOT_OF_IMAGES: readonly string[] = [
 const TARGET = 'the image that was pushed or deleted';
 const pushed = dataOf({
   repository: required(repositoryName),
-  digest: required(imageDigest),
+  digest: v.nullish(v.string('the digest of a manifest')),
   mediaType: v.nullish(v.string('the media type of a manifest')),
 });
-const deleted = dataOf({ repository: required(repositoryName), digest: v.nullish(imageDigest) });
+const deleted = dataOf({
+  repository: required(repositoryName),
+  digest: v.nullish(v.string('the digest of a manifest')),
+});
 
 function dataOf<Entries extends v.ObjectEntries>(target: Entries) {
   return required(v.object({ target: required(v.object(target, TARGET)) }, TARGET));
@@ -72,17 +75,24 @@ function parsePush(registry: RegistryId, data: unknown): Parsed<RegistryChange |
   const push = check(pushed, data, 'data');
   if (!push.ok) return push;
   const { repository, digest, mediaType } = push.value.target;
+  if (!v.is(imageDigest, digest)) return { ok: true, value: unknownDigest(digest) };
   if (NOT_OF_IMAGES.includes(mediaType ?? '')) return { ok: true, value: `a push of the media type ${mediaType}` };
   const change = { kind: 'reconcile', registry, repository, digest, trigger: 'push' } as const;
   return { ok: true, value: INDEXES.includes(mediaType ?? '') ? { ...change, isIndex: true } : change };
 }
 
-function parseDeletion(registry: RegistryId, data: unknown): Parsed<RegistryChange> {
+function parseDeletion(registry: RegistryId, data: unknown): Parsed<RegistryChange | string> {
   const deletion = check(deleted, data, 'data');
   if (!deletion.ok) return deletion;
-  const { repository, digest } = deletion.value.target;
+  const { repository, digest = null } = deletion.value.target;
+  if (digest !== null && !v.is(imageDigest, digest)) return { ok: true, value: unknownDigest(digest) };
   return {
     ok: true,
     value: { kind: 'reconcile', registry, repository, digest: digest ?? undefined, trigger: 'delete' },
   };
+}
+
+/** Defender names images by SHA-256 digests only, so another digest has no gate. */
+function unknownDigest(digest: string | null | undefined): string {
+  return `a change of an image with the digest ${digest ?? 'not given'}, which pullgate does not know`;
 }

@@ -34,7 +34,7 @@ interface Observer extends Pick<Parts, 'resolved' | 'scanner' | 'policy'> {
 export interface PortOptions {
   /** An image in it is not observed again the first time. */
   readonly seen?: SeenImages | undefined;
-  /** Whether the images may be known from other places only, because they have just been pushed. Default: false. */
+  /** The images were just pushed: rows about their digests in other repositories count, too. Default: false. */
   readonly arePushed?: boolean | undefined;
 }
 

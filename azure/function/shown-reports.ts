@@ -6,7 +6,7 @@ import type { ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import { notListed, type Result, type UnconfirmedReport } from '../../shared/reconcile/result.ts';
 
-/** The most reports and images that are remembered, about 400 bytes each. What was observed first is forgotten first. */
+/** The most reports and images to remember, about 400 bytes each. What was observed first is forgotten first. */
 const MAX_REPORTS = 100_000;
 
 /** The messages of one scan come within ten seconds. What one of them has not found, the next ones do not look for. */

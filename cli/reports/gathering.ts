@@ -9,9 +9,9 @@ import { type Packed, pack } from './packed.ts';
 
 /** An AWS account, which is the registry of an ECR image. */
 export const AWS_ACCOUNT = /^\d{12}$/;
-/** Why no image of a report is judged, although its findings are known. */
+/** The reasons to leave out an entry that needs no judgement. */
 const SETTLED = ['closed', 'not affected', 'healthy or not applicable'];
-/** Why an ECR image has no gate. */
+/** Why an image has no gate. */
 export const LEFT_OUT = "in a repository that the stack's config excludes";
 
 /** One image of a report. */
@@ -66,7 +66,7 @@ export interface Gathering {
  */
 const MAX_SHARED = 100_000;
 
-/** Is there no image to judge, only entries that name none? Then the reports prove nothing. */
+/** Were entries left out for other reasons, and is no image left? Then the reports prove nothing. */
 export function isNothingJudged({ images, leftOut }: Pick<Gathered, 'images' | 'leftOut'>): boolean {
   return images.length === 0 && Object.keys(leftOut).some((why) => why !== LEFT_OUT && !SETTLED.includes(why));
 }

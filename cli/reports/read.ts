@@ -38,10 +38,10 @@ export interface ReadReports {
 interface Run {
   /** Undefined until a file is in Defender's format. */
   rows: DefenderRows | undefined;
-  /** The note for the last document of each format if it is not the last page. Each page may be a separate file. */
-  readonly unfinished: Map<Format, string>;
-  /** The rows of the pages so far. */
-  readonly rowsOf: Map<Format, number>;
+  /** The note for the last page of each query if more follow. Each page may be a separate file. */
+  readonly unfinished: Map<string, string>;
+  /** The rows of the pages of each query so far. A query is known by its format and its number of rows. */
+  readonly rowsOf: Map<string, number>;
 }
 
 /**
@@ -72,13 +72,17 @@ async function readReport(file: string, gathering: Gathering, run: Run, options:
     ...formatReader,
     endDocument(document) {
       formatReader.endDocument(document);
-      const rows = (run.rowsOf.get(format) ?? 0) + rowsIn(document);
-      run.rowsOf.set(format, rows);
+      const total = numberAt(TOTAL, document);
+      const query = `${format} ${total}`;
+      // Without a count, every row is taken to be there.
+      const rows = (run.rowsOf.get(query) ?? 0) + (numberAt(COUNT, document) ?? total ?? 0);
+      // A later query may have as many rows.
+      run.rowsOf.set(query, rows < (total ?? 0) ? rows : 0);
       const key = moreIn(document, rows);
-      if (key === undefined) run.unfinished.delete(format);
+      if (key === undefined) run.unfinished.delete(query);
       else
         run.unfinished.set(
-          format,
+          query,
           `${name} is incomplete: ${key} shows that more pages follow, and their findings are not evaluated. ${MORE}`,
         );
     },
@@ -118,10 +122,9 @@ function moreIn(document: Outermost, rows: number): string | undefined {
   return [...document].find(shows)?.[0];
 }
 
-function rowsIn(document: Outermost): number {
-  const count = [...document].find(([key]) => COUNT.test(key))?.[1];
-  // Without a count, every record is taken to be there.
-  return typeof count === 'number' ? count : Number.POSITIVE_INFINITY;
+function numberAt(key: RegExp, document: Outermost): number | undefined {
+  const value = [...document].find(([name]) => key.test(name))?.[1];
+  return typeof value === 'number' ? value : undefined;
 }
 
 interface Source {

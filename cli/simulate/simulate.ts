@@ -231,7 +231,10 @@ function* notesOf(
 }
 
 function* textOf({ simulation, gathered, policy, against, stack }: Done, all: boolean): Generator<string> {
-  const limits = stack?.aws ?? stack?.azure;
+  const limits = CLOUDS.flatMap((cloud) => {
+    const settings = stack?.[cloud];
+    return settings === undefined ? [] : [{ ...settings, where: CLOUD_NAMES[cloud] }];
+  });
   const names = { policy: policy.name, against: against?.name };
   const input = { simulation, reported: gathered.reported, ...names, all, limits };
   for (const line of linesOf(input)) yield `${line}\n`;

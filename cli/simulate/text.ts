@@ -14,8 +14,8 @@ export interface TextInput {
   readonly against: string | undefined;
   /** Show everything, or only the beginning of each list. */
   readonly all: boolean;
-  /** The brake of the stack; undefined without a stack. */
-  readonly limits: BrakeLimits | undefined;
+  /** The brake on each cloud of the stack; empty without a stack. */
+  readonly limits: readonly (BrakeLimits & { readonly where: string })[];
 }
 
 /** Describes a gate that stays open because it serves Lambda functions. */
@@ -55,9 +55,10 @@ export function* linesOf(input: TextInput): Generator<string> {
   if (shown.length > gates.length) yield `  and ${counted(shown.length - gates.length, 'more gate')} (use --all)`;
   yield* exemptedLines(input, nameOf);
   const closing = simulation.gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes').length;
-  if (limits !== undefined && closing > Math.min(limits.maxClosesPerHour, limits.maxClosesPerDay)) {
+  for (const { where, maxClosesPerHour, maxClosesPerDay } of limits) {
+    if (closing <= Math.min(maxClosesPerHour, maxClosesPerDay)) continue;
     yield '';
-    yield `The brake lets at most ${counted(limits.maxClosesPerHour, 'gate')} close within an hour (maxClosesPerHour), and ${limits.maxClosesPerDay} within 24 hours (maxClosesPerDay).`;
+    yield `On ${where} the brake lets at most ${counted(maxClosesPerHour, 'gate')} close within an hour (maxClosesPerHour), and ${maxClosesPerDay} within 24 hours (maxClosesPerDay).`;
   }
 }
 

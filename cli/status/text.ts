@@ -93,11 +93,11 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
   ];
 }
 
-/** A closed image stays closed when its tag moves, because what runs may name its digest. */
 function brakeLine({ closedThisHour, maxClosesPerHour, closedThisDay, maxClosesPerDay, left }: BrakeCounts): string {
   return `${closedThisHour} of ${maxClosesPerHour} closings in the last hour, ${closedThisDay} of ${maxClosesPerDay} in the last 24 hours, ${left} left`;
 }
 
+/** A closed image stays closed when its tag moves, because what runs may name its digest. */
 function untaggedLines(images: number): readonly string[] {
   if (images === 0) return [];
   const have = images === 1 ? 'has' : 'have';

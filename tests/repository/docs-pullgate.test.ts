@@ -14,7 +14,7 @@ import type { Grant } from '../../local/azure/grant.ts';
 import type { Graph } from '../../local/graph.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { actionsOf, COMMAND, FOLDER, leastToOpen, type Ran } from '../cli/command.ts';
-import { asAzureOperator } from '../cli/command-azure.ts';
+import { asAzureOperator, leastToOpenOnAzure } from '../cli/command-azure.ts';
 import {
   leastForLive,
   leastForStatus,
@@ -114,12 +114,13 @@ const CHANGES: readonly Run[] = [
     shows: /^Override set: closed until .+\n\n {2}closed {2}shop\/checkout /,
   },
   {
-    line: `limit --today 200 ${RAISED}`,
+    line: `limit --aws --today 200 ${RAISED}`,
     code: 0,
     shows: /^AWS: 23 more gates may close now[.]\n.+\n {2}Last 24 hours {2}2 of 200\n/,
   },
-  { line: `limit --today 2000 ${RAISED}`, code: 0, shows: /of 2000\n/ },
-  { line: 'limit --clear', code: 0, shows: /of 100\n$/ },
+  { line: `limit --azure --today 2000 ${RAISED}`, code: 0, shows: /of 2000\n/, on: 'azure' },
+  { line: 'limit --aws --clear', code: 0, shows: /of 100\n$/ },
+  { line: 'limit --azure --clear', code: 0, shows: /of 1000\n$/, on: 'azure' },
   { line: `override clear ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
   // It needs no record, and so the stack may still be there.
   { line: 'release --orphans', code: 0, shows: /\n {2}Pullgate[0-9a-f]{12} {2}closes 2 repositories\n/ },
@@ -186,6 +187,7 @@ async function shop(onEnd: (stop: () => Promise<void>) => void) {
       : [
           ...Object.values(leastToObserveOnAzure(azure.graph)),
           ...(line.startsWith('check') ? leastToTestOnAzure(azure.graph) : []),
+          ...(line.startsWith('limit') ? [leastToOpenOnAzure(azure.graph).records] : []),
         ];
   const pulumi = { aws: pulumiOf(aws.graph), azure: pulumiOf(azure.graph) };
   const scanner = aws.cloud.principals.add(roleOf('reader'), [allowing('inspector2:ListFindings')]);

@@ -110,7 +110,9 @@ describe('the queries', () => {
     // Log Analytics no longer has a row for the third gate: it was closed for the findings in its record. The last one
     // came while the third waited.
     const [first, held, remembered, overtaken] = closings.map(({ secondsSinceFinding }) => secondsSinceFinding);
-    expect([first, remembered]).toEqual([120, undefined]);
+    // Each message waits 110 to 120 seconds.
+    expect(Math.abs(Number(first) - 115)).toBeLessThanOrEqual(5);
+    expect(remembered).toBeUndefined();
     expect(Math.min(Number(held), Number(overtaken))).toBeGreaterThan(3_600);
     expect(s.lines('decision').find(({ undeterminedImages }) => undeterminedImages === 1)).toMatchObject({
       undeterminedWhy: 'Dire',

@@ -365,6 +365,18 @@ describe('a page of Resource Graph', () => {
     expect((await readText(text)).notes).toEqual([expect.stringContaining(`is incomplete: ${key} shows`)]);
   });
 
+  test('has a note, whatever other queries are given with it', async () => {
+    const other = page({ totalRecords: 5, count: 5 });
+    const withoutCount = JSON.stringify({ data: [], totalRecords: 7 });
+    for (const text of [
+      page({}) + other,
+      other + page({}),
+      page({}) + page({}) + page({ count: 2 }),
+      withoutCount + page({}),
+    ])
+      expect((await readText(text)).notes).toEqual([expect.stringContaining('is incomplete: totalRecords shows')]);
+  });
+
   test('is the last one if the pages together have all rows', async () => {
     expect((await readText(page({}) + page({ count: 1 }))).notes).toEqual([]);
     expect((await readText(page({ totalRecords: 2 }))).notes).toEqual([]);

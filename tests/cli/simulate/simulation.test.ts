@@ -287,7 +287,7 @@ describe('repositories that serve Lambda functions', () => {
       'could not check whether d/denied serves Lambda functions (you need ecr:GetRepositoryPolicy): a repository that does stays open unless aws.closeLambdaRepositories is true',
     ]);
     const names = { policy: 'it', against: undefined };
-    const lines = [...linesOf({ simulation, reported: before.violating, ...names, all: true, limits: undefined })];
+    const lines = [...linesOf({ simulation, reported: before.violating, ...names, all: true, limits: [] })];
     expect(lines[0]).toBe('With it, 4 of 6 gates would close and 2 would stay open, 1 of them undetermined.');
     expect(lines).toContain(
       '  open          b/lambda  (v1; serves Lambda functions, so it stays open unless aws.closeLambdaRepositories is true)',
