@@ -54,10 +54,10 @@ describe('an event', () => {
     ],
     [
       'of a push with a digest of another kind is ignored',
-      cloudEvent({ digest: `sha512:${'a'.repeat(128)}` }),
+      cloudEvent({ digest: 'sha512:abc' }),
       {
         kind: 'ignored',
-        why: `a change of an image with the digest sha512:${'a'.repeat(128)}, which pullgate does not know`,
+        why: 'a change of an image with the digest sha512:abc, which pullgate does not know',
       },
     ],
     [
