@@ -158,6 +158,15 @@ describe('the images of the stack', () => {
     });
   });
 
+  it('do not count a deleted image if rows place others', async () => {
+    const s = await withFinding();
+    await s.report(kept, UNPLACED);
+    expect(line(await selfTest(s), 'images of the stack')).toMatchObject({
+      state: 'ok',
+      found: '1 of 1 image, without 1 no longer in the registry',
+    });
+  });
+
   it('fail if the findings are about other registries', async () => {
     const s = await stage(ENABLED);
     const digest = s.cloud.acr.addRegistry(OTHER).push('team/app', { tag: 'v1' });
@@ -178,9 +187,21 @@ describe('what a finding tells', () => {
     await s.report(s.push('v1'), report);
     const lines = await selfTest(s);
     expect(notOk(lines)).toEqual([`failed: ${what}: 0 of 1 row`]);
-    expect(line(lines, what)?.toDo).toMatch(/^A finding without a /);
+    expect(line(lines, what)?.toDo).toMatch(/^A finding with(out a| neither a) /);
     await s.report(s.push('v2'));
     expect(notOk(await selfTest(s))).toEqual([`warning: ${what}: 1 of 2 rows`]);
+  });
+
+  it('is a severity if the recommendation has one, and none if one of its CVEs has none', async () => {
+    const s = await stage(ENABLED);
+    await s.report(s.push('v1'), { severity: 'High', cves: [{ id: CRITICAL.id }] });
+    expect(notOk(await selfTest(s))).toEqual([]);
+    await s.report(s.push('v2'), { severity: '', cves: [CRITICAL, { id: 'CVE-2026-1002' }] });
+    const lines = await selfTest(s);
+    expect(notOk(lines)).toEqual(['warning: findings with a severity: 1 of 2 rows']);
+    expect(line(lines, 'findings with a severity')?.toDo).toMatch(
+      /^A finding with neither a severity, nor a score, nor a recommendation with a severity leaves /,
+    );
   });
 
   it('cannot be checked if no finding names an image', async () => {
