@@ -71,10 +71,8 @@ export async function observeLive(
     const obstacles = (await client.repositoryObstacles(gate)).filter(({ by }) => by !== 'pullgate');
     if (obstacles.length > 0) closedByOthers.push({ repository: gate.repository, obstacles });
   });
-  const withoutRow = await client.imagesWithoutRow?.().catch((error: unknown) => {
-    unsure.add(`events in the poison queue could not be compared with the rows: ${sentenceOf(error)}`);
-    return [];
-  });
+  const { withoutRow, why } = await imagesWithoutRow(client);
+  if (why !== undefined) unsure.add(why);
   return {
     judgedImages,
     undetermined: undetermined.toSorted(byName),
@@ -83,10 +81,26 @@ export async function observeLive(
     scannerProblem: await client.scannerHealth(),
     unscanned: client.unscannedImages && countUnscanned(await client.unscannedImages(), rules.includes),
     unattributed: client.unattributed?.(),
-    withoutRow: withoutRow ?? [],
+    withoutRow,
     unreadDetails: client.unreadDetails?.(),
     unsure: [...unsure],
   };
+}
+
+/** `why`: why there may be more images than these. */
+async function imagesWithoutRow(client: Client): Promise<{ withoutRow: readonly string[]; why?: string }> {
+  if (client.imagesWithoutRow === undefined) return { withoutRow: [] };
+  try {
+    const withoutRow = await client.imagesWithoutRow();
+    const { MAX_PEEKED } = await import('../stack/azure-without-row.ts');
+    const messages = await client.deadLetters();
+    if (messages <= MAX_PEEKED) return { withoutRow };
+    const why = `images without a row: at least ${withoutRow.length}, because only ${MAX_PEEKED} of ${messages} messages in the poison queue could be read`;
+    return { withoutRow, why };
+  } catch (error) {
+    const why = `events in the poison queue could not be compared with the rows: ${sentenceOf(error)}`;
+    return { withoutRow: [], why };
+  }
 }
 
 /** The images of a repository whose verdict is `undetermined` or `block`. */
