@@ -22,7 +22,7 @@ const LEAST_UNDETERMINED = 5;
 const LEAST_INHERITED = 5;
 
 /** The newest line of each repository. Each sweep writes one that judges all its images. */
-const JUDGED =
+export const JUDGED =
   'where toint(line.judgedImages) >= 0\n' +
   '| summarize arg_max(TimeGenerated, line) by registry = tostring(line.registry), repository = tostring(line.repository)';
 
@@ -79,7 +79,7 @@ const INHERITED: AlarmSpec = {
   description:
     'More than half of the closings of the last two days, and at least five, rest only on severities that were inherited from the recommendation, although azure.cveDetails is set. ' +
     'These gates may be closed for CVEs that are less severe than the worst one in their package. ' +
-    'Resource Graph has no severity for these CVEs, or their details could not be read: see the alert details.',
+    'Resource Graph has no severity for these CVEs, or their details could not be read: see the alert "details".',
 };
 
 /**

@@ -1,6 +1,6 @@
 // The panels of the workbook: what each queries, and how it shows the answer.
 import type { LogQuery } from './alarms.ts';
-import { LATE_TRIES } from './evidence-alarms.ts';
+import { JUDGED, LATE_TRIES } from './evidence-alarms.ts';
 
 /** One panel. */
 export interface Panel extends LogQuery {
@@ -18,6 +18,10 @@ export interface Panel extends LogQuery {
  * The last line of each gate. Every sweep writes a line for each gate that has a record, so this is its current state.
  */
 const GATES = "where line.kind == 'decision'\n| summarize arg_max(TimeGenerated, line) by gate = tostring(line.gate)";
+/** The last line of each gate that judges all its images. Of a repository, an event may judge only one. */
+const JUDGED_GATES =
+  "where tostring(line.kind) == 'decision' and (toint(line.judgedImages) >= 0 or tostring(line.gate) contains '@')\n" +
+  '| summarize arg_max(TimeGenerated, line) by gate = tostring(line.gate)';
 const TICKS = "where line.kind == 'tick'\n| project TimeGenerated";
 
 /** What the workbook shows, in order. */
@@ -91,7 +95,7 @@ export const PANELS: readonly Panel[] = [
     name: 'undetermined',
     title: 'Undetermined images now, with unrecognized severities',
     source: 'log',
-    query: `${GATES}\n| where toint(line.undeterminedImages) > 0\n| project gate, images = toint(line.undeterminedImages), why = tostring(line.undeterminedWhy), seen = TimeGenerated`,
+    query: `${JUDGED_GATES}\n| where toint(line.undeterminedImages) > 0\n| project gate, images = toint(line.undeterminedImages), why = tostring(line.undeterminedWhy), seen = TimeGenerated`,
     view: 'table',
     width: 50,
     isNow: true,
@@ -101,7 +105,7 @@ export const PANELS: readonly Panel[] = [
     title: 'Undetermined images, percent of those judged',
     source: 'log',
     query:
-      'where toint(line.judgedImages) >= 0\n| summarize arg_max(TimeGenerated, line) by registry = tostring(line.registry), repository = tostring(line.repository), day = bin(TimeGenerated, 1d)\n' +
+      `${JUDGED}, day = bin(TimeGenerated, 1d)\n` +
       '| summarize images = sum(toint(line.judgedImages)), undetermined = sum(toint(line.undeterminedImages)) by day\n' +
       '| where images > 0\n| project day, percent = 100.0 * undetermined / images',
     view: 'timechart',

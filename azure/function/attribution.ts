@@ -66,16 +66,19 @@ type Outcome = 'attributed' | 'gone' | 'unattributed' | 'unread' | 'foreign';
  * Finds the images of a sweep's rows. Each repository is listed only once, however many of the images it may contain.
  * An image that is not in its repository counts as deleted. If none of the images is found, pullgate may not understand
  * the digests, so none counts as deleted.
+ *
+ * @param hasPlaced whether rows place other images in the stack's registries, so that pullgate understands them
  */
 export async function attribute(
   unplaced: readonly UnplacedImage[],
   registries: readonly AzureRegistry[],
+  hasPlaced = false,
 ): Promise<Attribution> {
   const failures: unknown[] = [];
   const gates = new Map<string, Gate>();
   const search: Search = { registries, list: createListing(failures), gates };
   const outcomes = await mapConcurrently(unplaced, QUESTIONS_AT_ONCE, (image) => searchFor(image, search));
-  return { gates: [...gates.values()], counts: countOutcomes(unplaced, outcomes), failures };
+  return { gates: [...gates.values()], counts: countOutcomes(unplaced, outcomes, hasPlaced), failures };
 }
 
 /** What the searches of one sweep share. */
@@ -126,9 +129,10 @@ async function searchFor(
 function countOutcomes(
   unplaced: readonly UnplacedImage[],
   outcomes: readonly ReadonlySet<Outcome>[],
+  hasPlaced: boolean,
 ): Attribution['counts'] {
   const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome.has(wanted)).length;
-  const isNoneFound = count('attributed') === 0;
+  const isNoneFound = count('attributed') === 0 && !hasPlaced;
   const lost = unplaced.filter((_one, number) => {
     const outcome = outcomes[number];
     return outcome?.has('unattributed') === true || (outcome?.has('gone') === true && isNoneFound);

@@ -100,16 +100,20 @@ async function repositoriesWithFindings(sweep: Sweep): Promise<readonly Gate[]> 
     const repositories = await sweep.scanner.repositoriesWithFindings(registry);
     gates.push(...[...repositories].map((repository) => ({ registry: registry.id, repository })));
   }
-  return [...gates, ...(await attributed(usable.map(sweep.registryAt), sweep))];
+  return [...gates, ...(await attributed(usable.map(sweep.registryAt), gates.length > 0, sweep))];
 }
 
 /**
  * The repositories of the images whose place no row names for certain. If one answer cannot hold them all, only the
  * other repositories are swept.
  */
-async function attributed(usable: readonly AzureRegistry[], { scanner, log }: Sweep): Promise<readonly Gate[]> {
+async function attributed(
+  usable: readonly AzureRegistry[],
+  hasPlaced: boolean,
+  { scanner, log }: Sweep,
+): Promise<readonly Gate[]> {
   try {
-    const { gates, counts, failures } = await attribute(await scanner.unplacedImages(), usable);
+    const { gates, counts, failures } = await attribute(await scanner.unplacedImages(), usable, hasPlaced);
     for (const error of new Set(failures.map(describeCallError))) log({ kind: 'failed', error });
     log({ kind: 'attribution', ...counts });
     return gates;

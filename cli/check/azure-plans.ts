@@ -19,7 +19,8 @@ export function checkPlans({ stack, readArm }: AzureTest): Promise<readonly Test
     PLANS.map((plan) => {
       const path = `/subscriptions/${subscription}/providers/Microsoft.Security/pricings/${plan}?api-version=${VERSION}`;
       const role = `Security Reader on the subscription ${subscription}`;
-      const subject = { check: 'plan', what: `plan ${plan}` } as const;
+      const place = subscriptions.length === 1 ? '' : ` of the subscription ${subscription}`;
+      const subject = { check: 'plan', what: `plan ${plan}${place}` } as const;
       return runCheck(subject, role, async () => judge({ plan, subscription }, await readArm(path)));
     }),
   );
@@ -32,11 +33,16 @@ function judge({ plan, subscription }: Readonly<Record<'plan' | 'subscription', 
     const toDo = `Set pullgate:azure.enableDefender and run pulumi up, or run: az security pricing create --name ${plan} --tier Standard --subscription ${subscription}`;
     return { state: 'failed', found: `off (the tier is ${tier})`, toDo };
   }
+  if (plan !== 'Containers') return { state: 'ok', found: 'on' };
   const extensions = pick(answer, 'properties', 'extensions');
   const scans = Array.isArray(extensions)
     ? extensions.filter(isObject).find((one) => textOf(pick(one, 'name')) === SCANS)
     : undefined;
-  if (scans === undefined || textOf(pick(scans, 'isEnabled')) === 'True') return { state: 'ok', found: 'on' };
+  if (scans === undefined) {
+    const found = `could not be checked: the plan is on, and its answer does not name its extension ${SCANS}`;
+    return { state: 'unknown', found, toDo: "Look at the plan's settings in the portal." };
+  }
+  if (/^true$/i.test(textOf(pick(scans, 'isEnabled')))) return { state: 'ok', found: 'on' };
   const toDo = `Set pullgate:azure.enableDefender and run pulumi up, or turn the extension on in the plan's settings in the portal.`;
   return { state: 'failed', found: `on, but its extension ${SCANS} is off`, toDo };
 }

@@ -5,6 +5,7 @@ import { isOf, newestFindingsQuery, type UnplacedImage, WINDOWS } from '../../az
 import { createRunQuery, rowsOrNone } from '../../azure/function/log-analytics.ts';
 import { textOf } from '../../azure/function/loose-json.ts';
 import type { ResolvedRegistry } from '../../azure/function/registries.ts';
+import { type Finding, knownSeverity } from '../../shared/policy/finding.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { minute } from '../terminal/words.ts';
 import { type AzureTest, runCheck, unchecked } from './azure-check.ts';
@@ -32,7 +33,7 @@ export async function checkRows(test: AzureTest): Promise<readonly TestLine[]> {
   return [
     { ...SUBJECTS.rows, ...seen(read) },
     await runCheck(SUBJECTS.attributed, IMAGES_ROLE, () => attributed(test, read)),
-    { ...SUBJECTS.severities, ...share(assessments, hasSeverity, NO_SEVERITY) },
+    { ...SUBJECTS.severities, ...share(assessments, (finding) => knownSeverity(finding) !== undefined, NO_SEVERITY) },
     { ...SUBJECTS.cves, ...share(assessments, namesCve, NO_CVE) },
   ];
 }
@@ -85,7 +86,7 @@ async function attributed({ adapters }: AzureTest, rows: readonly Row[]): Promis
     return { state: 'unknown', found, toDo: 'See the lines of this registry.' };
   }
   const [placed, unplaced] = imagesIn(rows, registries);
-  const { counts, failures } = await attribute(unplaced, registries.map(adapters.registryAt));
+  const { counts, failures } = await attribute(unplaced, registries.map(adapters.registryAt), placed > 0);
   if (counts.unread > 0 && failures[0] !== undefined) throw failures[0];
   const found = placed + counts.attributed;
   const total = found + counts.unattributed;
@@ -122,31 +123,24 @@ function imagesIn(
 }
 
 const NO_SEVERITY =
-  'A finding without a severity and a CVSS score leaves its image undetermined. Set pullgate:azure.cveDetails to read them from Resource Graph, or see policy.unknownSeverity.';
+  'A finding with neither a severity, nor a score, nor a recommendation with a severity leaves its image undetermined. Set pullgate:azure.cveDetails to read them from Resource Graph, or see policy.unknownSeverity.';
 const NO_CVE =
   'A finding without a CVE has only the severity of its recommendation, and no exception by CVE matches it. See docs/limits.md.';
 
-/** How many of the assessments have something. */
-function share(assessments: readonly Assessment[], has: (assessment: Assessment) => boolean, toDo: string): TestResult {
+/** In how many of the assessments every finding has something. */
+function share(assessments: readonly Assessment[], has: (finding: Finding) => boolean, toDo: string): TestResult {
   const total = assessments.length;
   if (total === 0) return { state: 'unknown', found: 'could not be checked: no row names an image' };
-  const count = assessments.filter(has).length;
+  const count = assessments.map(findingsOf).filter((findings) => findings.length > 0 && findings.every(has)).length;
   const found = `${count} of ${counted(total, 'row')}`;
   if (count === total) return { state: 'ok', found };
   return { state: count === 0 ? 'failed' : 'warning', found, toDo };
 }
 
-function findingsOf({ reports }: Assessment) {
+function findingsOf({ reports }: Assessment): readonly Finding[] {
   return reports.flatMap(({ findings }) => findings);
 }
 
-function hasSeverity(assessment: Assessment): boolean {
-  return findingsOf(assessment).some(
-    ({ severity, score, reportSeverity }) =>
-      severity.kind === 'known' || score !== undefined || reportSeverity !== undefined,
-  );
-}
-
-function namesCve(assessment: Assessment): boolean {
-  return findingsOf(assessment).some(({ vulnerability }) => !vulnerability.startsWith('assessment:'));
+function namesCve({ vulnerability }: Finding): boolean {
+  return !vulnerability.startsWith('assessment:');
 }

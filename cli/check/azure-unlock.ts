@@ -19,7 +19,7 @@ type RoleMode = keyof typeof WRITE;
 
 const AUTHORIZATION = 'providers/Microsoft.Authorization';
 const VERSION = 'api-version=2022-04-01';
-/** The custom role of azure/component/roles.ts. */
+/** The custom role of azure/component/roles.ts. Only a service principal with it is pullgate. */
 const GATEKEEPER = /^pullgate gatekeeper \(/;
 
 export function checkUnlock({ readArm }: AzureTest, { id, name, describe }: NamedRegistry): Promise<TestLine> {
@@ -34,6 +34,11 @@ export function checkUnlock({ readArm }: AzureTest, { id, name, describe }: Name
 function judge(principals: readonly RolePrincipal[]): TestResult {
   const count = (kind: RolePrincipal['kind']) =>
     new Set(principals.filter((one) => one.kind === kind).map((one) => one.id)).size;
+  if (count('pullgate') === 0) {
+    const toDo =
+      'Run pulumi up, which assigns the role for the configured role mode. Without it pullgate can close nothing.';
+    return { state: 'failed', found: "pullgate's own role is not assigned", toDo, principals };
+  }
   const administrators = count('administrator');
   const expected = `pullgate${administrators === 0 ? '' : ` and ${counted(administrators, 'administrator')}`}`;
   if (count('other') === 0) return { state: 'ok', found: `only ${expected}`, principals };
@@ -90,10 +95,13 @@ function matches(pattern: string, action: string): boolean {
 
 function principalFrom(assignment: unknown, role: Role): RolePrincipal {
   const condition = textOf(pick(assignment, 'condition'));
+  const type = textOf(pick(assignment, 'principalType'));
+  const isPerson = role.kind === 'pullgate' && type !== 'ServicePrincipal';
   return {
-    type: textOf(pick(assignment, 'principalType')),
+    type,
     id: textOf(pick(assignment, 'principalId')),
-    ...role,
+    role: role.role,
+    kind: isPerson ? 'other' : role.kind,
     scope: textOf(pick(assignment, 'scope')),
     ...(condition === '' ? {} : { condition }),
   };

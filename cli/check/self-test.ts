@@ -1,6 +1,5 @@
 // The lines of a self-test: what was checked, the result, and what to do.
 
-import { counted } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import { columns, paint, type Style } from '../terminal/terminal.ts';
 
@@ -75,7 +74,8 @@ function summary(lines: readonly TestLine[]): string {
     [count('warning'), count('warning') === 1 ? 'warning' : 'warnings'],
   ] as const;
   const found = parts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`);
-  return found.length === 0 ? `all ${counted(lines.length, 'check')} are ok` : found.join(', ');
+  if (found.length > 0) return found.join(', ');
+  return lines.length === 1 ? 'the only check is ok' : `all ${lines.length} checks are ok`;
 }
 
 function principalLines(principals: readonly RolePrincipal[]): readonly string[] {

@@ -7,7 +7,7 @@ import { jsonFrom, pick, textOf } from '../../azure/function/loose-json.ts';
 /**
  * Gets what is at a path with its query, or at a link of an answer.
  *
- * @throws RestError with the status of a refusal
+ * @throws RestError with the status of a refusal, or without one if the answer makes no sense
  */
 export type ReadArm = (path: string) => Promise<unknown>;
 
@@ -29,7 +29,7 @@ export function createReadArm(credential: TokenCredential, options: PipelineOpti
   const send = createSend(`${ARM_URL}/.default`, credential, options, { perCall: timeout, perRetry: nothing });
   return async (path) => {
     const { href, origin } = new URL(path, ARM_URL);
-    if (origin !== ARM_URL) throw new Error(`Resource Manager links to another host: ${origin}`);
+    if (origin !== ARM_URL) throw new RestError(`Resource Manager links to another host: ${origin}`);
     const headers = createHttpHeaders({ Accept: 'application/json' });
     const response = await send({ method: 'GET', url: href, headers });
     const answer = jsonFrom(response.bodyAsText ?? '');
@@ -50,10 +50,10 @@ export async function listArm(read: ReadArm, path: string): Promise<readonly unk
   for (let page = 0; page < MAX_PAGES; page++) {
     const answer = await read(next);
     const value = pick(answer, 'value');
-    if (!Array.isArray(value)) throw new Error('the answer of Resource Manager has no list');
+    if (!Array.isArray(value)) throw new RestError('the answer of Resource Manager has no list');
     entries.push(...value);
     next = textOf(pick(answer, 'nextLink'));
     if (next === '') return entries;
   }
-  throw new Error(`Resource Manager has more than ${MAX_PAGES} pages for ${path}`);
+  throw new RestError(`Resource Manager has more than ${MAX_PAGES} pages for ${path}`);
 }

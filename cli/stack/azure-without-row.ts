@@ -2,14 +2,15 @@
 import type { Adapters } from '../../azure/function/adapters.ts';
 import { type ImageLocation, locateImage } from '../../azure/function/attribution.ts';
 import { WINDOWS } from '../../azure/function/findings.ts';
+import { decoded } from '../../azure/function/loose-json.ts';
 import { type Message, parseMessage } from '../../azure/function/parse.ts';
-import type { QueueService } from '../../azure/function/queue.ts';
+import { type QueueService, readMessage } from '../../azure/function/queue.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 
 type ImageMessage = Extract<Message, { readonly kind: 'image' }>;
 
 /** The most that one call returns. Source: https://learn.microsoft.com/rest/api/storageservices/peek-messages */
-const MAX_MESSAGES = 32;
+export const MAX_PEEKED = 32;
 const MESSAGES_AT_ONCE = 4;
 
 /** The images, as in `registry.azurecr.io/repository@digest`. Peeks at the poison queue, and changes nothing. */
@@ -18,7 +19,7 @@ export async function findImagesWithoutRow(
   queues: QueueService,
   poisonQueueUrl: string,
 ): Promise<readonly string[]> {
-  const url = `${poisonQueueUrl}/messages?peekonly=true&numofmessages=${MAX_MESSAGES}`;
+  const url = `${poisonQueueUrl}/messages?peekonly=true&numofmessages=${MAX_PEEKED}`;
   const { bodyAsText } = await queues.send('GET', url);
   const messages = imageMessages(bodyAsText ?? '');
   const images = await mapConcurrently(messages, MESSAGES_AT_ONCE, async (message) => {
@@ -30,21 +31,20 @@ export async function findImagesWithoutRow(
   return [...new Set(images.flat())].toSorted();
 }
 
-/** The events about images among the messages. A message is JSON in base64. */
+/** The events about images among the messages. */
 function imageMessages(xml: string): readonly ImageMessage[] {
   return [...xml.matchAll(/<MessageText>([^<]*)<\/MessageText>/g)].flatMap(([, text = '']) => {
-    const parsed = parseMessage(jsonOrUndefined(Buffer.from(text, 'base64').toString()));
+    const parsed = parseMessage(decoded(readMessage(fromXml(text))));
     const message = parsed.ok ? parsed.value.message : undefined;
     return message?.kind === 'image' && message.assessment !== undefined ? [message] : [];
   });
 }
 
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Source: https://www.w3.org/TR/xml/#sec-predefined-ent */
+const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
+
+function fromXml(text: string): string {
+  return text.replaceAll(/&(\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity);
 }
 
 /** Where the image is. An image that no longer exists needs no row. */

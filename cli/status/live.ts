@@ -1,7 +1,7 @@
 // Observes every repository of a stack, and reports what is not on record.
 
 import { isInScope, isPlainlyAllowed } from '../../shared/gate/blockers.ts';
-import type { Gate } from '../../shared/gate/gate.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
@@ -52,8 +52,9 @@ export async function observeLive(
   rules: Rules,
   now: () => Instant,
 ): Promise<LiveStatus> {
+  // An image of a repository's gate is named in the same way as the gate of an image.
   const known = new Set(
-    loaded.records.flatMap((record) => record.blockers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
+    loaded.records.flatMap(({ gate, blockers }) => blockers.map(({ digest }) => gateKey({ ...gate, digest }))),
   );
   let judgedImages = 0;
   const undetermined: ImageStatus[] = [];
@@ -66,14 +67,12 @@ export async function observeLive(
     judgedImages += images.filter((image) => isInScope(image, gate.repository, rules)).length;
     const judged = judgeImages(observed, rules, now());
     undetermined.push(...judged.undetermined);
-    missed.push(...judged.blocked.filter(({ repository, digest }) => !known.has(`${repository}@${digest}`)));
+    missed.push(...judged.blocked.filter((image) => !known.has(gateKey(image))));
     const obstacles = (await client.repositoryObstacles(gate)).filter(({ by }) => by !== 'pullgate');
     if (obstacles.length > 0) closedByOthers.push({ repository: gate.repository, obstacles });
   });
-  const withoutRow = await client.imagesWithoutRow?.().catch((error: unknown) => {
-    unsure.add(`events in the poison queue could not be compared with the rows: ${sentenceOf(error)}`);
-    return [];
-  });
+  const { withoutRow, why } = await imagesWithoutRow(client);
+  if (why !== undefined) unsure.add(why);
   return {
     judgedImages,
     undetermined: undetermined.toSorted(byName),
@@ -82,10 +81,26 @@ export async function observeLive(
     scannerProblem: await client.scannerHealth(),
     unscanned: client.unscannedImages && countUnscanned(await client.unscannedImages(), rules.includes),
     unattributed: client.unattributed?.(),
-    withoutRow: withoutRow ?? [],
+    withoutRow,
     unreadDetails: client.unreadDetails?.(),
     unsure: [...unsure],
   };
+}
+
+/** `why`: why there may be more images than these. */
+async function imagesWithoutRow(client: Client): Promise<{ withoutRow: readonly string[]; why?: string }> {
+  if (client.imagesWithoutRow === undefined) return { withoutRow: [] };
+  try {
+    const withoutRow = await client.imagesWithoutRow();
+    const { MAX_PEEKED } = await import('../stack/azure-without-row.ts');
+    const messages = await client.deadLetters();
+    if (messages <= MAX_PEEKED) return { withoutRow };
+    const why = `images without a row: at least ${withoutRow.length}, because only ${MAX_PEEKED} of ${messages} messages in the poison queue could be read`;
+    return { withoutRow, why };
+  } catch (error) {
+    const why = `events in the poison queue could not be compared with the rows: ${sentenceOf(error)}`;
+    return { withoutRow: [], why };
+  }
 }
 
 /** The images of a repository whose verdict is `undetermined` or `block`. */

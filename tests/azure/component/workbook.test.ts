@@ -9,6 +9,7 @@ import { checkQuery } from '../../../local/azure/kql-syntax.ts';
 import { DAY, HOUR, MINUTE, stage } from '../../e2e/azure/stage.ts';
 import { blocksOf } from '../../repository/doc-blocks.ts';
 import { deploy, one } from './deployment.ts';
+import { shownBy } from './raised.ts';
 
 /**
  * The documented columns that the queries use.
@@ -188,6 +189,25 @@ describe('the workbook', () => {
     const fixed = panels.filter(({ content }) => content['timeContextFromParameter'] !== 'TimeRange');
     expect(fixed.map(({ name }) => name)).toEqual(['now', 'states', 'gates', 'undetermined']);
     for (const { content } of fixed) expect(content['timeContext']).toEqual({ durationMs: 604_800_000 });
+  });
+
+  it('shows the undetermined images of a repository by its last line about all of them, and of an image by its last', () => {
+    const decision = { kind: 'decision', undeterminedWhy: 'Dire' };
+    const repository = { ...decision, gate: '/r/team/app' };
+    const image = { ...decision, gate: '/r/team/app@sha256:1' };
+    const shown = shownBy('undetermined', [
+      [3, { ...repository, judgedImages: 9, undeterminedImages: 2 }],
+      // An event about one image, and a line of an untouched gate.
+      [2, { ...repository, undeterminedImages: 0, digest: 'sha256:2' }],
+      [1, { ...repository, undeterminedImages: 0 }],
+      [3, { ...image, undeterminedImages: 1 }],
+      [3, { ...image, gate: '/r/team/app@sha256:2', undeterminedImages: 1 }],
+      [2, { ...image, gate: '/r/team/app@sha256:2', undeterminedImages: 0 }],
+    ]);
+    expect(shown).toEqual([
+      expect.objectContaining({ gate: '/r/team/app', images: 2, why: 'Dire' }),
+      expect.objectContaining({ gate: '/r/team/app@sha256:1', images: 1, why: 'Dire' }),
+    ]);
   });
 
   it('has a unique name for each item, and tiles of columns that the query returns', () => {

@@ -248,6 +248,11 @@ describe('a sweep', () => {
     expect(await attribute(images, [here().registry])).toEqual({ gates, counts, failures: [] });
   });
 
+  it('counts images as gone if rows place others', async () => {
+    const images = [unplaced({ repository: 'team/app', digest: OTHER }, 'b')];
+    expect((await attribute(images, [here().registry], true)).counts).toEqual({ ...NOTHING, gone: 1 });
+  });
+
   it('lists at most 5,000 repositories, and counts the rest as unread', async () => {
     const one = here();
     const images = Array.from({ length: 5_002 }, (_, number) => `team/none-${number}`);

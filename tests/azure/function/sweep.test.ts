@@ -218,6 +218,17 @@ describe('the repositories of a sweep', () => {
     ]);
   });
 
+  it('count a deleted image as gone, and not as unattributed, if rows place others', async () => {
+    const deleted = { ...unplaced('team/b'), image: { repository: 'team/b', digest: digest(9) } };
+    const world = { unplaced: [deleted], repositories: ['team/b'] };
+    const some = stage({ ...world, findings: { myacr: ['team/a'] } });
+    await some.ports.repositoriesWithFindings();
+    expect(some.lines).toEqual([{ kind: 'attribution', ...NOTHING, gone: 1 }]);
+    const none = stage(world);
+    await none.ports.repositoriesWithFindings();
+    expect(none.lines).toMatchObject([{ gone: 0, unattributed: 1 }]);
+  });
+
   it('are swept if a registry denies listing, and each error is logged once', async () => {
     const { ports, lines } = stage({
       findings: { myacr: ['team/a'] },

@@ -4,7 +4,7 @@ import { needsAction, testLines } from '../../../cli/check/self-test.ts';
 import type { RegistryOptions } from '../../../local/azure/acr.ts';
 import type { Grant } from '../../../local/azure/grant.ts';
 import type { Graph } from '../../../local/graph.ts';
-import { type Config, REGISTRY, registryId, stage } from '../../e2e/azure/stage.ts';
+import { type Config, REGISTRY, registryId, stage, without } from '../../e2e/azure/stage.ts';
 import { leastToTestOnAzure } from '../command-observing.ts';
 import { ABAC, ENABLED, IN_ABAC, line, notOk, SUBSCRIPTION, selfTest, UNPLACED, withFinding } from './self-testing.ts';
 
@@ -78,7 +78,10 @@ describe('the role mode of a registry', () => {
   it('fails if it is not the one of the stack', async () => {
     const s = await withFinding(ENABLED, IN_ABAC);
     const lines = await selfTest(s, leastToTestOnAzure(s.graph, 'abac'));
-    expect(notOk(lines)).toEqual(['failed: acmeimages: role mode: abac, but the stack is configured for rbac']);
+    expect(notOk(lines)).toEqual([
+      'failed: acmeimages: role mode: abac, but the stack is configured for rbac',
+      "failed: acmeimages: who may undo a lock: pullgate's own role is not assigned",
+    ]);
     expect(line(lines, 'acmeimages: role mode')?.toDo).toBe(
       'Set pullgate:azure.registryRoles to abac and run pulumi up. Registries with different role modes need separate stacks.',
     );
@@ -95,6 +98,30 @@ describe('the role mode of a registry', () => {
 });
 
 describe('who may undo a lock', () => {
+  it('fails if pullgate has no role, even if others have one', async () => {
+    const isRole = ({ type, inputs }: Graph['resources'][number]) =>
+      type.endsWith(':RoleAssignment') && inputs['scope'] === REGISTRY;
+    const s = await withFinding(ENABLED, { change: without(isRole) });
+    const owner = s.cloud.principals.add('owner', [{ role: 'Owner', scope: SUBSCRIPTION }]).principal.id;
+    const lines = await selfTest(s);
+    const unlock = line(lines, 'acmeimages: who may undo a lock');
+    expect(unlock).toMatchObject({ state: 'failed', found: "pullgate's own role is not assigned" });
+    expect(unlock?.toDo).toMatch(/^Run pulumi up, /);
+    expect(unlock?.principals?.map(({ id }) => id)).toEqual([owner]);
+  });
+
+  it('counts a person with the role of pullgate as another', async () => {
+    const s = await withFinding();
+    const [role] = s.graph.resources.filter(({ type }) => type === 'azure-native:authorization:RoleDefinition');
+    const person = s.cloud.principals.add('person', [{ role: role?.id ?? '', scope: REGISTRY, principalType: 'User' }]);
+    const unlock = line(await selfTest(s), 'acmeimages: who may undo a lock');
+    expect(unlock).toMatchObject({ state: 'warning', found: '1 principal besides pullgate' });
+    expect(unlock?.principals?.map(({ id, kind }) => [id, kind])).toEqual([
+      [s.cloud.identity.id, 'pullgate'],
+      [person.principal.id, 'other'],
+    ]);
+  });
+
   it('in the role mode abac: every repository writer and contributor, but no owner', async () => {
     const s = await withFinding(ABAC, IN_ABAC);
     const add = (name: string, grant: Grant) => s.cloud.principals.add(name, [grant]).principal.id;
@@ -167,6 +194,11 @@ describe('who may undo a lock', () => {
       ['locker', 'other'],
     ]);
   });
+});
+
+it('says of a single check that it is ok', () => {
+  const one = { check: 'network', what: 'acmeimages: network', state: 'ok', found: 'open' } as const;
+  expect(testLines([one])[0]).toBe('Self-test on Azure: the only check is ok.');
 });
 
 it('names the scopes of the principals in the terminal', () => {

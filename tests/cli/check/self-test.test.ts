@@ -1,8 +1,11 @@
 // The self-test of `check --live`: a world in which every line is ok, and worlds in which a line about the plans or the
 // findings is not.
 import { describe, expect, it, test } from 'vitest';
+import type { AzureTest } from '../../../cli/check/azure-check.ts';
+import { checkPlans } from '../../../cli/check/azure-plans.ts';
 import { testAzure } from '../../../cli/check/azure-self-test.ts';
 import { needsAction, testLines } from '../../../cli/check/self-test.ts';
+import type { ReadArm } from '../../../cli/stack/azure-arm.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import { CRITICAL, DAY, REGISTRY, registryId, type Stage, stage } from '../../e2e/azure/stage.ts';
 import { outputsOf } from '../command.ts';
@@ -50,6 +53,36 @@ describe('a plan', () => {
     expect(notOk(await selfTest(s))).toEqual([
       'failed: plan Containers: on, but its extension ContainerRegistriesVulnerabilityAssessments is off',
     ]);
+  });
+});
+
+describe('the extension that scans registries', () => {
+  const plans = async (extensions: unknown, registries: readonly string[] = [REGISTRY]) => {
+    const readArm: ReadArm = async (path) => ({
+      properties: { pricingTier: 'Standard', ...(path.includes('/Containers?') ? { extensions } : {}) },
+    });
+    return checkPlans({ stack: { registries }, readArm } as unknown as AzureTest);
+  };
+  const scans = (isEnabled: string) => [{ name: 'ContainerRegistriesVulnerabilityAssessments', isEnabled }];
+
+  it.each([
+    [[], 'unknown'],
+    [undefined, 'unknown'],
+    [scans('true'), 'ok'],
+    [scans('False'), 'failed'],
+  ])('as %j is %s', async (extensions, state) => {
+    expect((await plans(extensions)).map((one) => one.state)).toEqual([state, 'ok']);
+  });
+
+  it('is named with its subscription if there are several', async () => {
+    const other = REGISTRY.replace('00000000', '99999999');
+    expect((await plans(scans('True'), [REGISTRY, other])).map(({ what }) => what)).toEqual(
+      ['00000000', '99999999'].flatMap((start) =>
+        ['Containers', 'FoundationalCspm'].map(
+          (plan) => `plan ${plan} of the subscription ${start}-1111-2222-3333-444444444444`,
+        ),
+      ),
+    );
   });
 });
 
@@ -125,6 +158,15 @@ describe('the images of the stack', () => {
     });
   });
 
+  it('do not count a deleted image if rows place others', async () => {
+    const s = await withFinding();
+    await s.report(kept, UNPLACED);
+    expect(line(await selfTest(s), 'images of the stack')).toMatchObject({
+      state: 'ok',
+      found: '1 of 1 image, without 1 no longer in the registry',
+    });
+  });
+
   it('fail if the findings are about other registries', async () => {
     const s = await stage(ENABLED);
     const digest = s.cloud.acr.addRegistry(OTHER).push('team/app', { tag: 'v1' });
@@ -145,9 +187,21 @@ describe('what a finding tells', () => {
     await s.report(s.push('v1'), report);
     const lines = await selfTest(s);
     expect(notOk(lines)).toEqual([`failed: ${what}: 0 of 1 row`]);
-    expect(line(lines, what)?.toDo).toMatch(/^A finding without a /);
+    expect(line(lines, what)?.toDo).toMatch(/^A finding with(out a| neither a) /);
     await s.report(s.push('v2'));
     expect(notOk(await selfTest(s))).toEqual([`warning: ${what}: 1 of 2 rows`]);
+  });
+
+  it('is a severity if the recommendation has one, and none if one of its CVEs has none', async () => {
+    const s = await stage(ENABLED);
+    await s.report(s.push('v1'), { severity: 'High', cves: [{ id: CRITICAL.id }] });
+    expect(notOk(await selfTest(s))).toEqual([]);
+    await s.report(s.push('v2'), { severity: '', cves: [CRITICAL, { id: 'CVE-2026-1002' }] });
+    const lines = await selfTest(s);
+    expect(notOk(lines)).toEqual(['warning: findings with a severity: 1 of 2 rows']);
+    expect(line(lines, 'findings with a severity')?.toDo).toMatch(
+      /^A finding with neither a severity, nor a score, nor a recommendation with a severity leaves /,
+    );
   });
 
   it('cannot be checked if no finding names an image', async () => {

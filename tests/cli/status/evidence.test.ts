@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { countInherited, evidenceLines } from '../../../cli/status/evidence.ts';
 import { readStatus } from '../../../cli/status/status.ts';
 import { statusLines } from '../../../cli/status/text.ts';
+import type { Grant } from '../../../local/azure/grant.ts';
 import type { GateRecord } from '../../../shared/gate/record.ts';
-import { type Stage, stage } from '../../e2e/azure/stage.ts';
+import { REGISTRY, registryId, type Stage, stage } from '../../e2e/azure/stage.ts';
 import { blocker, digest, finding, record } from '../../shared/samples.ts';
 import { azureClientHere, leastToObserveOnAzure } from '../command-observing.ts';
 
@@ -13,9 +14,9 @@ const NONE = { closed: 0, inherited: 0 };
 const SECURITY = { role: 'Security Reader', scope: '/providers/Microsoft.Management/managementGroups/platform' };
 
 /** The status of the stack, with `--live`, for an operator with the roles that it needs. */
-async function liveStatus(s: Stage) {
+async function liveStatus(s: Stage, more: readonly Grant[] = [SECURITY]) {
   const now = () => s.cloud.clock.now().toISOString();
-  const client = await azureClientHere(s, now, [...Object.values(leastToObserveOnAzure(s.graph)), SECURITY]);
+  const client = await azureClientHere(s, now, [...Object.values(leastToObserveOnAzure(s.graph)), ...more]);
   return readStatus({ stack: 'dev', clients: [client], now, isLive: true });
 }
 
@@ -89,6 +90,45 @@ describe('status --live on Azure', () => {
     const status = await liveStatus(s);
     expect(status.clouds[0]?.gates).toHaveLength(2);
     expect(evidenceIn(statusLines(status))).toEqual([]);
+  });
+
+  it('reads events in plain text', async () => {
+    const s = await stage();
+    const image = await sendForgotten(s, 'v1');
+    await s.runUntilIdle();
+    const { poison } = await s.world();
+    s.cloud.poisonQueue.purge();
+    expect((await liveStatus(s)).clouds[0]?.live?.withoutRow).toEqual([]);
+    // A field that the function ignores holds every character that XML escapes.
+    s.cloud.poisonQueue.send(JSON.stringify({ ...(poison[0] as object), note: `<&>"' &amp;` }));
+    const { live } = (await liveStatus(s)).clouds[0] ?? {};
+    expect(live?.withoutRow).toEqual([`acmeimages.azurecr.io/team/app@${image.digest}`]);
+    expect(live?.unsure).toEqual([]);
+  });
+
+  it('says that there may be more images if the poison queue has more messages than one call returns', async () => {
+    const s = await stage();
+    await sendForgotten(s, 'v1');
+    await s.runUntilIdle();
+    for (let number = 0; number < 32; number++) s.cloud.poisonQueue.send('not base64');
+    expect((await liveStatus(s)).clouds[0]?.live?.unsure).toEqual([
+      'images without a row: at least 1, because only 32 of 33 messages in the poison queue could be read',
+    ]);
+  });
+
+  it('finds an image whose twin in another registry is on record', async () => {
+    const others = registryId('acmeimages2');
+    const s = await stage({ azure: { registries: [REGISTRY, others] } }, { registries: { [others]: {} } });
+    const [digest = ''] = [s.registry, s.cloud.acr.registry(others)].map((registry) =>
+      registry.push('team/app', { tag: 'v1', content: 'the same' }),
+    );
+    await s.report({ registry: REGISTRY, repository: 'team/app', digest });
+    await s.runUntilIdle();
+    await s.report({ registry: others, repository: 'team/app', digest });
+    const roles = ['Reader', 'AcrPull'].map((role) => ({ role, scope: others }));
+    expect((await liveStatus(s, roles)).clouds[0]?.live?.missed).toMatchObject([
+      { registry: others, repository: 'team/app', digest },
+    ]);
   });
 
   it('finds the row that arrived after the event was given up', async () => {
