@@ -39,8 +39,8 @@ describe('pause', () => {
     const { code, stdout, stderr } = await run('pause');
     expect(stdout).toBe(`The stack dev keeps 2 images closed. They will be opened regardless of their findings:
 
-  ${nameOf(alone)}  closed since 2026-03-02 09:02 UTC  ${WORST}
-  ${nameOf(first)}    closed since 2026-03-02 09:04 UTC  ${WORST}
+  ${nameOf(alone)}  closed since 2026-03-02 09:01 UTC  ${WORST}
+  ${nameOf(first)}    closed since 2026-03-02 09:03 UTC  ${WORST}
 
 Violating the policy but not closed by this stack: 2 images. The pause does not change this.
 

@@ -213,7 +213,7 @@ describe('status, on Azure and on both clouds', () => {
     const lines = statusLines(well).join('\n');
     expect(lines).toContain('\nNo action required.\n\nAzure: mode enforce (policy violations close gates)\n');
     expect(lines).toContain(
-      `\n  Closed by pullgate: 1\n    team/app@${ours.digest}  closed since 2026-03-02 09:02 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n`,
+      `\n  Closed by pullgate: 1\n    team/app@${ours.digest}  closed since 2026-03-02 09:01 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n`,
     );
     expect(lines).toMatch(
       new RegExp(

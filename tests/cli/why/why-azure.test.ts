@@ -38,7 +38,7 @@ describe('why, on Azure', () => {
       digest: index,
       pullable: false,
       closedBy: 'pullgate',
-      since: '2026-03-02T09:02:00.000Z',
+      since: '2026-03-02T09:01:54.000Z',
       obstacles: [{ by: 'pullgate', for: 'everyone', what: 'readEnabled of its image for linux/arm64 is false' }],
       gates: [
         { gate: { digest: index }, state: { kind: 'open' }, blockers: 0 },
