@@ -66,7 +66,8 @@ async function limit(options: LimitOptions): Promise<ExitCode> {
   const clients = await connect(stack, now);
   if (wanted !== 'show' && !dryRun) for (const client of clients) await setDayLimit(client, wanted, now());
   const limits = await loadLimits(clients, now());
-  if (json) process.stdout.write(documentOf({ stack: stack.name, dryRun, limits }));
+  const planned = wanted === 'show' || !dryRun ? {} : { planned: wanted ?? 'config' };
+  if (json) process.stdout.write(documentOf({ stack: stack.name, dryRun, ...planned, limits }));
   else {
     const { print } = processTerminal(process.stdout);
     if (dryRun && wanted !== 'show') print(`${plannedLine(wanted, stack.label)}${DRY_RUN}\n`);
@@ -90,7 +91,7 @@ function wantedFrom({ today, reason, clear = false }: LimitOptions): NewDayLimit
 function plannedLine(wanted: NewDayLimit | undefined, label: string): string {
   return wanted === undefined
     ? `This would return ${label} to the config's limit.`
-    : `This would let ${label} close ${counted(wanted.maxClosesPerDay, 'gate')} within 24 hours, for the next 24 hours.`;
+    : `For the next 24 hours, ${label} would close at most ${counted(wanted.maxClosesPerDay, 'gate')} within 24 hours.`;
 }
 
 function linesOf({ cloud, counts, dayLimit }: CloudLimit): readonly string[] {

@@ -5,9 +5,9 @@ import { graphOf } from '../../../local/graph.ts';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import type { Row } from '../../../shared/reconcile/ports.ts';
 import { CRITICAL, DAY, HOUR, programConfig, stage } from '../../e2e/aws/stage.ts';
-import { stage as azureStage } from '../../e2e/azure/stage.ts';
+import { stage as azureStage, graphFor } from '../../e2e/azure/stage.ts';
 import { hoursLater, NOW } from '../../shared/samples.ts';
-import { asOperator, outputsOf, pullgate } from '../command.ts';
+import { asOperator, fileOf, outputsOf, pullgate } from '../command.ts';
 import { runOn } from '../command-azure.ts';
 import { arnOf } from '../command-observing.ts';
 
@@ -42,7 +42,7 @@ describe('a scanner that calls every image critical', () => {
     // The clock of the command is the machine's, for which these closings are long over.
     expect(await limit('')).toEqual({ code: 0, stdout: `AWS${SHOWN}3\n`, stderr: '' });
     const dry = await limit('--today 5 --reason base-image --dry-run');
-    expect(dry.stdout).toContain('This would let the stack dev close 5 gates within 24 hours');
+    expect(dry.stdout).toContain('For the next 24 hours, the stack dev would close at most 5 gates within 24 hours.');
     await s.cloud.advance(2 * HOUR);
     expect(closed()).toBe(3);
 
@@ -69,6 +69,12 @@ describe('a scanner that calls every image critical', () => {
     await s.cloud.advance(6 * HOUR);
     expect(await closed()).toBe(3);
     expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 3, admitted: 0, closedThisDay: 3, leftThisDay: 0 });
+    const dry = await run('limit --today 5 --reason base-image --dry-run --json');
+    expect(JSON.parse(dry.stdout)).toMatchObject({
+      dryRun: true,
+      planned: { maxClosesPerDay: 5, reason: 'base-image' },
+      limits: [{ counts: { maxClosesPerDay: 3 } }],
+    });
     const raised = await run('limit --today 5 --reason base-image --json');
     expect(JSON.parse(raised.stdout)).toMatchObject({
       stack: 'dev',
@@ -95,6 +101,17 @@ describe('limit', () => {
     const { code, stdout, stderr } = await pullgate(['limit', ...options.split(' ')]);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(sentence);
+  });
+
+  it('--today without a cloud is wrong usage if the stack has two, because their limits differ', async () => {
+    const outputs = fileOf(
+      JSON.stringify({ ...(await graphOf(programConfig({}))).outputs, ...(await graphFor()).outputs }),
+    );
+    const { code, stderr } = await pullgate(['limit', '--today', '5', '--reason', 'why', '--outputs', outputs]);
+    expect([code, stderr]).toEqual([
+      2,
+      'pullgate: the clouds of a stack have day limits of their own: add --aws or --azure\n',
+    ]);
   });
 
   it('is set again if a worker saves the row first, and loses no closing', async () => {
