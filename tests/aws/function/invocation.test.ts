@@ -171,6 +171,8 @@ describe('ticks and sweeps', () => {
         waiting: 0,
         admitted: 0,
         closedThisHour: 0,
+        closedThisDay: 0,
+        leftThisDay: 100,
         locksRead: 0,
         locksMissing: 0,
         oldestLockReadMinutes: 0,
