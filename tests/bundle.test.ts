@@ -162,6 +162,7 @@ describe("the Azure function's bundle", () => {
     mode: 'enforce',
     sweepHours: 6,
     maxClosesPerHour: 25,
+    maxClosesPerDay: 100,
     brakeExempt: 'never',
     registries: [],
     repositories: { include: ['**'], exclude: [] },
