@@ -1,7 +1,7 @@
 // The types, defaults and limits of a component's settings. They apply to the stack's config and to the component's
 // arguments.
 import * as v from 'valibot';
-import type { BrakeLimits } from '../shared/gate/brake.ts';
+import { type BrakeLimits, MAX_CLOSES_PER_DAY } from '../shared/gate/brake.ts';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
@@ -129,7 +129,7 @@ export function distinct<Item extends v.GenericSchema<string>>(item: Item, allow
 }
 
 export const closesPerHour = givenNumber(1, 1000, 'gates an hour');
-export const closesPerDay = givenNumber(1, 24_000, 'gates a day');
+export const closesPerDay = givenNumber(1, MAX_CLOSES_PER_DAY, 'gates a day');
 
 /** How many gates may close within an hour by default. An image takes less down than a repository. */
 const CLOSES_PER_HOUR: Readonly<Record<Granularity, number>> = { repository: 25, image: 250 };

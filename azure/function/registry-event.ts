@@ -42,15 +42,9 @@ const NOT_OF_IMAGES: readonly string[] = [
 ];
 
 const TARGET = 'the image that was pushed or deleted';
-const pushed = dataOf({
-  repository: required(repositoryName),
-  digest: v.nullish(v.string('the digest of a manifest')),
-  mediaType: v.nullish(v.string('the media type of a manifest')),
-});
-const deleted = dataOf({
-  repository: required(repositoryName),
-  digest: v.nullish(v.string('the digest of a manifest')),
-});
+const image = { repository: required(repositoryName), digest: v.nullish(v.string('the digest of a manifest')) };
+const pushed = dataOf({ ...image, mediaType: v.nullish(v.string('the media type of a manifest')) });
+const deleted = dataOf(image);
 
 function dataOf<Entries extends v.ObjectEntries>(target: Entries) {
   return required(v.object({ target: required(v.object(target, TARGET)) }, TARGET));

@@ -1,5 +1,6 @@
 // The command `pullgate limit`: its options and help, and how its answer is printed.
 import { type Command, InvalidArgumentError } from 'commander';
+import { MAX_CLOSES_PER_DAY } from '../../shared/gate/brake.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import { type JsonOption, now, run, userName, withJson, withStack } from '../command.ts';
@@ -18,8 +19,6 @@ interface LimitOptions extends StackOptions, JsonOption {
   readonly clear?: boolean;
   readonly dryRun?: boolean;
 }
-
-const MAX_CLOSES = 24_000;
 
 const HELP = `
 Without options, the command shows how many gates may close by the policy within an hour and within
@@ -42,7 +41,7 @@ export function addLimit(program: Command): void {
   const command = program
     .command('limit')
     .description('show how many gates may close today, or allow another number for the next 24 hours')
-    .option('--today <number>', `the most gates that close within 24 hours, 1 to ${MAX_CLOSES}`, numberFrom)
+    .option('--today <number>', `the most gates that close within 24 hours, 1 to ${MAX_CLOSES_PER_DAY}`, numberFrom)
     .option('--reason <text>', 'the reason, for the record (required with --today)')
     .option('--clear', "return to the config's limit")
     .option('--dry-run', 'show what would be done, and change nothing');
@@ -53,8 +52,8 @@ export function addLimit(program: Command): void {
 
 function numberFrom(given: string): number {
   const number = Number(given);
-  if (/^\d+$/.test(given) && number >= 1 && number <= MAX_CLOSES) return number;
-  throw new InvalidArgumentError(`expected a whole number of gates, 1 to ${MAX_CLOSES}`);
+  if (/^\d+$/.test(given) && number >= 1 && number <= MAX_CLOSES_PER_DAY) return number;
+  throw new InvalidArgumentError(`expected a whole number of gates, 1 to ${MAX_CLOSES_PER_DAY}`);
 }
 
 async function limit(options: LimitOptions): Promise<ExitCode> {

@@ -12,6 +12,9 @@ export interface BrakeLimits {
   readonly maxClosesPerDay: number;
 }
 
+/** The highest day limit that the config and a person may set. */
+export const MAX_CLOSES_PER_DAY = 24_000;
+
 /** A gate that asks the brake. */
 export interface Candidate {
   /** Its `brakeKey`. */
