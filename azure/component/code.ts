@@ -18,7 +18,7 @@ const ALIAS = { jsonwebtoken: join(FUNCTION, 'client-assertion.ts') };
 
 /**
  * How the host reads the queue and writes the log. Sampling is off, because decisions and alerts depend on every line.
- * Large batches bring the events of a burst to few instances, each of which observes an image for itself. Most messages
+ * Large batches bring the events of a burst to few instances. Each instance observes an image for itself. Most messages
  * wait for the observation of their image, which costs nothing.
  * The host would poll an idle queue only once a minute, which is the default of `maxPollingInterval`. The function
  * decodes the messages, because the host would refuse plain text.

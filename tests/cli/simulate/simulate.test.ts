@@ -83,7 +83,7 @@ Exempted findings, which would otherwise violate the policy:
     expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
   });
 
-  test('reports of which nothing could be judged are no answer, and settled or excluded findings are one', async () => {
+  test('exits with 2 if no report names an image, and with 0 if there are no open findings', async () => {
     const policy = fileOf('{ "severityThreshold": "high" }');
     const simulate = (report: object) => pullgate(['simulate', fileOf(JSON.stringify(report)), '--policy', policy]);
     const trivy = {
