@@ -27,9 +27,16 @@ export interface LambdaHost {
   invoke(event: unknown): Promise<Invocation>;
   /** Kills every environment at once, even during an invocation. The next invocation is a cold start. */
   kill(): Promise<void>;
+  /**
+   * Sets the reserved concurrency to 0, as *Throttle* in the console does, or removes it. A new deployment keeps it.
+   * Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+   */
+  throttle(isThrottled: boolean): void;
 }
 
 export interface RunningLambda extends LambdaHost {
+  /** Whether the reserved concurrency is 0, so that no invocation begins. */
+  readonly isThrottled: boolean;
   /** Kills the environment that holds this access key. Returns false if there is none. */
   killHolder(accessKeyId: string): Promise<boolean>;
   /** Kills every environment. */
@@ -44,6 +51,7 @@ interface Parts {
   readonly logs: LogLine[];
   /** Returns credentials of a new session of the function's role. */
   readonly assumeRole: () => Credentials;
+  readonly isThrottled: boolean;
 }
 
 interface Environment {
@@ -62,8 +70,9 @@ const RESERVED =
   /^(AWS_REGION|AWS_DEFAULT_REGION|AWS_ACCESS_KEY|AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|AWS_EXECUTION_ENV|AWS_LAMBDA_.*|LAMBDA_.*|_HANDLER|_X_AMZN_TRACE_ID)$/;
 const END = /^END RequestId: (\S+)$/;
 
-export function createLambda({ resource, place, clock, endpoint, logs, assumeRole }: Parts): RunningLambda {
+export function createLambda({ resource, place, clock, endpoint, logs, assumeRole, ...parts }: Parts): RunningLambda {
   checkEnvironment(resource);
+  let isThrottled = parts.isThrottled;
   const environments = new Set<Environment>();
   const [moduleName, exportName = ''] = resource.handler.split('.');
   const file = ['mjs', 'cjs', 'js']
@@ -186,6 +195,12 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
   }
 
   return {
+    get isThrottled() {
+      return isThrottled;
+    },
+    throttle(next) {
+      isThrottled = next;
+    },
     async invoke(event) {
       const requestId = randomUUID();
       const warm = [...environments].find(({ busy }) => !busy);

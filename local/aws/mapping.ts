@@ -1,7 +1,7 @@
 // The event source mapping: takes batches from the queue, invokes the function, and deletes what it has done.
 // Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 import { createHash } from 'node:crypto';
-import type { Invocation, LambdaHost } from './lambda.ts';
+import type { Invocation, RunningLambda } from './lambda.ts';
 import type { Place } from './place.ts';
 import type { MappingResource } from './resources-function.ts';
 import type { Message, Queue } from './sqs.ts';
@@ -13,14 +13,15 @@ import type { Message, Queue } from './sqs.ts';
 const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 /**
- * Delivers one batch of visible messages to the function. Returns undefined if no message is visible. Messages that
- * failed or got no answer stay in the queue until their visibility timeout.
+ * Delivers one batch of visible messages to the function. Returns undefined if no message is visible or the function is
+ * throttled. Messages that failed or got no answer stay in the queue until their visibility timeout, and so do those of
+ * a throttled function: Lambda retries the invocation until then and drops the batch.
  */
 export async function pollOnce(
   { batchSize, reportsItemFailures }: MappingResource,
   place: Place,
   queue: Queue,
-  lambda: LambdaHost,
+  lambda: RunningLambda,
 ): Promise<Invocation | undefined> {
   const messages: Message[] = [];
   let bytes = 0;
@@ -30,7 +31,7 @@ export async function pollOnce(
     messages.push(message);
     bytes += Buffer.byteLength(JSON.stringify(message.body)) + 600;
   }
-  if (messages.length === 0) return undefined;
+  if (messages.length === 0 || lambda.isThrottled) return undefined;
   const invocation = await lambda.invoke({ Records: messages.map((message) => recordOf(message, queue, place)) });
   for (const message of doneOf(messages, invocation, reportsItemFailures)) queue.delete(message);
   return invocation;

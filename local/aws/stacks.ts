@@ -56,12 +56,12 @@ export function createStacks(parts: Parts): Stacks {
     bus.deploy(name, resources.rules);
   }
 
-  function startFunction({ lambda: resource }: Resources, logs: LogLine[]): RunningLambda {
+  function startFunction({ lambda: resource }: Resources, logs: LogLine[], isThrottled: boolean): RunningLambda {
     // https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
     const context = { 'lambda:SourceFunctionArn': resource.arn };
     const assumeRole = () =>
       principals.add(resource.roleArn, () => roles.get(resource.roleArn)?.policies ?? [], context);
-    return createLambda({ resource, place, clock, endpoint: parts.endpoint(), logs, assumeRole });
+    return createLambda({ resource, place, clock, endpoint: parts.endpoint(), logs, assumeRole, isThrottled });
   }
 
   function queuesOf({ mapping, queues: own }: Resources): Pick<Stack, 'queue' | 'deadLetters'> {
@@ -80,7 +80,8 @@ export function createStacks(parts: Parts): Stacks {
     await checkDeployment(resources, { roles, iam, queues });
     await before?.lambda.stop();
     const logs = before?.logs ?? [];
-    return { resources, lambda: startFunction(resources, logs), logs, ...queuesOf(resources) };
+    const lambda = startFunction(resources, logs, before?.lambda.isThrottled ?? false);
+    return { resources, lambda, logs, ...queuesOf(resources) };
   }
 
   return createStacksOf(deploy, ({ lambda }) => lambda.stop());

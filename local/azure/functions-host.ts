@@ -26,6 +26,13 @@ export interface FunctionsHost {
   functions(): Promise<readonly RegisteredFunction[] | undefined>;
   /** Kills every process, or the one with this name, even during an invocation. The next invocation is a cold start. */
   kill(name?: string): Promise<void>;
+  /**
+   * Stops the app, as *Stop* in the portal does, or starts it. A stopped app takes no message, and its timers do not
+   * fire. A timer that was due fires once when the app starts.
+   * Source: https://learn.microsoft.com/rest/api/appservice/web-apps/stop and, for the timers, `IsPastDue` in
+   * https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer
+   */
+  setRunning(isRunning: boolean): void;
 }
 
 export interface RunningHost extends FunctionsHost {
@@ -84,6 +91,7 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
   const firesAt = new Map<string, number>();
   /** The latest registrations. A restarted worker registers the same functions again. */
   let known: readonly RegisteredFunction[] | undefined;
+  let isRunning = true;
 
   async function functions(): Promise<readonly RegisteredFunction[] | undefined> {
     known ??= checkTriggers(await first.functions());
@@ -188,7 +196,11 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
       const text = typeof message === 'string' ? message : JSON.stringify(message ?? null);
       return first.invoke(functionName, { string: text }, { QueueTrigger: { string: text } });
     },
+    setRunning(next) {
+      isRunning = next;
+    },
     async pollOnce() {
+      if (!isRunning) return [];
       await functions();
       const invocations: Invocation[] = [];
       let busy = 0;
@@ -206,16 +218,19 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
       return invocations;
     },
     nextVisibleAt() {
+      if (!isRunning) return undefined;
       const times = triggered('queueTrigger').flatMap((registered) => queueOf(registered).nextVisibleAt() ?? []);
       return times.length === 0 ? undefined : Math.min(...times);
     },
     async fireDueTimers() {
+      if (!isRunning) return [];
       await functions();
       const invocations: Invocation[] = [];
       for (const [name, at] of firesAt) if (at <= clock.now().getTime()) invocations.push(await fireTimer(name));
       return invocations;
     },
     async nextTimerAt() {
+      if (!isRunning) return undefined;
       await functions();
       return firesAt.size === 0 ? undefined : Math.min(...firesAt.values());
     },
