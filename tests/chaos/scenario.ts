@@ -1,6 +1,7 @@
 // The scenario of one run: repositories, images, a policy and a long list of timed steps, all drawn from the seed.
 import { between, type Draw, oneOf, pick } from './draw.ts';
 import { CALM, type Fate, LOST } from './fates.ts';
+import { madFeedOf, madFeedSteps } from './mad-feed.ts';
 import { nextStep, policyFrom } from './next-step.ts';
 import { violates } from './specification.ts';
 import {
@@ -72,8 +73,15 @@ const BRAKES: readonly (readonly [maxClosesPerHour: number, weight: number])[] =
   [2, 3],
   [1000, 15],
 ];
-/** With this limit, a few gates wait for a day or two. */
-const NARROW_DAY = 4;
+/** With a narrow limit, a few gates wait for a day or two. It is more likely, and narrower, with a mad feed. */
+const DAYS: readonly (readonly [maxClosesPerDay: number, weight: number])[] = [
+  [4, 1],
+  [1000, 9],
+];
+const MAD_DAYS: typeof DAYS = [
+  [2, 1],
+  [1000, 1],
+];
 const MAKES_DANGER: ReadonlySet<Step['kind']> = new Set(['push', 'report', 'unsuppress']);
 const WORDS: readonly (readonly [Word, number])[] = [
   ['critical', 3],
@@ -86,6 +94,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
   const truth = firstTruth(draw, size);
   const start = copyOf(truth);
   const vulnerabilities = catalogue(draw);
+  const madFeed = madFeedOf(draw, size.steps);
   const steps: TimedStep[] = [];
   // In some runs the last events are lost, so that only a sweep finds what happened.
   const heardSteps = draw('lostTail') < 0.3 ? size.steps - Math.ceil(size.steps / 6) : size.steps;
@@ -98,6 +107,8 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
       happen(truth, timed.step, minute);
       steps.push({ minute, ...timed, ...lost });
     };
+    if (madFeed !== undefined)
+      for (const step of madFeedSteps(madFeed, number, truth)) take({ step, moment: 'atOnce' });
     // Some bursts are a race: a finding is suppressed, and a second step happens at a chosen moment of the opening.
     const mayRace = isFirst && number < heardSteps && drawn('race') < 0.7;
     const race = mayRace ? raceOf(drawn, truth, vulnerabilities) : undefined;
@@ -129,7 +140,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     truth: start,
     steps,
     maxClosesPerHour: pick(draw('brake'), BRAKES),
-    maxClosesPerDay: draw('day') < 0.1 ? NARROW_DAY : 1000,
+    maxClosesPerDay: pick(draw('day'), madFeed === undefined ? DAYS : MAD_DAYS),
     mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
     granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
     pushEvents: draw('pushEvents') < 0.3,
