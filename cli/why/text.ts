@@ -5,14 +5,8 @@ import { ANY_ADVISORY } from '../../shared/policy/exceptions.ts';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { adviseFix, adviseOverride } from '../../shared/report/advice.ts';
-import {
-  capitalized,
-  counted,
-  describeCounted,
-  describeRule,
-  describeState,
-  describeUsage,
-} from '../../shared/report/sentences.ts';
+import { capitalized, counted, describeCounted, describeRule, describeState } from '../../shared/report/sentences.ts';
+import { describeUsage } from '../../shared/report/usage-text.ts';
 import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { columns, paint } from '../terminal/terminal.ts';

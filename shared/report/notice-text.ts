@@ -20,13 +20,12 @@ import {
   capitalized,
   counted,
   describeFinding,
-  describeUsage,
   describeWaiting,
   gateName,
   list,
   shortName,
-  type Users,
 } from './sentences.ts';
+import { describeUsage, type Users } from './usage-text.ts';
 
 /** A message to the people that the config lists. */
 export interface Message {
