@@ -169,7 +169,7 @@ describe('why, on AWS', () => {
     });
     expect(gone.advice).toMatchObject({ exceptions: added, exceptionsOpen: true });
     expect(whyLines(gone, new Date().toISOString()).join('\n')).toMatch(
-      /This image is still a blocker, because proof is missing: .*[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
+      /This image is still a blocker, because proof is missing: .*[.]\n {2}Whether it runs is not known[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
     );
 
     // A closed repository does not let the operator read which images an index contains. The record contains them.
