@@ -4,7 +4,6 @@ import type { Gate } from '../gate/gate.ts';
 import type { Clearance, GateState, Waiting, WaitingFor } from '../gate/record.ts';
 import { type Finding, knownSeverity } from '../policy/finding.ts';
 import type { ExemptedFinding, Exemption, Reason, Verdict } from '../policy/verdict.ts';
-import type { Usage } from '../reconcile/observation.ts';
 import type { Decision, ImageDecision } from './decision.ts';
 import { describeOverride } from './override-text.ts';
 
@@ -108,23 +107,6 @@ export const CLEARANCES: Readonly<Record<Clearance, string>> = {
   scanned: 'a newer scan shows nothing that violates the policy',
   resolved: 'the scanner reports all its findings as resolved',
 };
-
-/** What the provider counts as a use of an image. */
-export interface Users {
-  readonly one: string;
-  readonly many: string;
-}
-
-/** What is known about the use of an image: `in use by 3 workloads, last at ...; last pull recorded at ...`. */
-export function describeUsage(usage: Usage | undefined, users: Users): string {
-  const { inUseCount, lastInUseAt, lastPulledAt } = usage ?? {};
-  const use = [
-    inUseCount === undefined ? undefined : `in use by ${counted(inUseCount, users.one, users.many)}`,
-    lastInUseAt === undefined ? undefined : `last ${inUseCount === undefined ? 'in use ' : ''}at ${lastInUseAt}`,
-  ].filter(isText);
-  const pull = lastPulledAt === undefined ? [] : [`last pull recorded at ${lastPulledAt}`];
-  return [use.length === 0 ? 'whether it runs is not known' : use.join(', '), ...pull].join('; ');
-}
 
 /** A decision in one sentence, for the log. */
 export function summarize(decision: Decision): string {

@@ -2,10 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { GateState } from '../../../shared/gate/record.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
-import type { Usage } from '../../../shared/reconcile/observation.ts';
 import type { Decision, ImageDecision } from '../../../shared/report/decision.ts';
-import { describeState, describeUsage, describeVerdict, summarize } from '../../../shared/report/sentences.ts';
-import { decision, digest, finding, GATE, NOW } from '../samples.ts';
+import { describeState, describeVerdict, summarize } from '../../../shared/report/sentences.ts';
+import { decision, digest, finding, GATE } from '../samples.ts';
 
 const BLOCK: Verdict = {
   kind: 'block',
@@ -72,24 +71,6 @@ describe('a state', () => {
     ],
   ])('%j', (state, words) => {
     expect(describeState(state)).toBe(words);
-  });
-});
-
-describe('the use of an image', () => {
-  const USERS = { one: 'task', many: 'tasks' };
-
-  it.each<[Usage | undefined, string]>([
-    [undefined, 'whether it runs is not known'],
-    [{ lastPulledAt: NOW }, `whether it runs is not known; last pull recorded at ${NOW}`],
-    [{ inUseCount: 0 }, 'in use by 0 tasks'],
-    [{ inUseCount: 1, lastInUseAt: NOW }, `in use by 1 task, last at ${NOW}`],
-    [{ lastInUseAt: NOW }, `last in use at ${NOW}`],
-    [
-      { inUseCount: 1_200, lastInUseAt: NOW, lastPulledAt: NOW },
-      `in use by 1,200 tasks, last at ${NOW}; last pull recorded at ${NOW}`,
-    ],
-  ])('%j is "%s"', (usage, text) => {
-    expect(describeUsage(usage, USERS)).toBe(text);
   });
 });
 

@@ -1,0 +1,79 @@
+// What is known about the use of images, word for word.
+import { describe, expect, it } from 'vitest';
+import type { Usage } from '../../../shared/reconcile/observation.ts';
+import {
+  addUsage,
+  describeUsage,
+  describeUsageSum,
+  isUsageUnknown,
+  sumUsage,
+} from '../../../shared/report/usage-text.ts';
+import { hoursLater, NOW } from '../samples.ts';
+
+const USERS = { one: 'task', many: 'tasks' };
+
+describe('the use of an image', () => {
+  it.each<[Usage | undefined, string]>([
+    [undefined, 'whether it runs is not known'],
+    [{ lastPulledAt: NOW }, `whether it runs is not known; last pull recorded at ${NOW}`],
+    [{ inUseCount: 0 }, 'not in use by tasks'],
+    [{ inUseCount: 0, lastInUseAt: NOW }, `not in use by tasks, last in use at ${NOW}`],
+    [{ inUseCount: 1, lastInUseAt: NOW }, `in use by 1 task, last at ${NOW}`],
+    [{ lastInUseAt: NOW }, `last in use at ${NOW}`],
+    [
+      { inUseCount: 1_200, lastInUseAt: NOW, lastPulledAt: NOW },
+      `in use by 1,200 tasks, last at ${NOW}; last pull recorded at ${NOW}`,
+    ],
+  ])('%j is "%s"', (usage, text) => {
+    expect(describeUsage(usage, USERS)).toBe(text);
+  });
+});
+
+describe('the use of several images', () => {
+  it.each<[string, readonly (Usage | undefined)[]]>([
+    ['whether the 2 blockers run is not known', [undefined, {}]],
+    ['none of 2 blockers is in use by tasks', [{ inUseCount: 0 }, { inUseCount: 0 }]],
+    ['1 of 2 blockers is not in use by tasks; the use of 1 is not known', [{ inUseCount: 0 }, undefined]],
+    [
+      '2 of 3 blockers are not in use by tasks; the use of 1 is not known',
+      [{ inUseCount: 0 }, { inUseCount: 0 }, undefined],
+    ],
+    ['1 of 2 blockers is in use, by 1 task', [{ inUseCount: 1 }, { inUseCount: 0 }]],
+    [
+      `2 of 3 blockers are in use, by 1,003 tasks, last at ${NOW}; the use of 1 is not known; last pull recorded at ${hoursLater(-2)}`,
+      [
+        { inUseCount: 3, lastInUseAt: hoursLater(-1), lastPulledAt: hoursLater(-2) },
+        { inUseCount: 1_000, lastInUseAt: NOW },
+        { lastPulledAt: hoursLater(-3) },
+      ],
+    ],
+  ])('%s', (text, usages) => {
+    expect(describeUsageSum(sumUsage(usages), USERS, 'blocker')).toBe(text);
+  });
+
+  it('calls the images images by default', () => {
+    expect(describeUsageSum(sumUsage([undefined, undefined]), USERS)).toBe('whether the 2 images run is not known');
+  });
+
+  it('of several gates is the sum', () => {
+    const sums = [sumUsage([{ inUseCount: 3, lastInUseAt: NOW }, undefined]), sumUsage([{ inUseCount: 4 }])];
+    expect(addUsage(sums)).toEqual({
+      images: 3,
+      inUse: 2,
+      workloads: 7,
+      unknown: 1,
+      lastInUseAt: NOW,
+      lastPulledAt: undefined,
+    });
+  });
+
+  it.each<[boolean, readonly (Usage | undefined)[]]>([
+    [true, []],
+    [true, [undefined, {}]],
+    [false, [undefined, { inUseCount: 0 }]],
+    [false, [undefined, { lastInUseAt: NOW }]],
+    [false, [undefined, { lastPulledAt: NOW }]],
+  ])('is unknown: %s for %j', (isUnknown, usages) => {
+    expect(isUsageUnknown(sumUsage(usages))).toBe(isUnknown);
+  });
+});
