@@ -33,7 +33,7 @@ test('a fix that its repository blocks is announced once its scan has settled, a
   const [s, bad] = await closedBy14();
   const fix = await pushFix(s, '1.5');
   // The findings of a scan may be listed minutes after it, so its event is retried.
-  const [first, ...retries] = s.decisions().filter(({ triggers }) => triggers.includes('scan'));
+  const [first, ...retries] = s.lines('decision').filter(({ triggers }) => [triggers].flat().includes('scan'));
   expect(first).not.toHaveProperty('blockedFix');
   expect(retries.at(-1)).toMatchObject({ action: 'nothing', to: 'closed', blockedFix: fix });
   expect(s.lines('retried')[0]?.['why']).toContain('an image that may be the fix was scanned only minutes ago');
