@@ -25,6 +25,8 @@ export interface Image {
    * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageDetail.html
    */
   readonly lastPulledAt: Instant | undefined;
+  /** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageDetail.html */
+  readonly pushedAt: Instant | undefined;
 }
 
 /** Source: https://github.com/opencontainers/image-spec/blob/main/media-types.md */
@@ -46,11 +48,24 @@ export const MAX_NAMED = 100;
  * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImagesFilter.html
  */
 const IN_EVERY_STATE = { imageStatus: 'ANY' } as const;
-const index = v.object({ manifests: v.array(v.object({ digest: v.string(), mediaType: v.optional(v.string(), '') })) });
+const index = v.object({
+  manifests: v.array(
+    v.object({
+      digest: v.string(),
+      mediaType: v.optional(v.string(), ''),
+      platform: v.optional(v.object({ os: v.optional(v.string()) })),
+    }),
+  ),
+});
 
 interface Child {
   readonly digest: string;
   readonly isIndex: boolean;
+  /**
+   * It describes how an image was built, and is none itself.
+   * Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
+   */
+  readonly isAttestation: boolean;
 }
 
 /** The private registry of one account. */
@@ -93,6 +108,7 @@ export function createImages(client: ECRClient, registryId: string): Images {
     describe: (...asked) => describe(registry, ...asked),
     describeAll: (...asked) => describeAll(registry, ...asked),
     descendants: (...asked) => descendants(registry, ...asked),
+    runnableIn: (...asked) => runnableIn(registry, ...asked),
   };
 }
 
@@ -107,6 +123,8 @@ export interface Images {
   describeAll(repositoryName: string): Promise<ReadonlyMap<string, Image>>;
   /** The digests that these indexes reference, directly or through another index. */
   descendants(repositoryName: string, indexes: readonly string[]): Promise<ReadonlySet<string>>;
+  /** The same for each index, without attestations. */
+  runnableIn(repositoryName: string, indexes: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
 /** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html */
@@ -159,16 +177,32 @@ async function descendants(
   registry: PrivateRegistry,
   repositoryName: string,
   indexes: readonly string[],
+  isWanted: (child: Child) => boolean = () => true,
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   let next = [...indexes];
   while (next.length > 0) {
     const children = await childrenOf(registry, repositoryName, next);
-    const unseen = children.filter(({ digest }) => !found.has(digest));
+    const unseen = children.filter((child) => !found.has(child.digest) && isWanted(child));
     next = [...new Set(unseen.flatMap(({ digest, isIndex }) => (isIndex ? [digest] : [])))];
     for (const { digest } of unseen) found.add(digest);
   }
   return found;
+}
+
+async function runnableIn(
+  registry: PrivateRegistry,
+  repositoryName: string,
+  indexes: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  // Reads all of them with few calls.
+  await descendants(registry, repositoryName, indexes);
+  const children = new Map<string, readonly string[]>();
+  for (const one of indexes) {
+    const found = await descendants(registry, repositoryName, [one], ({ isAttestation }) => !isAttestation);
+    children.set(one, [...found]);
+  }
+  return children;
 }
 
 async function childrenOf(
@@ -207,13 +241,14 @@ function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
   return new Map(
     details.flatMap(({ imageDigest, imageStatus, ...detail }) => {
       if (imageDigest === undefined || imageStatus === 'ARCHIVED') return [];
-      const { imageTags, imageManifestMediaType, artifactMediaType, lastRecordedPullTime } = detail;
+      const { imageTags, imageManifestMediaType, artifactMediaType, lastRecordedPullTime, imagePushedAt } = detail;
       const image = {
         digest: imageDigest,
         tags: imageTags ?? [],
         isIndex: INDEX_TYPES.includes(imageManifestMediaType ?? ''),
         isArtifact: artifactMediaType !== undefined && !IMAGE_CONFIG_TYPES.includes(artifactMediaType),
         lastPulledAt: lastRecordedPullTime?.toISOString(),
+        pushedAt: imagePushedAt?.toISOString(),
       };
       return [[imageDigest, image]];
     }),
@@ -224,5 +259,9 @@ function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
 function childrenIn(manifest: string | undefined): readonly Child[] {
   const parsed = v.safeParse(index, JSON.parse(manifest ?? '{}'));
   if (!parsed.success) return [];
-  return parsed.output.manifests.map(({ digest, mediaType }) => ({ digest, isIndex: INDEX_TYPES.includes(mediaType) }));
+  return parsed.output.manifests.map(({ digest, mediaType, platform }) => ({
+    digest,
+    isIndex: INDEX_TYPES.includes(mediaType),
+    isAttestation: platform?.os === 'unknown',
+  }));
 }

@@ -5,6 +5,7 @@ import type { Notice } from '../../shared/gate/record.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import type { NoticeMessage } from '../../shared/report/delivery-text.ts';
 import { type Message, type NoticeContext, renderNotice } from '../../shared/report/notice-text.ts';
+import { REMOVAL } from './removal.ts';
 import { USERS } from './usage.ts';
 
 /** What notices say on this cloud. The statement in the repository policy names the exempt principals. */
@@ -16,6 +17,7 @@ const WORDING = {
   whereItRuns:
     'Amazon Inspector counts the use by ECS and EKS only. Other uses are not known: look for the digest where your workloads are defined.',
   users: USERS,
+  removal: REMOVAL,
 } as const;
 
 /** Publishes notices and summaries of notices to one topic. */

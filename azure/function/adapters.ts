@@ -65,6 +65,7 @@ export function createAdapters(dependencies: Dependencies) {
     portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, how?: PortOptions): Ports<Snapshot> {
       return {
         registry: registry.port(how),
+        fixes: registry.fixes,
         records: table.records,
         brake: table.row('brake'),
         inTurn,

@@ -10,6 +10,13 @@ export interface Image {
   readonly tags: readonly string[];
   /** True if the image may be an index: an index has no architecture and no operating system. */
   readonly mayBeIndex: boolean;
+  /**
+   * True if it describes how an image was built, and is none itself.
+   * Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
+   */
+  readonly isAttestation: boolean;
+  /** When this manifest was first pushed. Source: https://learn.microsoft.com/rest/api/containerregistry/ */
+  readonly pushedAt: Instant;
 }
 
 const INDEXES_AT_ONCE = 4;
@@ -113,6 +120,13 @@ export function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {
   return undefinedIf([404], call);
 }
 
-function imageFrom({ digest, tags, architecture, operatingSystem }: ArtifactManifestProperties): Image {
-  return { digest, tags, mayBeIndex: architecture === undefined && operatingSystem === undefined };
+function imageFrom(properties: ArtifactManifestProperties): Image {
+  const { digest, tags, architecture, operatingSystem, createdOn } = properties;
+  return {
+    digest,
+    tags,
+    mayBeIndex: architecture === undefined && operatingSystem === undefined,
+    isAttestation: operatingSystem === 'unknown',
+    pushedAt: createdOn.toISOString(),
+  };
 }

@@ -7,6 +7,7 @@ import type { NoticeMessage } from '../../shared/report/delivery-text.ts';
 import { type Message, type NoticeContext, renderNotice } from '../../shared/report/notice-text.ts';
 import type { Mailer } from './clients.ts';
 import type { Log } from './log.ts';
+import { REMOVAL } from './removal.ts';
 import type { Settings } from './settings.ts';
 import { USERS } from './usage.ts';
 
@@ -20,6 +21,7 @@ const WORDING = {
   whereItRuns:
     "To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.",
   users: USERS,
+  removal: REMOVAL,
 } as const;
 
 /** Who gets the mails, and what their text depends on. */

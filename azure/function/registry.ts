@@ -3,10 +3,11 @@ import type { ContainerRegistryClient } from '@azure/container-registry';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import type { ImageObservation, Report, Scan } from '../../shared/reconcile/observation.ts';
-import type { Registry } from '../../shared/reconcile/ports.ts';
+import type { FixPorts, Registry } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { createAttributeLock, type Snapshot } from './attribute-lock.ts';
 import { type Scanner, WINDOWS, type Window } from './findings.ts';
+import { createFixes } from './fixes.ts';
 import { createImages, type Image, type Images } from './images.ts';
 import { PartialAnswer } from './log-analytics.ts';
 import type { ResolvedRegistry } from './registries.ts';
@@ -50,6 +51,7 @@ export interface AzureRegistry {
   /** The digests of the images to observe, if each image is observed separately. */
   digestsToObserve(repository: string, known: readonly string[]): Promise<readonly string[]>;
   port(how?: PortOptions): Registry<Snapshot>;
+  readonly fixes: FixPorts;
   /** Does this image exist? */
   has(repository: string, digest: string): Promise<boolean>;
   /** The digests of the children of an index. Empty if it does not exist. */
@@ -66,6 +68,7 @@ export function createRegistry({ resolved, client, scanner, policy, now }: Parts
     overview: (repository, known) => overview(observer, repository, known),
     digestsToObserve: (repository, known) => digestsToObserve(observer, repository, known),
     port: (how = {}) => createPort(client, observer, how),
+    fixes: createFixes({ resolved, images, scanner }),
     has: async (repository, digest) => (await images.describe(repository, digest)) !== undefined,
     childrenOf: images.childrenOf,
     digestsIn: async (repository) => new Set((await images.describeAll(repository)).keys()),

@@ -1,6 +1,7 @@
 // Reads the state of a stack: its gates, its last sweep, what requires action, and which exceptions expire soon.
 
 import type { Cloud } from '../../config/config.ts';
+import { type BlockedFix, fixOf } from '../../shared/gate/blocked-fix.ts';
 import { type BrakeCounts, brakeCounts, IDLE_BRAKE } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
@@ -21,6 +22,7 @@ import { sentenceOf } from '../terminal/ending.ts';
 import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
 import { countInherited, type InheritedShare } from './evidence.ts';
 import { type LiveStatus, observeLive } from './live.ts';
+import { remedyConcerns } from './remedy.ts';
 import { createUsages } from './usage.ts';
 
 /** A gate that is not open, or that has an override or pending notices. */
@@ -38,6 +40,8 @@ export interface GateStatus {
   readonly usage: UsageSum | undefined;
   /** The override in force. */
   readonly override: Pick<Override, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
+  /** The fix that the closed repository blocks. Undefined: none is known. */
+  readonly blockedFix: BlockedFix | undefined;
   /** How many notices have not been sent. The next tick sends them. */
   readonly pendingNotices: number;
   /** Since when the oldest of them has been pending. */
@@ -99,12 +103,19 @@ export async function readStatus({ stack, clients, now, isLive }: StatusQuestion
   const clouds = await Promise.all(clients.map((client) => readCloud(client, now, isLive)));
   const at = now();
   const exceptions = endingExceptions(clients, at);
+  const gates = clouds.flatMap((cloud) => cloud.gates);
+  // All clouds of a stack have one policy.
+  const policy = clients[0]?.settings.policy;
   return {
     stack,
     at,
     clouds,
     exceptions,
-    concerns: [...clouds.flatMap((cloud) => concernsOf(cloud, at)), ...exceptions.flatMap(concernOfException)],
+    concerns: [
+      ...clouds.flatMap((cloud) => concernsOf(cloud, at)),
+      ...remedyConcerns(gates, policy?.images ?? 'tagged'),
+      ...exceptions.flatMap(concernOfException),
+    ],
   };
 }
 
@@ -178,6 +189,7 @@ function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): Omit<GateSt
     blockers: blockers.length + record.omittedBlockers,
     worst: isNonEmpty(findings) ? worstFirst(findings)[0] : undefined,
     override: overrideOf(record, now),
+    blockedFix: fixOf(record),
     pendingNotices: record.pending.length,
     pendingSince: record.pending[0]?.at,
   };

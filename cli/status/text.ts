@@ -4,7 +4,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import { isClosed } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeUnscanned, type Unscanned } from '../../shared/reconcile/unscanned.ts';
-import { counted, describeState } from '../../shared/report/sentences.ts';
+import { counted, describeBlockedFix, describeState } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
@@ -127,7 +127,7 @@ function isOthers({ state }: GateStatus): boolean {
 }
 
 function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instant, isLive: boolean): readonly string[] {
-  const { gate, state, since, closedSince, blockers, worst, override, pendingNotices } = status;
+  const { gate, state, since, closedSince, blockers, worst, override, blockedFix, pendingNotices } = status;
   const needsWords = state.kind === 'waiting' || state.kind === 'unexplained';
   const notes = [
     needsWords ? describeState(state) : undefined,
@@ -138,6 +138,7 @@ function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instan
     override === undefined
       ? undefined
       : `override: ${override.kind} until ${endOf(override.until, now)}, ${override.reason} (approved by ${override.approvedBy})`,
+    blockedFix === undefined ? undefined : describeBlockedFix(blockedFix),
     pendingNotices === 0 ? undefined : 'notice pending',
   ].filter((note) => note !== undefined);
   const word = needsWords ? '' : `${state.kind} `;

@@ -13,6 +13,7 @@ import { columns, paint } from '../terminal/terminal.ts';
 import { endOf, exceptionName, minute, nearEnd } from '../terminal/words.ts';
 import type { Move } from './advice.ts';
 import type { ExemptedAnswer, ImageAnswer } from './images.ts';
+import { remedySteps } from './remedy.ts';
 import type { GateAnswer, WhyAnswer } from './why.ts';
 
 /** The most findings that are shown for an image. `--json` shows all. */
@@ -202,7 +203,7 @@ function exemptedLine({ finding, exemption, until }: ExemptedAnswer, now: Instan
 
 function adviceLines(answer: WhyAnswer): readonly string[] {
   const { pullable, closedBy } = answer;
-  const steps = [...overrideSteps(answer), ...findingSteps(answer)];
+  const steps = [...overrideSteps(answer), ...remedySteps(answer), ...findingSteps(answer)];
   if (isNonEmpty(steps)) return ['', 'What to do next:', ...steps];
   return pullable || closedBy !== 'others'
     ? []

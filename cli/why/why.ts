@@ -1,6 +1,7 @@
 // Explains why an image can or cannot be pulled, by the core's rules, and what would open its gate. Changes nothing.
 
 import type { Cloud } from '../../config/config.ts';
+import { type BlockedFix, fixOf } from '../../shared/gate/blocked-fix.ts';
 import { type EvaluatedImage, evaluateImages, nextBlockers } from '../../shared/gate/blockers.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
@@ -36,6 +37,8 @@ export interface GateAnswer {
   readonly omittedBlockers: number;
   /** The override in force. */
   readonly override: Pick<Override, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
+  /** The fix that the closed repository blocks. Undefined: none is known. */
+  readonly blockedFix: BlockedFix | undefined;
 }
 
 export interface WhyAnswer {
@@ -135,6 +138,7 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
       blockers: nextBlockers(record, seen).active.length,
       omittedBlockers: record.omittedBlockers,
       override: record.override !== undefined && isInForce(record.override, moment) ? record.override.order : undefined,
+      blockedFix: fixOf(record),
     })),
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
     advice: await adviceFor(asked, gates, images, moment),

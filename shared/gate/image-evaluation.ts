@@ -61,7 +61,7 @@ export const MAX_FINDINGS = 200;
 /** The most findings that a blocker keeps if the gate is an image, which has only one blocker. */
 export const MAX_FINDINGS_OF_IMAGE = 2_000;
 /** The most tags that a blocker keeps. */
-const MAX_TAGS = 10;
+export const MAX_TAGS = 10;
 const CLEAN: Verdict = { kind: 'allow', exempted: [] };
 
 /** Evaluates one image from its observation and its blocker in the record. */

@@ -3,6 +3,7 @@ import type { Finding, Instant } from '../policy/finding.ts';
 import type { Usage } from '../reconcile/observation.ts';
 import type { UsageSum } from '../report/usage-text.ts';
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
+import type { BlockedFix, Remedy } from './blocked-fix.ts';
 import type { Gate } from './gate.ts';
 import type { OverrideStep, RecordedOverride } from './override.ts';
 import type { Repetition, Restorations } from './restorations.ts';
@@ -101,7 +102,7 @@ export type Notice = NoticeContent & NoticedChange;
 
 /** What changed. */
 export type NoticedChange =
-  | { readonly kind: 'closed' }
+  | { readonly kind: 'closed'; readonly blockedFix?: BlockedFix | undefined }
   /** The gate is closed again. `was`: its state before; `closed` if its lock was missing or had another form. */
   | {
       readonly kind: 'restored';
@@ -110,7 +111,10 @@ export type NoticedChange =
       readonly removedBy?: OutsideChange | undefined;
       /** Set if the notice is about several restorations. */
       readonly repeated?: Repetition | undefined;
+      readonly blockedFix?: BlockedFix | undefined;
     }
+  /** A closed repository blocks the fix for the images that keep it closed. */
+  | { readonly kind: 'remedy'; readonly blockedFix: BlockedFix }
   /** The gate stays closed, although the record does not say why it was closed. */
   | {
       readonly kind: 'unexplained';
@@ -118,7 +122,7 @@ export type NoticedChange =
       readonly since?: Instant | undefined;
     }
   /** A closed gate is in use, and its users fail. It stays closed. */
-  | { readonly kind: 'closedInUse'; readonly inUse: InUse }
+  | { readonly kind: 'closedInUse'; readonly inUse: InUse; readonly blockedFix?: BlockedFix | undefined }
   | { readonly kind: 'waiting'; readonly waiting: Waiting }
   | { readonly kind: 'cleared'; readonly clearances: readonly ClearedImage[] }
   | {
@@ -220,6 +224,8 @@ export interface GateRecord {
   /** Set for a day after a notice that the gate's lock was restored. */
   readonly restorations?: Restorations | undefined;
   readonly override?: RecordedOverride | undefined;
+  /** The fix that the closed repository blocks. Kept until the gate is open. */
+  readonly remedy?: Remedy | undefined;
 }
 
 /** How long an image that is gone or out of scope is remembered, in days. */

@@ -6,7 +6,6 @@ import { brakeKey } from '../gate/brake.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import { addPending } from '../gate/pending.ts';
 import {
-  activeBlockers,
   type Blocker,
   type GateRecord,
   type GateState,
@@ -15,10 +14,12 @@ import {
   type StableState,
 } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import type { Action, Completed, Outcome } from '../report/decision.ts';
+import type { Action, Outcome } from '../report/decision.ts';
 import { missedNotice } from '../report/notice.ts';
+import { findAction, wasClosedBefore } from './action.ts';
 import { giveBack } from './ask-brake.ts';
 import { findDesiredState, isAdmitted } from './desired-state.ts';
+import { type FoundRemedy, findRemedy } from './find-remedy.ts';
 import { createNotices, sendAtOnce } from './notices.ts';
 import type { Scope } from './observation.ts';
 import { observeAndEvaluate, scopeOf } from './observe.ts';
@@ -47,7 +48,12 @@ export interface ApplyInput<Snapshot> {
   readonly now: Instant;
 }
 
-export type Applied = { readonly kind: 'applied'; readonly to: GateState } & Outcome;
+export type Applied = {
+  readonly kind: 'applied';
+  readonly to: GateState;
+  /** Undefined: the gate can block no fix. */
+  readonly found?: FoundRemedy | undefined;
+} & Outcome;
 
 type Refused = Extract<Written, { kind: 'refused' }>;
 
@@ -89,9 +95,10 @@ export async function apply<Snapshot>(
   const change = written.kind === 'written' ? { before: written.before, after: written.after } : undefined;
   const tooLate: Conflict = change === undefined ? conflict : { kind: 'conflict', hasClosed: isClosed(desired) };
 
-  const action = actionOf(plan, change !== undefined);
-  const confirmed = confirm(plan, action);
-  const applied: Applied = { kind: 'applied', to: desired, action, change };
+  const action = findAction(plan, change !== undefined);
+  const found = await findRemedy({ ...plan, record: plan.before }, rules, ports.fixes);
+  const confirmed = confirm(plan, action, found);
+  const applied: Applied = { kind: 'applied', to: desired, action, change, found };
   if (isForgettable(confirmed, input.now)) {
     return input.stored.version === 0 || (await ports.records.remove(confirmed.gate, version)) ? applied : tooLate;
   }
@@ -149,10 +156,6 @@ function admissionOf({ desired, next, override, record, now }: Plan<unknown>): I
   const asksBrake = desired.kind === 'closed' && override === undefined && !next.active.some(wasClosedBefore);
   if (!asksBrake) return undefined;
   return isAdmitted(record, now) ? record.admittedAt : now;
-}
-
-function wasClosedBefore({ closedAt }: Blocker): boolean {
-  return closedAt !== undefined;
 }
 
 function isOpening({ desired, stored }: Plan<unknown>): boolean {
@@ -222,43 +225,11 @@ function refusedOverride(override: GateRecord['override']): GateRecord['override
   return override && { ...override, delivery: { ...override.delivery, refused: true } };
 }
 
-/**
- * The action for a transition. An intent to open that was abandoned, or whose gate was already open, made no visible
- * change.
- */
-function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean): Completed {
-  const { state: from, closedSince } = before;
-  const wasClosed = closedSince !== undefined;
-  const hasWaited = before.waitingSince !== undefined;
-  switch (to.kind) {
-    case 'unexplained':
-      return from.kind === 'unexplained' ? 'nothing' : 'unexplained';
-    case 'closed':
-      if (from.kind === 'unexplained') return 'closed';
-      if (!wasClosed) return next.active.some(wasClosedBefore) ? 'restored' : 'closed';
-      // An intent to restore may have been carried out and never confirmed.
-      return wrote || from.kind === 'closing' ? 'restored' : 'nothing';
-    case 'waiting':
-      if (wrote || wasClosed) return 'opened';
-      // A new blocker behind an override that keeps the gate open needs a notice. Another reason to wait does not.
-      return !hasWaited || (to.for === 'override' && hasNewcomer(before, next)) ? 'waiting' : 'nothing';
-    case 'open':
-      if (wrote || wasClosed) return 'opened';
-      return hasWaited || from.kind === 'opening' ? 'cleared' : 'nothing';
-  }
-}
-
-/** Is there an active blocker that was not active before? */
-function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
-  const known = new Set(activeBlockers(before).map(({ digest }) => digest));
-  return active.some(({ digest }) => !known.has(digest));
-}
-
 /** The record with the desired state confirmed, and with the notices that are due. */
-function confirm(plan: Plan<unknown>, action: Action): GateRecord {
+function confirm(plan: Plan<unknown>, action: Action, found?: FoundRemedy): GateRecord {
   const { record, before, next, evaluated, reading, desired, override, rules, request, now } = plan;
   const stays = action === 'nothing' || action === 'restored';
-  const { notices, concern, restorations } = createNotices({
+  const { notices, concern, restorations, remedy } = createNotices({
     ...{ action, desired, reading, override, rules, now },
     triggers: request.triggers,
     record: before,
@@ -266,6 +237,7 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     evaluated,
     changedBy: request.changedBy,
     unexplainedSince: record.unexplainedSince,
+    remedy: found?.remedy,
   });
   return {
     ...record,
@@ -278,6 +250,7 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     waitingSince: desired.kind === 'waiting' ? (record.waitingSince ?? now) : undefined,
     concern,
     restorations,
+    remedy,
     claimed: isClosed(desired) ? true : undefined,
     admittedAt: undefined,
     pending: addPending(record.pending, notices),

@@ -1,5 +1,6 @@
 // Which notices a reconciliation creates, and which of them it sends at once. The tick sends the others
 // (`deliver.ts`).
+import { type Remedy, unannouncedFix, withAnnounced } from '../gate/blocked-fix.ts';
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import type { GateRecord, Notice, OutsideChange, StableState } from '../gate/record.ts';
@@ -28,17 +29,19 @@ interface Done {
   readonly evaluated: readonly EvaluatedImage[];
   readonly changedBy: OutsideChange | undefined;
   readonly unexplainedSince: Instant | undefined;
+  /** The fix that the gate blocks, as the record keeps it. */
+  readonly remedy: Remedy | undefined;
   readonly now: Instant;
 }
 
 /** The notices that are due, and what the record keeps so that none is created twice. */
-interface Created extends Pick<GateRecord, 'concern' | 'restorations'> {
+interface Created extends Pick<GateRecord, 'concern' | 'restorations' | 'remedy'> {
   readonly notices: readonly Notice[];
 }
 
 /** Creates the notices of what was done, and of what people are reminded of. */
 export function createNotices(done: Done): Created {
-  const { action, desired, reading, override, rules, triggers, record, now } = done;
+  const { action, desired, reading, override, rules, triggers, record, remedy, now } = done;
   const concern = findConcern(desired, reading, rules);
   const due = noticeKindOf(
     action,
@@ -49,16 +52,22 @@ export function createNotices(done: Done): Created {
   const { next: restorations, notice: restored } = stepRestorations(record.restorations, isRestoration, now);
   const kind = isRestoration && restored !== 'one' ? undefined : due;
   const repeated = typeof restored === 'object' ? [repeatedNotice(restored, done)] : [];
-  const context = { ...done, inUse: reading?.inUse, otherLocks: reading?.otherLocks };
-  const created = kind === undefined ? [] : [createNotice(kind, desired, context)];
+  const context = { ...done, inUse: reading?.inUse, otherLocks: reading?.otherLocks, blockedFix: remedy?.blocked };
+  const isFixDue = unannouncedFix(remedy) !== undefined && !(kind !== undefined && NAMES_FIX.includes(kind));
+  const kinds = [...(kind === undefined ? [] : [kind]), ...(isFixDue ? ['remedy' as const] : [])];
+  const created = kinds.map((one) => createNotice(one, desired, context));
   const notices = [...repeated, ...created].map((notice) => (isUrgent(notice, triggers) ? notice : leftToTick(notice)));
   const isSaid = concern !== undefined && isCovered(concern, kind, desired);
   return {
     notices,
     concern: concern && (isSaid ? { cause: concern.cause, notifiedAt: now } : record.concern),
     restorations,
+    remedy: withAnnounced(remedy),
   };
 }
+
+/** The notices about a closed gate, which name the fix that it blocks. */
+const NAMES_FIX: readonly Notice['kind'][] = ['closed', 'restored', 'closedInUse'];
 
 /** The kind of the notice that is due. Undefined: none. */
 function noticeKindOf(
@@ -81,7 +90,7 @@ function isCovered(concern: Concern, kind: Notice['kind'] | undefined, { kind: s
  */
 function isUrgent({ kind, override }: Notice, triggers: readonly Trigger[]): boolean {
   if (override?.isNews === true || triggers.includes('override')) return true;
-  return isByEvent(triggers) && kind !== 'waiting' && kind !== 'cleared';
+  return isByEvent(triggers) && !['waiting', 'cleared', 'remedy'].includes(kind);
 }
 
 function leftToTick(notice: Notice): Notice {

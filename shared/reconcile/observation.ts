@@ -63,6 +63,21 @@ export type Scope = 'all' | readonly string[];
 /** An image of a gate that the scanner can judge. */
 export type ListedImage = Pick<Extract<ImageObservation, { presence: 'present' }>, 'digest' | 'tagged'>;
 
+/** An image as the registry lists it: an image of one platform, or an index. */
+export interface PushedImage {
+  readonly digest: string;
+  readonly tags: readonly string[];
+  readonly pushedAt: Instant;
+  readonly isIndex: boolean;
+}
+
+/** What the scanner found in an image whose scan has finished. */
+export interface JudgedImage {
+  readonly reports: readonly Report[];
+  /** When the scan finished. Undefined if the scanner does not tell, and lists all findings at once. */
+  readonly scannedAt?: Instant | undefined;
+}
+
 /** The last scan of an image. */
 export type Scan =
   /** The image is scanned continuously, and the last scan finished at this time. */

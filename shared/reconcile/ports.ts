@@ -4,7 +4,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
-import type { ImageObservation, ListedImage, Scan, Scope } from './observation.ts';
+import type { ImageObservation, JudgedImage, ListedImage, PushedImage, Scan, Scope } from './observation.ts';
 import type { LockRound, PauseState, SearchState, SweepState } from './schedule.ts';
 import type { UnscannedState } from './unscanned.ts';
 
@@ -67,6 +67,18 @@ export interface Registry<Snapshot> {
   write(gate: Gate, from: Pick<Reading<Snapshot>, 'snapshot'>, desired: 'closed' | 'open'): Promise<Written>;
 }
 
+/** What finds the fix that a closed repository blocks. Calls throw errors that a retry may fix. */
+export interface FixPorts {
+  /** The repository as image names have it, with the registry's host. */
+  nameOf(gate: Gate): string;
+  /** Every image of the repository that the scanner can judge, and every index. */
+  pushed(gate: Gate): Promise<readonly PushedImage[]>;
+  /** The images that each of these indexes lists for a platform. */
+  childrenOf(gate: Gate, indexes: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** Those of these images that the scanner has judged in this repository, with everything that can matter. */
+  judged(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, JudgedImage>>;
+}
+
 /** A version of a row, in the table's own format. Compare versions only for equality. 0 means no row. */
 export type Version = number | string;
 
@@ -103,6 +115,7 @@ export interface Records {
 /** Everything that a reconciliation reads or changes. */
 export interface Ports<Snapshot> {
   readonly registry: Registry<Snapshot>;
+  readonly fixes: FixPorts;
   readonly records: Records;
   readonly brake: Row<BrakeState>;
   /**

@@ -106,7 +106,11 @@ async function attempt<Snapshot>(
   );
   if (applied.kind === 'conflict') return applied;
   const decision = decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt: ports.now() });
-  const result = resultOf(decision, seen, findStale(request, seen.observations));
+  const result = resultOf(
+    decision,
+    { ...seen, hasRecentFix: applied.found?.isRecent ?? false },
+    findStale(request, seen.observations),
+  );
   return { kind: 'applied', result, observeError: seen.observeError };
 }
 
@@ -142,7 +146,7 @@ interface AttemptSteps {
 
 function decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt }: AttemptSteps): Decision {
   const { evaluated, next, now } = seen;
-  const { kind: _kind, ...outcome } = applied;
+  const { kind: _kind, found, ...outcome } = applied;
   const images = evaluated.flatMap((one) => imageDecision(one, next));
   return {
     gate: request.gate,
@@ -157,6 +161,8 @@ function decisionOf({ request, record, rules, seen, awaited, override, applied, 
     expiredExceptions: expiredExceptions(rules.policy, now),
     override: override === undefined ? undefined : { step: override.step, order: override.order },
     secondsSinceFinding: outcome.action === 'closed' ? secondsSince(oldestViolation(evaluated), doneAt) : undefined,
+    blockedFix: found?.remedy?.blocked,
+    remedyError: found?.error,
     ...outcome,
   };
 }
@@ -165,10 +171,16 @@ function countInScope({ observations }: Evaluated, { repository }: Gate, rules: 
   return observations.filter((image) => isInScope(image, repository, rules)).length;
 }
 
+const RECENT_FIX = 'an image that may be the fix was scanned only minutes ago; pullgate looks at it again soon';
+
 /** What happens to the messages of a request. The first case that applies decides. */
 function resultOf(
   decision: Decision,
-  { evaluated, observations }: Pick<Evaluated, 'evaluated' | 'observations'>,
+  {
+    evaluated,
+    observations,
+    hasRecentFix,
+  }: Pick<Evaluated, 'evaluated' | 'observations'> & { readonly hasRecentFix: boolean },
   stale: readonly string[],
 ): Result {
   const based = { decision, observations };
@@ -178,7 +190,8 @@ function resultOf(
   const [recentScan] = evaluated.flatMap(({ evaluation }) =>
     evaluation.kind === 'holds' && evaluation.why.kind === 'recentScan' ? [evaluation.why.detail] : [],
   );
-  if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', ...based };
+  const recent = recentScan ?? (hasRecentFix ? RECENT_FIX : undefined);
+  if (recent !== undefined) return { kind: 'retry', why: recent, reports: 'all', ...based };
   const reports = [
     ...decision.awaited.map(notListed),
     ...stale.map(

@@ -1,5 +1,6 @@
 // The decision about a gate, as data. Each decision is one log line; `sentences.ts` describes it in English.
 
+import type { BlockedFix } from '../gate/blocked-fix.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { HoldReason } from '../gate/image-evaluation.ts';
 import type { OverrideStep } from '../gate/override.ts';
@@ -80,4 +81,8 @@ interface Decided {
    * time.
    */
   readonly secondsSinceFinding?: number | undefined;
+  /** The fix that the closed repository blocks, if any is known. */
+  readonly blockedFix?: BlockedFix | undefined;
+  /** Why the fix could not be looked for. The next sweep looks again. */
+  readonly remedyError?: string | undefined;
 }

@@ -64,6 +64,10 @@ const WORDS: Readonly<Record<Notice['kind'], { readonly subject: string; readonl
     change: 'These have a lock of pullgate, and their records do not say why they were closed:',
   },
   closedInUse: { subject: 'closed, but in use', change: 'These are closed although they are in use:' },
+  remedy: {
+    subject: 'fixes blocked',
+    change: 'These are closed, and block the fix for the images that keep them closed:',
+  },
   waiting: { subject: 'NOT closed', change: 'These should be closed, but pullgate did not close them:' },
   cleared: { subject: 'clear', change: 'These no longer need to be closed:' },
   opened: { subject: 'opened', change: 'pullgate opened' },

@@ -141,11 +141,12 @@ export function decisionLine(
 function lineOf(cloud: string, decision: Decision, durationMilliseconds: number, measure: Measure): LogLine {
   const { gate, triggers, mode, images, allowed, from, to, action, awaited, expiredExceptions } = decision;
   const [only] = images;
-  const { message, problem, notifyError, change } = clipped(
+  const { message, problem, notifyError, remedyError, change } = clipped(
     {
       message: summarize(decision),
       problem: decision.problem,
       notifyError: decision.notifyError,
+      remedyError: decision.remedyError,
       change: decision.change,
     },
     measure,
@@ -169,6 +170,7 @@ function lineOf(cloud: string, decision: Decision, durationMilliseconds: number,
     secondsSinceFinding: decision.secondsSinceFinding,
     durationMilliseconds,
     ...evidenceLine(decision),
+    blockedFix: decision.blockedFix?.fix.digest,
     message,
     ...overrideLine(decision, measure),
     images: clipped(
@@ -181,6 +183,7 @@ function lineOf(cloud: string, decision: Decision, durationMilliseconds: number,
     allowedImages: allowed,
     problem,
     notifyError,
+    remedyError,
     ...(awaited.length === 0 ? {} : { awaited: clipped(awaited.slice(0, measure.findings), measure) }),
     ...(expiredExceptions.length === 0
       ? {}

@@ -8,6 +8,7 @@ import { plain } from '../runtime/unseen.ts';
 import { type AdviceSubject, adviseFix, adviseOverride, overrideCommand } from './advice.ts';
 import { clearanceLines, type UsageContext, usageLines, usageSentence } from './notice-usage.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
+import { type RemovalCommands, remedyLines } from './remedy-text.ts';
 import {
   CLEARANCES,
   capitalized,
@@ -62,6 +63,8 @@ export interface NoticeContext extends UsageContext {
   readonly whereToLook: string;
   /** The policy's `images`. */
   readonly images: Policy['images'];
+  /** How to delete and untag images on this cloud. */
+  readonly removal: RemovalCommands;
 }
 
 /** Renders a notice. */
@@ -99,6 +102,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       return changeOf(`closed: ${name}`, [
         `pullgate closed ${where} at ${notice.at}. ${effectOfClosing}`,
         ...becauseOf(gate, notice, context),
+        ...fixOf(gate, notice, context),
         ...waysOut(notice, subject, false),
       ]);
     case 'restored':
@@ -106,6 +110,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       return changeOf(`closed again: ${name}`, [
         ...describeRestoration(notice, where, context),
         ...becauseOf(gate, notice, context),
+        ...fixOf(gate, notice, context),
         ...waysOut(notice, subject, false),
       ]);
     case 'unexplained':
@@ -118,7 +123,14 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       return changeOf(`closed, but in use: ${name}`, [
         `${where} is closed, and ${notice.inUse.by} that use it fail. It stays closed. Move them to another image, or see below how to reopen it.`,
         ...becauseOf(gate, notice, context),
+        ...fixOf(gate, notice, context),
         ...waysOut(notice, subject, false),
+      ]);
+    case 'remedy':
+      return changeOf(`fix blocked: ${name}`, [
+        `${where} is closed, and blocks the fix for the images that keep it closed.`,
+        ...fixOf(gate, notice, context),
+        ...becauseOf(gate, notice, context),
       ]);
     case 'waiting':
       return changeOf(`NOT closed: ${name}`, [
@@ -179,6 +191,12 @@ function describeRepetition({ times, since }: Repetition, name: string, where: s
 
 const IGNORE_THE_LOCK =
   'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.';
+
+/** The fix that the closed repository blocks, and what lets it out. */
+function fixOf(gate: Gate, notice: Notice, context: NoticeContext): readonly string[] {
+  const blocked = 'blockedFix' in notice ? notice.blockedFix : undefined;
+  return blocked === undefined ? [] : ['', ...remedyLines(gate, blocked, context)];
+}
 
 /** Why a gate that waited is closed again. */
 export const OVER: Readonly<Record<WaitingFor, string>> = {

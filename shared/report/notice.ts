@@ -1,4 +1,5 @@
 // Creates the notice of a state change, as data.
+import type { BlockedFix } from '../gate/blocked-fix.ts';
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import {
@@ -34,6 +35,8 @@ interface NoticeInput {
   readonly changedBy?: OutsideChange | undefined;
   /** When a lock was found that the record does not explain. */
   readonly unexplainedSince?: Instant | undefined;
+  /** The fix that the gate blocks, if any. */
+  readonly blockedFix?: BlockedFix | undefined;
   readonly now: Instant;
 }
 
@@ -55,7 +58,7 @@ export function createNotice(kind: Notice['kind'], state: StableState, input: No
 }
 
 function changeOf(kind: Notice['kind'], state: StableState, input: NoticeInput): NoticedChange {
-  const { record, next, evaluated, inUse, changedBy } = input;
+  const { record, next, evaluated, inUse, changedBy, blockedFix } = input;
   const waiting = state.kind === 'waiting' ? waitingOf(state) : undefined;
   const clearances = next.clearances.slice(0, NOTICE_IMAGES);
   if (kind === 'override') return { kind, waiting };
@@ -66,10 +69,12 @@ function changeOf(kind: Notice['kind'], state: StableState, input: NoticeInput):
   if (waiting !== undefined) return { kind: 'waiting', waiting };
   if (state.kind === 'unexplained') return { kind: 'unexplained', since: input.unexplainedSince };
   if (state.kind === 'open') return { kind: 'cleared', clearances };
-  if (kind === 'closedInUse' && inUse !== undefined) return { kind, inUse };
-  if (kind !== 'restored') return { kind: 'closed' };
+  if (kind === 'remedy' && blockedFix !== undefined) return { kind, blockedFix };
+  const fix = blockedFix === undefined ? {} : { blockedFix };
+  if (kind === 'closedInUse' && inUse !== undefined) return { kind, inUse, ...fix };
+  if (kind !== 'restored') return { kind: 'closed', ...fix };
   const was = stateBefore(record);
-  return was === 'closed' ? { kind, was, removedBy: changedBy } : { kind, was };
+  return was === 'closed' ? { kind, was, removedBy: changedBy, ...fix } : { kind, was, ...fix };
 }
 
 /** The state before a gate was closed again. */

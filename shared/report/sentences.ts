@@ -1,5 +1,6 @@
 // Describes findings, states and decisions in English, for logs, terminals and mails.
 
+import type { BlockedFix, TaggedImage } from '../gate/blocked-fix.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Clearance, GateState, Waiting, WaitingFor } from '../gate/record.ts';
 import { type Finding, knownSeverity } from '../policy/finding.ts';
@@ -21,8 +22,19 @@ export function shortName({ repository, digest }: Gate): string {
 }
 
 /** The first 12 digits of a digest, enough to recognize it. */
-function shortDigest(digest: string): string {
+export function shortDigest(digest: string): string {
   return digest.slice(0, 'sha256:'.length + 12);
+}
+
+/** `the fix 1.5 is blocked by 1.4` */
+export function describeBlockedFix({ fix, blockedBy, moreBlockedBy }: BlockedFix): string {
+  const more = moreBlockedBy === 0 ? '' : ` and ${counted(moreBlockedBy, 'more image')}`;
+  return `the fix ${tagOf(fix)} is blocked by ${blockedBy.map(tagOf).join(', ')}${more}`;
+}
+
+/** The first tag of an image, or the beginning of its digest. */
+export function tagOf({ digest, tags }: TaggedImage): string {
+  return tags[0] ?? shortDigest(digest);
 }
 
 /** A finding in one line: advisory, severity, package, installed and fixed version, link. */
@@ -119,6 +131,8 @@ export function summarize(decision: Decision): string {
   if (awaited > 0)
     notes.push(`the scanner does not list ${counted(awaited, 'finding')} from an event yet; the event is retried`);
   if (decision.notifyError !== undefined) notes.push(`a notice could not be sent yet (${decision.notifyError})`);
+  if (decision.blockedFix !== undefined) notes.push(describeBlockedFix(decision.blockedFix));
+  if (decision.remedyError !== undefined) notes.push(`a fix could not be looked for (${decision.remedyError})`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
 }
 

@@ -1,6 +1,7 @@
 // Sample data for the core's tests: findings, images, policies and times, each created by a function that accepts
 // changes.
 
+import type { BlockedFix } from '../../shared/gate/blocked-fix.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Override, OverrideDelivery, RecordedOverride } from '../../shared/gate/override.ts';
 import type { Blocker, GateRecord, Notice } from '../../shared/gate/record.ts';
@@ -173,7 +174,22 @@ export const CONTEXT = {
   images: 'tagged',
   users: { one: 'task', many: 'tasks' },
   whereItRuns: 'To find out, look for the digest.',
+  removal: {
+    delete: (_gate: Gate, repository: string, digest: string) => `delete ${repository}@${digest}`,
+    untag: (_gate: Gate, repository: string, tag: string) => `untag ${repository}:${tag}`,
+  },
 } as const;
+
+/** The fix 1.5 that the first image, 1.4, blocks. */
+export function aBlockedFix(changes: Partial<BlockedFix> = {}): BlockedFix {
+  return {
+    repository: 'registry.example/team/app',
+    fix: { digest: digest(5), tags: ['1.5'] },
+    blockedBy: [{ digest: digest(1), tags: ['1.4'] }],
+    moreBlockedBy: 0,
+    ...changes,
+  };
+}
 
 /** The notice of a closing without images, or of another change. */
 export function notice(changes: Partial<Notice> = {}): Notice {
@@ -183,6 +199,7 @@ export function notice(changes: Partial<Notice> = {}): Notice {
     restored: { was: 'closed' },
     unexplained: {},
     closedInUse: { inUse: { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' } },
+    remedy: { blockedFix: aBlockedFix() },
     waiting: { waiting: { for: 'audit' } },
     cleared: { clearances: [] },
     opened: { clearances: [], stillPullable: [] },

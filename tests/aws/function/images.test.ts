@@ -137,7 +137,7 @@ describe('the descendants', () => {
 
   it('of the oldest indexes are forgotten if there are too many', () => {
     const cache = createIndexCache(7);
-    const children = [{ digest: 'child', isIndex: false }];
+    const children = [{ digest: 'child', isIndex: false, isAttestation: false }];
     for (const digest of ['one', 'two', 'two', 'three', 'four']) cache.add(digest, children);
     expect(['one', 'two', 'three', 'four'].map((digest) => cache.get(digest))).toEqual([
       undefined,

@@ -47,7 +47,7 @@ describe('a crash', async () => {
   ).flat();
 
   it('is tested at every call of a closing and an opening', () => {
-    expect(rows.filter(([turn, when]) => turn === 'close' && when === 'before').length).toBe(10);
+    expect(rows.filter(([turn, when]) => turn === 'close' && when === 'before').length).toBe(11);
     expect(rows.filter(([turn, when]) => turn === 'open' && when === 'before').length).toBe(9);
   });
 
@@ -59,8 +59,13 @@ describe('a crash', async () => {
         if (at === when && world.calls.length === place + 1) throw new Error('crash');
       };
       world.around = crashAt;
-      // A notice that fails does not end a reconciliation, so a crash there has the same effect.
-      expect(await reconcileOnce(world, digest(1)).then(({ notifyError }) => notifyError, String)).toBe('Error: crash');
+      // A notice or a search for a fix that fails does not end a reconciliation. A crash there has the same effect.
+      expect(
+        await reconcileOnce(world, digest(1)).then(
+          ({ notifyError, remedyError }) => notifyError ?? remedyError,
+          String,
+        ),
+      ).toBe('Error: crash');
       world.around = () => {};
       await reconcileOnce(world, digest(1));
       const expected = turn === 'close' ? ['current', 'closed', []] : ['absent', 'open', []];

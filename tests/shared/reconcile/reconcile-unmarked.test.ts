@@ -76,9 +76,12 @@ async function successorsOf(state: State): Promise<readonly (readonly [string, S
           if (at === when && crashing.calls.length === place + 1) throw new Error('crash');
         };
         // A notice that fails does not end a reconciliation, so a crash there has the same effect.
-        expect(await reconcileOnce(crashing, {}, byRules).then(({ notifyError }) => notifyError, String)).toBe(
-          'Error: crash',
-        );
+        expect(
+          await reconcileOnce(crashing, {}, byRules).then(
+            ({ notifyError, remedyError }) => notifyError ?? remedyError,
+            String,
+          ),
+        ).toBe('Error: crash');
         found.push([`${name}, and crash ${when} ${call}`, stateIn(crashing)]);
       }
     }

@@ -16,6 +16,7 @@ describe('closing', () => {
       'save brake',
       'save',
       'write closed',
+      'pushed',
       'save',
       'notify',
       'save',

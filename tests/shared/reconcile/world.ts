@@ -5,10 +5,10 @@ import type { GateRecord, InUse, Notice } from '../../../shared/gate/record.ts';
 import { packRecord, unpackRecord } from '../../../shared/gate/record-codec.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { type Delivered, deliverPending } from '../../../shared/reconcile/deliver.ts';
-import type { Report, Scan, Scope } from '../../../shared/reconcile/observation.ts';
+import type { JudgedImage, Report, Scan, Scope } from '../../../shared/reconcile/observation.ts';
 import type { Ports, Reading, Row, Version } from '../../../shared/reconcile/ports.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
-import { CONTEXT, GATE, NOW, present } from '../samples.ts';
+import { CONTEXT, daysLater, GATE, NOW, present } from '../samples.ts';
 
 /** An image of the repository. */
 export interface WorldImage {
@@ -17,6 +17,10 @@ export interface WorldImage {
   readonly scan?: Scan;
   /** Reports in addition to those of its findings. */
   readonly reports?: readonly Report[];
+  /** Default: a day before `NOW`. */
+  readonly pushedAt?: string;
+  /** It is an index of these images. */
+  readonly children?: readonly string[];
 }
 
 /** One repository of the registry. */
@@ -93,6 +97,26 @@ export function newWorld(): World {
           else if (desired === 'open') throw new Error('the lock is foreign: pullgate must not open the gate');
           return { kind: 'written', before: from.snapshot, after: repository.ours };
         }),
+    },
+    fixes: {
+      nameOf: ({ repository }) => `registry.example/${repository}`,
+      pushed: ({ repository }) =>
+        call('pushed', () =>
+          [...world.repository(repository).images].map(
+            ([digest, { tags = ['1.0'], pushedAt = daysLater(-1), children }]) => ({
+              digest,
+              tags,
+              pushedAt,
+              isIndex: children !== undefined,
+            }),
+          ),
+        ),
+      childrenOf: ({ repository }, indexes) =>
+        call('childrenOf', () => {
+          const { images } = world.repository(repository);
+          return new Map(indexes.map((digest) => [digest, images.get(digest)?.children ?? []]));
+        }),
+      judged: ({ repository }, digests) => call('judged', () => judgedIn(world.repository(repository), digests)),
     },
     records: {
       load: (gate) =>
@@ -209,6 +233,17 @@ function scansOf({ images }: WorldRepository, digests: readonly string[]): Reado
     digests.flatMap((digest): [string, Scan][] => {
       const scan = images.get(digest)?.scan;
       return scan === undefined ? [] : [[digest, scan]];
+    }),
+  );
+}
+
+/** An image without a finished scan is left out. */
+function judgedIn({ images }: WorldRepository, digests: readonly string[]): ReadonlyMap<string, JudgedImage> {
+  return new Map(
+    digests.flatMap((digest): [string, JudgedImage][] => {
+      const { findings = [], reports = [], scan } = images.get(digest) ?? {};
+      if (scan?.kind !== 'finished') return [];
+      return [[digest, { reports: present({ findings, reports }).reports, scannedAt: scan.at }]];
     }),
   );
 }

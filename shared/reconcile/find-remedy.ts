@@ -1,0 +1,92 @@
+// Looks for the fix that a closed repository blocks, when something may have changed about it.
+import type { Remedy } from '../gate/blocked-fix.ts';
+import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
+import type { OverrideStep } from '../gate/override.ts';
+import { activeBlockers, type GateRecord, type StableState } from '../gate/record.ts';
+import { blockedFix, findCandidates, findFix, indexesToRead } from '../gate/remedy.ts';
+import type { Instant } from '../policy/finding.ts';
+import { describeError } from '../runtime/errors.ts';
+import type { Scope } from './observation.ts';
+import type { FixPorts } from './ports.ts';
+import type { Rules } from './rules.ts';
+
+interface RemedyInput {
+  readonly desired: StableState;
+  /** The record before this reconciliation. */
+  readonly record: GateRecord;
+  readonly next: NextBlockers;
+  readonly override: OverrideStep | undefined;
+  readonly scope: Scope;
+  readonly evaluated: readonly EvaluatedImage[];
+  /** The lock already matches the desired state. */
+  readonly isLockAsDesired: boolean;
+  readonly now: Instant;
+}
+
+/** What a reconciliation found out about the fix. */
+export interface FoundRemedy {
+  /** What the record keeps. */
+  readonly remedy: Remedy | undefined;
+  /** An image that may be the fix was scanned only minutes ago: look again soon. */
+  readonly isRecent: boolean;
+  /** Why it could not be looked for. The record keeps what it had, and the next sweep looks again. */
+  readonly error?: string | undefined;
+}
+
+/**
+ * Finds the fix, or keeps what the record says. It delays no closing: an error is part of the answer. Undefined: the
+ * gate can block no fix.
+ */
+export async function findRemedy(input: RemedyInput, rules: Rules, fixes: FixPorts): Promise<FoundRemedy | undefined> {
+  if (!canBlockFix(input)) return undefined;
+  const before = input.record.remedy;
+  if (!isDue(input)) return { remedy: before, isRecent: false };
+  try {
+    return await lookForFix(input, rules, fixes);
+  } catch (error) {
+    return { remedy: before, isRecent: false, error: describeError(error) };
+  }
+}
+
+/** The gate of an image blocks nothing else, and an override opens or closes a gate whatever its images are. */
+function canBlockFix({ desired, record, next, override }: RemedyInput): boolean {
+  const isOverridden = override !== undefined && override.step !== 'ends';
+  const isBlocked = next.active.length > 0 && next.omitted === 0;
+  return desired.kind === 'closed' && record.gate.digest === undefined && isBlocked && !isOverridden;
+}
+
+/** An event about a blocker that is known changes nothing about the fix. */
+function isDue({ record, scope, evaluated, isLockAsDesired }: RemedyInput): boolean {
+  if (scope === 'all') return true;
+  const known = new Set(activeBlockers(record).map(({ digest }) => digest));
+  const isNews = ({ image, evaluation }: EvaluatedImage) => evaluation.kind !== 'holds' || !known.has(image.digest);
+  return evaluated.length > 0 && (!isLockAsDesired || evaluated.some(isNews));
+}
+
+async function lookForFix(
+  { record, next: { active }, now }: RemedyInput,
+  rules: Rules,
+  fixes: FixPorts,
+): Promise<FoundRemedy> {
+  const { gate, remedy: before } = record;
+  const announced = before?.announced ?? [];
+  const none: FoundRemedy = {
+    remedy: before === undefined ? undefined : { blocked: undefined, announced },
+    isRecent: false,
+  };
+  const pushed = await fixes.pushed(gate);
+  const indexes = indexesToRead(pushed, active);
+  const children = indexes.length === 0 ? new Map<string, never>() : await fixes.childrenOf(gate, indexes);
+  const images = { pushed, children };
+  const candidates = findCandidates(images, active);
+  if (candidates.length === 0) return none;
+  const judged = await fixes.judged(gate, [...new Set(candidates.flatMap(({ parts }) => parts))]);
+  const { repository } = gate;
+  const { fix, recent } = findFix(candidates, { repository, judged, judge: rules.judge, now });
+  const isRecent = recent.length > 0;
+  // A fix that is being scanned again is still the fix.
+  if (before?.blocked !== undefined && recent.includes(before.blocked.fix.digest)) return { remedy: before, isRecent };
+  if (fix === undefined) return { ...none, isRecent };
+  const blocked = blockedFix(fixes.nameOf(gate), fix, active, { images, policy: rules.policy });
+  return { remedy: { blocked, announced }, isRecent };
+}
