@@ -109,7 +109,9 @@ function conflictsIn({ epss: likely, exploited, exceptions }: Policy, now: Insta
   const withoutEffect = likely !== 'never' && exploited === 'never';
   return [
     ...(withoutEffect ? [{ key: 'policy.epss', given: likely, allowed }] : []),
-    ...(now === undefined ? [] : exceptions.flatMap((one, index) => unreviewed(one, `policy.exceptions[${index}]`, now))),
+    ...(now === undefined
+      ? []
+      : exceptions.flatMap((one, index) => unreviewed(one, `policy.exceptions[${index}]`, now))),
   ];
 }
 
