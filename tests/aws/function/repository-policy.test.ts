@@ -77,9 +77,9 @@ describe('closing', () => {
       ` {\n\t"Version" :"2008-10-17" ,"Id":"x",\r\n"Statement"  : [ ${FOREIGN_ALLOW},${OURS_TEXT}\n ]\n, "Note": [1.0, 1e3] }\n`,
     ],
     [
-      'makes a list from a single statement',
+      'makes a list from a single statement, which stays the last',
       `{"Statement": ${FOREIGN_DENY} ,"Version":"2012-10-17"}`,
-      `{"Statement": [${FOREIGN_DENY},${OURS_TEXT}] ,"Version":"2012-10-17"}`,
+      `{"Statement": [${OURS_TEXT},${FOREIGN_DENY}] ,"Version":"2012-10-17"}`,
     ],
     ['fills an empty list', '{"Statement":[ ]}', `{"Statement":[ ${OURS_TEXT}]}`],
     [
@@ -89,8 +89,8 @@ describe('closing', () => {
     ],
     [
       'replaces a statement from an older config',
-      `{"Statement":[{"Sid":"Pullgate0a1b2c3d4e5f","Effect":"Deny"},${FOREIGN_DENY}]}`,
-      `{"Statement":[${FOREIGN_DENY},${OURS_TEXT}]}`,
+      `{"Statement":[ {"Sid":"Pullgate0a1b2c3d4e5f","Effect":"Deny"},${FOREIGN_DENY}]}`,
+      `{"Statement":[ ${FOREIGN_DENY},${OURS_TEXT}]}`,
     ],
     [
       'replaces several statements of ours by one',
@@ -106,6 +106,11 @@ describe('closing', () => {
       "leaves another stack's statement alone",
       `{"Statement":[${JSON.stringify(OTHER_STACK)}]}`,
       `{"Statement":[${JSON.stringify(OTHER_STACK)},${OURS_TEXT}]}`,
+    ],
+    [
+      "precedes another stack's statement before a single one",
+      `{"Statement":[${JSON.stringify(OTHER_STACK)},${FOREIGN_DENY}]}`,
+      `{"Statement":[${OURS_TEXT},${JSON.stringify(OTHER_STACK)},${FOREIGN_DENY}]}`,
     ],
     [
       'finds the statements under an escaped key',
@@ -142,6 +147,11 @@ describe('opening', () => {
       `{"Statement":[ ${FOREIGN_ALLOW} ]}`,
     ],
     [
+      'leaves a single statement without a list',
+      `{"Statement": [${OURS_TEXT},${FOREIGN_DENY}] }`,
+      `{"Statement": ${FOREIGN_DENY} }`,
+    ],
+    [
       'removes our statement from the middle',
       `{"Statement":[${FOREIGN_ALLOW} ,${OURS_TEXT} ,\n${FOREIGN_DENY}]}`,
       `{"Statement":[${FOREIGN_ALLOW} ,\n${FOREIGN_DENY}]}`,
@@ -163,7 +173,7 @@ describe('opening', () => {
     ],
     [
       'recognizes our statement if its letters are escaped',
-      `{"Statement":[{"\\u0053id":"\\u0050ullgate0a1b2c3d4e5f"},${FOREIGN_DENY}]}`,
+      `{"Statement":[{"\\u0053id":"\\u0050ullgate0a1b2c3d4e5f"}, ${FOREIGN_DENY}]}`,
       `{"Statement":[${FOREIGN_DENY}]}`,
     ],
   ])('%s', (_name, before, after) => {
