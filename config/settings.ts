@@ -4,7 +4,14 @@ import * as v from 'valibot';
 import { type BrakeLimits, MAX_CLOSES_PER_DAY } from '../shared/gate/brake.ts';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
-import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
+import {
+  closedObject,
+  type Parsed,
+  type Problem,
+  problemsFrom,
+  required,
+  withoutConsequences,
+} from '../shared/runtime/problem.ts';
 import {
   BrakeExempt,
   type CveDetailsArgs,
@@ -314,8 +321,8 @@ export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
   const checked = v.safeParse(schema, given);
   const policy = parsePolicy(given.severityThreshold, given.policy, now);
   const own = checked.success ? [] : problemsFrom(checked.issues, '');
-  const [first, ...others] = [...own, ...(policy.ok ? [] : policy.problems), ...more];
-  if (first !== undefined) return { ok: false, problems: [first, ...others] };
+  const problems = [...own, ...(policy.ok ? [] : policy.problems), ...more];
+  if (problems.length > 0) return { ok: false, problems: withoutConsequences(problems) };
   if (!checked.success || !policy.ok)
     throw new Error('a failed check names no problem: this is a bug in pullgate; please report it');
   const { severityThreshold: _threshold, policy: refinements = {}, ...rest } = checked.output;

@@ -16,7 +16,7 @@ export interface DenyStatement {
  */
 export const PULL_ACTIONS = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'] as const;
 /**
- * The maximum length of a policy in ECR.
+ * The maximum length of the text that ECR accepts as a policy, white space included.
  * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
  */
 export const MAX_POLICY_CHARACTERS = 10_240;
@@ -191,22 +191,36 @@ function matchesAction(patterns: unknown, action: string): boolean {
 }
 
 /**
- * Returns the policy with our statement, once, at the end, and without those under `olderIds`. Foreign statements stay
- * byte for byte unchanged.
+ * Returns the policy with our statement, once, and without those under `olderIds`. Foreign statements stay byte for
+ * byte unchanged. Our statement is the last, but before a statement that was not in a list: so the opening knows that
+ * the list is ours.
  */
 export function withOurs(policy: RepositoryPolicy, ours: DenyStatement, olderIds: readonly string[] = []): string {
   const statement = JSON.stringify(ours);
   const foreign = withoutOurs(policy, [ours.Sid, ...olderIds]);
   if (foreign === undefined) return `{"Version":"2012-10-17","Statement":[${statement}]}`;
-  const { list } = parseRepositoryPolicy(foreign) ?? {};
-  if (list === undefined)
+  const parsed = parseRepositoryPolicy(foreign);
+  const { list } = parsed ?? {};
+  if (parsed === undefined || list === undefined)
     throw new Error('pullgate bug: removing its statement left an invalid policy, so it cannot be added again');
   if (list.type !== 'array') {
-    return `${foreign.slice(0, list.offset)}[${textOf(foreign, list)},${statement}]${foreign.slice(endOf(list))}`;
+    return `${foreign.slice(0, list.offset)}[${statement},${textOf(foreign, list)}]${foreign.slice(endOf(list))}`;
   }
+  if (isOurList(parsed)) return `${foreign.slice(0, list.offset + 1)}${statement},${foreign.slice(list.offset + 1)}`;
   const last = list.children?.at(-1);
   const end = last === undefined ? endOf(list) - 1 : endOf(last);
   return `${foreign.slice(0, end)}${last === undefined ? '' : ','}${statement}${foreign.slice(end)}`;
+}
+
+/**
+ * Did closing make the list? Then locks of pullgate's stacks, and no white space, are before the only statement that was
+ * there.
+ */
+function isOurList({ text, statements, list }: RepositoryPolicy): boolean {
+  if (text === undefined || list?.type !== 'array' || statements.length < 2) return false;
+  const isLock = statements.map(({ value }) => typeof value['Sid'] === 'string' && STATEMENT_ID.test(value['Sid']));
+  const written = statements.map(({ node }) => textOf(text, node)).join(',');
+  return isLock.indexOf(false) === isLock.length - 1 && textOf(text, list) === `[${written}]`;
 }
 
 /**
@@ -216,11 +230,15 @@ export function withOurs(policy: RepositoryPolicy, ours: DenyStatement, olderIds
  * @returns undefined if no statement is left: ECR rejects a policy without statements, so the policy must be deleted
  */
 export function withoutOurs(policy: RepositoryPolicy, ourIds: readonly string[]): string | undefined {
-  const { text, statements } = policy;
+  const { text, statements, list } = policy;
   const index = statements.findIndex((one) => hasSid(one, ourIds));
   const found = statements[index];
   if (text === undefined || found === undefined) return text;
   if (statements.length === 1) return undefined;
+  const [, last] = statements;
+  if (statements.length === 2 && list !== undefined && last !== undefined && isOurList(policy)) {
+    return text.slice(0, list.offset) + textOf(text, last.node) + text.slice(endOf(list));
+  }
   const before = statements[index - 1]?.node;
   const after = statements[index + 1]?.node;
   const from = before === undefined ? found.node.offset : endOf(before);
@@ -231,21 +249,32 @@ export function withoutOurs(policy: RepositoryPolicy, ourIds: readonly string[])
 }
 
 /**
- * Describes the foreign statements that name principals, so that a person can find them: by Sid or number, with the
- * principals. ECR shows a deleted principal as its unique id (AROA..., AIDA...). If any statement has such an id, only
- * those statements are returned.
+ * Describes the foreign statements that name principals, also as exceptions (`NotPrincipal`), so that a person can find
+ * them: by Sid or number, with the principals. ECR shows a deleted principal as its unique id (AROA..., AIDA...). If any
+ * statement has such an id, only those statements are returned.
+ * Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html,
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
  */
 export function statementsNamingPrincipals({ statements }: RepositoryPolicy, statementId: string): readonly string[] {
   const named = statements.flatMap(({ value }, index) => {
-    const principal = value['Principal'];
-    if (value['Sid'] === statementId || typeof principal !== 'object' || principal === null) return [];
-    const accounts: unknown = 'AWS' in principal ? principal.AWS : undefined;
-    const principals = [accounts].flat().flatMap((one) => (typeof one === 'string' && one !== '*' ? [one] : []));
+    if (value['Sid'] === statementId) return [];
+    const principals = [value['Principal'], value['NotPrincipal']].flatMap(accountsIn).filter((one) => one !== '*');
     const name = typeof value['Sid'] === 'string' ? `"${value['Sid']}"` : `number ${index + 1}`;
     return principals.length === 0 ? [] : [{ name, principals }];
   });
   const orphaned = named.filter(({ principals }) => principals.some((one) => /^A(ROA|IDA)[A-Z0-9]+$/.test(one)));
   return (orphaned.length > 0 ? orphaned : named).map(({ name, principals }) => `${name} (${principals.join(', ')})`);
+}
+
+/** The roles, users and accounts in a `Principal` or `NotPrincipal`. */
+function accountsIn(principal: unknown): readonly string[] {
+  const accounts = typeof principal === 'object' && principal !== null && 'AWS' in principal ? principal.AWS : [];
+  return [accounts].flat().filter((one): one is string => typeof one === 'string');
+}
+
+/** The policy without white space between its parts. Its strings and numbers stay as they are. */
+export function withoutWhiteSpace(text: string): string {
+  return text.replace(/("(?:[^"\\]|\\.)*")|[ \t\r\n]+/g, '$1');
 }
 
 function endOf({ offset, length }: Node): number {

@@ -3,16 +3,16 @@
 import { ANY_ADVISORY, type Exception } from '../../shared/policy/exceptions.ts';
 import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
 import { globMatcher } from '../../shared/policy/glob.ts';
+import { isPlaceholder } from '../../shared/policy/placeholder.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { endOf, exceptionName, minute } from '../terminal/words.ts';
-import { hasPlaceholders } from '../why/advice.ts';
 
 export interface Warning {
   /**
-   * `redundant`: another exception covers it. `unused`: it matches no current finding. `unreviewed`: it still has a
-   * placeholder that `why` printed.
+   * `redundant`: another exception covers it. `unused`: it matches no current finding. `unreviewed`: it has a
+   * placeholder, which a stack of an older version may have deployed.
    */
   readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed';
   /** The key of the exception: `policy.exceptions[2]`. */
@@ -38,12 +38,12 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
     const otherIndex = exceptions.findIndex((one, other) => other !== index && covers(one, exception, other < index));
     const isSoon = Date.parse(expiresAt) - Date.parse(now) <= withinDays * DAY_MILLISECONDS;
     return [
-      ...(hasPlaceholders(exception)
+      ...([exception.reason, exception.approvedBy ?? 'nobody'].some(isPlaceholder)
         ? [
             {
               ...shared,
               kind: 'unreviewed' as const,
-              text: `the exception for ${name} still has a placeholder from \`pullgate why\`: fill in the reason and the approver, or remove it`,
+              text: `the exception for ${name} has a placeholder: fill in the reason and the approver, or remove it`,
             },
           ]
         : []),

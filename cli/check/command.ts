@@ -28,9 +28,10 @@ with or without severityThreshold; only its list of exceptions; or the output of
 \`pulumi config --json\`. Without --policy, the command checks the stack's policy. With --policy,
 it needs a stack only for --live.
 
-The command reports every invalid field. It warns about exceptions that have expired, that expire
-soon, that another exception covers, or whose reason or approver is a placeholder. With --live, it
-also warns about exceptions that match no finding in the scanners or the records.
+The command reports every invalid field, and in a file also a reason or an approver that is a
+placeholder. It warns about exceptions that have expired, that expire soon, or that another
+exception covers. With --live, it also warns about exceptions that match no finding in the scanners
+or the records.
 
 With --live, it also tests a stack on Azure: whether the plans of Defender are on, what findings
 arrive in Log Analytics, whether the function can reach each registry, the role mode of each

@@ -67,7 +67,7 @@ async function textOf(file: string): Promise<string> {
 interface CheckOptions {
   /** Whether a list of exceptions alone is accepted. Default: true. */
   readonly mayBeList?: boolean;
-  /** The present time, for ends that are limited. Default: these are not checked. */
+  /** The present time. Default: limited ends and placeholders are not checked. */
   readonly now?: Instant;
 }
 

@@ -2,6 +2,7 @@
 
 import { ANY_ADVISORY, type Exception, MAX_PACKAGE_DAYS } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type Instant, knownSeverity } from '../../shared/policy/finding.ts';
+import { TO_DO } from '../../shared/policy/placeholder.ts';
 import { parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
@@ -85,15 +86,8 @@ function weightOf(part: string | undefined): number {
 
 /** The config accepts no longer exception for a whole package. */
 const EXCEPTION_DAYS = MAX_PACKAGE_DAYS;
-/** The beginning of each text that the user must fill in. */
-const TO_DO = 'TO DO: ';
 export const REASON = `${TO_DO}say why it does not affect this image`;
 export const APPROVER = `${TO_DO}say who approved it`;
-
-/** Does the exception still have a placeholder? */
-export function hasPlaceholders({ reason, approvedBy = '' }: Pick<Exception, 'reason' | 'approvedBy'>): boolean {
-  return reason.startsWith(TO_DO) || approvedBy.startsWith(TO_DO);
-}
 
 /**
  * The narrowest exceptions that exempt these findings in a repository for a month. One for a whole package also exempts

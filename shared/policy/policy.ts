@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { closedObject, type Parsed, type Problem, problemsFrom } from '../runtime/problem.ts';
 import { type Exception, exception, lastsTooLong, MAX_PACKAGE_DAYS } from './exceptions.ts';
 import type { Instant } from './finding.ts';
+import { isPlaceholder } from './placeholder.ts';
 import { SEVERITIES, type Severity } from './severity.ts';
 
 /** The lowest severity that violates, or `never`. */
@@ -88,7 +89,8 @@ const both = v.object({
  *
  * @param severityThreshold the value of the config key; `undefined` means its default
  * @param policy the object `policy` in the config; `undefined` means its defaults
- * @param now when the policy is written: the end of an exception for a whole package is limited. Default: not checked
+ * @param now when the policy is written: the end of an exception for a whole package is limited, and no reason or
+ *   approver may be a placeholder. Default: neither is checked
  * @returns the policy, or every problem with it, each with its config key
  */
 export function parsePolicy(severityThreshold: unknown, policy: unknown, now?: Instant): Parsed<Policy> {
@@ -107,12 +109,24 @@ function conflictsIn({ epss: likely, exploited, exceptions }: Policy, now: Insta
   const withoutEffect = likely !== 'never' && exploited === 'never';
   return [
     ...(withoutEffect ? [{ key: 'policy.epss', given: likely, allowed }] : []),
-    ...exceptions.flatMap((one, index) =>
-      now === undefined || !lastsTooLong(one, now)
-        ? []
-        : [{ key: `policy.exceptions[${index}].expires`, given: one.expiresAt, allowed: NEAR }],
-    ),
+    ...(now === undefined
+      ? []
+      : exceptions.flatMap((one, index) => unreviewed(one, `policy.exceptions[${index}]`, now))),
+  ];
+}
+
+/** The problems with an exception that is about to take effect. */
+function unreviewed(one: Exception, key: string, now: Instant): readonly Problem[] {
+  const { reason, approvedBy } = one;
+  return [
+    ...(lastsTooLong(one, now) ? [{ key: `${key}.expires`, given: one.expiresAt, allowed: NEAR }] : []),
+    ...(isPlaceholder(reason) ? [{ key: `${key}.reason`, given: reason, allowed: A_REASON }] : []),
+    ...(approvedBy !== undefined && isPlaceholder(approvedBy)
+      ? [{ key: `${key}.approvedBy`, given: approvedBy, allowed: AN_APPROVER }]
+      : []),
   ];
 }
 
 const NEAR = `a date at most ${MAX_PACKAGE_DAYS} days ahead, because its id is *`;
+const A_REASON = 'the reason for the exception, not a placeholder';
+const AN_APPROVER = 'the name of the approver, not a placeholder';

@@ -19,6 +19,7 @@ export type Parsed<T> =
 
 /** How `allowed` begins if the key is unknown. A suggestion may follow. */
 export const UNKNOWN_KEY = 'unknown key';
+const SUGGESTION = /^unknown key; did you mean "(.*)"\?$/;
 
 const SHOWN_CHARACTERS = 120;
 
@@ -49,10 +50,23 @@ export function problemsFrom(
   issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
   root: string,
 ): readonly [Problem, ...Problem[]] {
-  const [first, ...rest] = issues;
-  const problems = [problemFrom(first, root), ...rest.map((issue) => problemFrom(issue, root))] as const;
-  const seen = new Set([nameOf(problems[0])]);
-  return [problems[0], ...problems.slice(1).filter((problem) => seen.size < seen.add(nameOf(problem)).size)];
+  const problems = issues.map((issue) => problemFrom(issue, root));
+  const seen = new Set<string>();
+  return withoutConsequences(problems.filter((problem) => seen.size < seen.add(nameOf(problem)).size));
+}
+
+/**
+ * Removes what only follows from another problem: if `expires` is written `expiry`, it is not missing, too. The first
+ * problem of such a pair is the unknown key, so at least one problem is left.
+ */
+export function withoutConsequences(problems: readonly Problem[]): readonly [Problem, ...Problem[]] {
+  const meant = problems.flatMap(({ key, allowed }) => {
+    const name = SUGGESTION.exec(allowed)?.[1];
+    return name === undefined ? [] : [`${key.slice(0, key.lastIndexOf('.') + 1)}${name}`];
+  });
+  const [first, ...others] = problems.filter(({ key, given }) => given !== undefined || !meant.includes(key));
+  if (first === undefined) throw new Error('pullgate bug: a failed check names no problem');
+  return [first, ...others];
 }
 
 /** The identity of a problem: rules with the same message cause only one problem for a value. */
@@ -125,11 +139,15 @@ function describeUnknownKey(given: string, known: readonly string[]): string {
   return best === undefined ? UNKNOWN_KEY : `${UNKNOWN_KEY}; did you mean "${best.key}"?`;
 }
 
-/** The edit distance to a key, or to its last words: `treshold` is close to `severityThreshold`. Ignores case. */
+/**
+ * The edit distance to a key, or to its first or last words: `treshold` and `severity` are close to
+ * `severityThreshold`. Ignores case, and separators (`severity-threshold`).
+ */
 function typingErrors(given: string, key: string): number {
-  const text = given.toLowerCase();
-  const ends = [0, ...Array.from(key.matchAll(/[A-Z]/g), ({ index }) => index)].map((start) => key.slice(start));
-  return Math.min(...ends.map((end) => editDistance(text, end.toLowerCase())));
+  const text = given.toLowerCase().replace(/[-_. ]/g, '');
+  const words = Array.from(key.matchAll(/[A-Z]/g), ({ index }) => index);
+  const parts = [key, ...words.flatMap((index) => [key.slice(0, index), key.slice(index)])];
+  return Math.min(...parts.map((part) => editDistance(text, part.toLowerCase())));
 }
 
 /** The number of single-character edits between two texts (Levenshtein distance). Long texts count as different. */

@@ -56,6 +56,12 @@ const WORKSPACE = `${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.Opera
 const SUBNET =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/network/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions';
 
+const REVIEWED = { id: 'CVE-2024-6119', expires: '2026-12-31', reason: 'not reachable' };
+/** The ids of resources in a group whose name has letters beyond ASCII. */
+const [CONTOSO_ABROAD, TOPIC_ABROAD, WORKSPACE_ABROAD, SUBNET_ABROAD] = [CONTOSO, TOPIC, WORKSPACE, SUBNET].map((id) =>
+  id.replace(/resourceGroups\/[^/]+/, 'resourceGroups/Instruktører-日本'),
+);
+
 function settingsOf(raw: Record<string, unknown>): Settings {
   const parsed = parseConfig(raw);
   if (!parsed.ok) throw new Error(parsed.problems.map(describeProblem).join('\n'));
@@ -176,6 +182,28 @@ describe('a valid config', () => {
       { clouds: ['azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
     ],
     [
+      'ids in a resource group with letters beyond ASCII',
+      {
+        ...AZURE,
+        'pullgate:azure': {
+          registries: [CONTOSO_ABROAD],
+          workspaceId: WORKSPACE_ABROAD,
+          subnetId: SUBNET_ABROAD,
+          pushEvents: { topics: { contoso: TOPIC_ABROAD } },
+        },
+      },
+      {
+        clouds: ['azure'],
+        azure: {
+          ...DEFAULTS.azure,
+          registries: [CONTOSO_ABROAD ?? ''],
+          workspaceId: WORKSPACE_ABROAD,
+          subnetId: SUBNET_ABROAD,
+          pushEvents: { topics: { contoso: TOPIC_ABROAD ?? '' } },
+        },
+      },
+    ],
+    [
       'details of CVEs, whose role the program assigns by default',
       { 'pullgate:azure': { cveDetails: { managementGroupId: 'Platform_(all).1' } } },
       {
@@ -291,6 +319,41 @@ describe('an invalid config is rejected with the key, the value and what is allo
       ],
     ],
     [
+      'registries under a misspelt key, which are not missing as well',
+      { ...AZURE, 'pullgate:azure': { registeries: [CONTOSO] } },
+      ['pullgate:azure.registeries: unknown key; did you mean "registries"?'],
+    ],
+    [
+      'a misspelt key in every object',
+      {
+        'pullgate:treshold': 'high',
+        'pullgate:policy': {
+          unfixble: 'never',
+          graceDays: { hgih: 7 },
+          exceptions: [{ ...REVIEWED, package_: 'zlib' }],
+        },
+        'pullgate:aws': { exemptPrincipal: [], repositories: { includes: ['**'] } },
+        'pullgate:azure': {
+          subnet: 'x',
+          repositories: { excludes: ['**'] },
+          cveDetails: { managementGroupID: 'platform' },
+          pushEvents: { topic: {} },
+        },
+      },
+      [
+        'pullgate:aws.repositories.includes: unknown key; did you mean "include"?',
+        'pullgate:aws.exemptPrincipal: unknown key; did you mean "exemptPrincipals"?',
+        'pullgate:azure.repositories.excludes: unknown key; did you mean "exclude"?',
+        'pullgate:azure.cveDetails.managementGroupID: unknown key; did you mean "managementGroupId"?',
+        'pullgate:azure.pushEvents.topic: unknown key; did you mean "topics"?',
+        'pullgate:azure.subnet: unknown key; did you mean "subnetId"?',
+        'pullgate:treshold: unknown key; did you mean "severityThreshold"?',
+        'pullgate:policy.graceDays.hgih: unknown key; did you mean "high"?',
+        'pullgate:policy.exceptions[0].package_: unknown key; did you mean "package"?',
+        'pullgate:policy.unfixble: unknown key; did you mean "unfixable"?',
+      ],
+    ],
+    [
       'Azure without a registry and without a location, although other keys have mistakes',
       { 'pullgate:clouds': ['azure'], 'pullgate:sweepHours': 0, 'pullgate:azure': { registryRoles: 'RBAC' } },
       [
@@ -395,7 +458,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
         `pullgate:azure.subnetId is ${cut(SUBNET.replace('/subnets/functions', ''))}: expected the ARM id of a subnet whose name has no underscore, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Network/virtualNetworks/VNET/subnets/NAME`,
         'pullgate:azure.enableDefender is 1: expected true or false',
         'pullgate:azure.cveDetails.managementGroupId is "a/b": expected the id of a management group, such as platform: 1 to 90 letters, digits and - _ ( ) .',
-        'pullgate:azure.cveDetails.assign: unknown key',
+        'pullgate:azure.cveDetails.assign: unknown key; did you mean "assignRole"?',
         'pullgate:azure.storageRedundancy is "grs": expected one of lrs, zrs',
         'pullgate:azure.logRetentionDays is 29: expected a whole number of days, 30 to 730',
         'pullgate:azure.location: unknown key',

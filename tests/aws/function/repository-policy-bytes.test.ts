@@ -126,6 +126,7 @@ describe('a policy with foreign statements in a list', () => {
   it('keeps every byte when the gate closes, and gets our statement once, after the last statement', () => {
     fc.assert(
       fc.property(frame, statements, ({ head, tail }, parts) => {
+        fc.pre(parts.length === 1 || parts[0]?.statement !== JSON.stringify(OTHER_STACK));
         const given = `${head}[${joined(parts)}]${tail}`;
         const last = parts.at(-1)?.after ?? '';
         const closed = withOurs(policyOf(given), OURS);
@@ -204,13 +205,29 @@ describe('a policy with foreign statements in a list', () => {
   });
 });
 
+/** pullgate's stacks always write lists. */
+const alone = foreign.filter((given) => given !== JSON.stringify(OTHER_STACK));
+
 describe('a policy with a single foreign statement that is not in a list', () => {
   it('gets a list around the statement, and keeps every other byte', () => {
     fc.assert(
-      fc.property(frame, space, foreign, space, ({ head, tail }, before, statement, after) => {
+      fc.property(frame, space, alone, space, ({ head, tail }, before, statement, after) => {
         const closed = withOurs(policyOf(`${head}${before}${statement}${after}${tail}`), OURS);
-        expect(closed).toBe(`${head}${before}[${statement},${OURS_TEXT}]${after}${tail}`);
-        expect(withoutOurs(policyOf(closed), [OURS.Sid])).toBe(`${head}${before}[${statement}]${after}${tail}`);
+        expect(closed).toBe(`${head}${before}[${OURS_TEXT},${statement}]${after}${tail}`);
+        expect(withOurs(policyOf(closed), OURS)).toBe(closed);
+      }),
+    );
+  });
+
+  it('is identical after one or two stacks close and open the gate, in any order', () => {
+    fc.assert(
+      fc.property(frame, alone, fc.boolean(), ({ head, tail }, statement, firstOut) => {
+        const given = `${head}${statement}${tail}`;
+        const closed = withOurs(policyOf(given), OURS);
+        expect(withoutOurs(policyOf(closed), [OURS.Sid])).toBe(given);
+        const both = policyOf(withOurs(policyOf(closed), OTHER_STACK));
+        const [first, second] = firstOut ? [OURS.Sid, OTHER_STACK.Sid] : [OTHER_STACK.Sid, OURS.Sid];
+        expect(withoutOurs(policyOf(withoutOurs(both, [first]) ?? ''), [second])).toBe(given);
       }),
     );
   });

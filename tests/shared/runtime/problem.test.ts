@@ -1,7 +1,14 @@
 // Problems as sentences: the key, what was given, and what is allowed.
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { closedObject, describeProblem, type Problem, problemsFrom } from '../../../shared/runtime/problem.ts';
+import {
+  closedObject,
+  describeProblem,
+  type Problem,
+  problemsFrom,
+  required,
+  withoutConsequences,
+} from '../../../shared/runtime/problem.ts';
 
 describe('a problem as a sentence', () => {
   it.each<[string, Problem, string]>([
@@ -111,6 +118,8 @@ describe('an unknown key', () => {
     ['with one typing error', 'severityTreshold', 'unknown key; did you mean "severityThreshold"?'],
     ['with different case', 'SeverityThreshold', 'unknown key; did you mean "severityThreshold"?'],
     ['with only the last word of a key', 'threshold', 'unknown key; did you mean "severityThreshold"?'],
+    ['with only the first word of a key', 'severity', 'unknown key; did you mean "severityThreshold"?'],
+    ['with other separators', 'severity_threshold', 'unknown key; did you mean "severityThreshold"?'],
     ['with two typing errors', 'moed', 'unknown key; did you mean "mode"?'],
     ['with three typing errors', 'mdxy', 'unknown key'],
     ['with no similar key', 'region', 'unknown key'],
@@ -125,6 +134,33 @@ describe('an unknown key', () => {
     expect(issues?.map(({ message }) => message)).toEqual(['unknown key; did you mean "maxHour"?']);
   });
 
+  it.each<[string, object, readonly string[]]>([
+    ['is not also missing', { expiry: 1 }, ['expiry: unknown key; did you mean "expires"?']],
+    [
+      'is not also missing in a list',
+      { list: [{ nmae: 1 }], expires: 1 },
+      ['list[0].nmae: unknown key; did you mean "name"?'],
+    ],
+    [
+      'is missing if nothing similar is there',
+      { until: 1 },
+      ['expires is missing: expected a date', 'until: unknown key'],
+    ],
+    [
+      'is reported if it is there twice, once with a wrong value',
+      { expires: 'x', expiry: 1 },
+      ['expires is "x": expected a date', 'expiry: unknown key; did you mean "expires"?'],
+    ],
+  ])('that is a required key with a typing error %s', (_name, given, expected) => {
+    const named = closedObject({ name: required(v.number('a name')) }, 'an object');
+    const dated = closedObject(
+      { expires: required(v.number('a date')), list: v.optional(v.array(named)) },
+      'an object',
+    );
+    const { issues } = v.safeParse(dated, given);
+    expect(issues && problemsFrom(issues, '').map(describeProblem)).toEqual(expected);
+  });
+
   it('is reported together with the problems of known keys', () => {
     const { issues } = v.safeParse(schema, { mode: 1, mood: 'x' });
     expect(issues?.map(({ message }) => message)).toEqual([
@@ -132,4 +168,8 @@ describe('an unknown key', () => {
       'unknown key; did you mean "mode"?',
     ]);
   });
+});
+
+it('a failed check without a problem is a bug', () => {
+  expect(() => withoutConsequences([])).toThrow('pullgate bug: a failed check names no problem');
 });
