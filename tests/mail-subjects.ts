@@ -35,4 +35,6 @@ export const CHANGES: Readonly<Record<string, string>> = {
   'closed by override': 'closed',
   'open by override': 'opened',
   clear: 'cleared',
+  'fix blocked': 'remedy',
+  'fixes blocked': 'remedy',
 };

@@ -123,7 +123,7 @@ export interface Images {
   describeAll(repositoryName: string): Promise<ReadonlyMap<string, Image>>;
   /** The digests that these indexes reference, directly or through another index. */
   descendants(repositoryName: string, indexes: readonly string[]): Promise<ReadonlySet<string>>;
-  /** The same for each index, without attestations. */
+  /** What each of these indexes lists itself, without attestations. */
   runnableIn(repositoryName: string, indexes: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
@@ -177,13 +177,12 @@ async function descendants(
   registry: PrivateRegistry,
   repositoryName: string,
   indexes: readonly string[],
-  isWanted: (child: Child) => boolean = () => true,
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   let next = [...indexes];
   while (next.length > 0) {
     const children = await childrenOf(registry, repositoryName, next);
-    const unseen = children.filter((child) => !found.has(child.digest) && isWanted(child));
+    const unseen = children.filter(({ digest }) => !found.has(digest));
     next = [...new Set(unseen.flatMap(({ digest, isIndex }) => (isIndex ? [digest] : [])))];
     for (const { digest } of unseen) found.add(digest);
   }
@@ -196,13 +195,16 @@ async function runnableIn(
   indexes: readonly string[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   // Reads all of them with few calls.
-  await descendants(registry, repositoryName, indexes);
-  const children = new Map<string, readonly string[]>();
+  await childrenOf(registry, repositoryName, indexes);
+  const runnable = new Map<string, readonly string[]>();
   for (const one of indexes) {
-    const found = await descendants(registry, repositoryName, [one], ({ isAttestation }) => !isAttestation);
-    children.set(one, [...found]);
+    const children = await childrenOf(registry, repositoryName, [one]);
+    runnable.set(
+      one,
+      children.flatMap(({ digest, isAttestation }) => (isAttestation ? [] : [digest])),
+    );
   }
-  return children;
+  return runnable;
 }
 
 async function childrenOf(

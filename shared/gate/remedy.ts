@@ -13,7 +13,7 @@ type ActiveBlocker = Pick<Blocker, 'digest'>;
 /** The images of a repository. */
 export interface RepositoryImages {
   readonly pushed: readonly PushedImage[];
-  /** The digests that each index lists, of the indexes that were read. */
+  /** The digests that each index lists itself, of the indexes that were read. */
   readonly children: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -24,13 +24,21 @@ export interface Candidate {
   readonly parts: readonly string[];
 }
 
-/** The indexes whose children decide: those that may be the fix, and those that may list a blocker without a tag. */
+/** The indexes to read: those that may be the fix, and those that may list a blocker without a tag. */
 export function indexesToRead(pushed: readonly PushedImage[], active: readonly ActiveBlocker[]): readonly string[] {
   const blocking = imagesNamed(pushed, active);
   const isChild = blocking.some(({ tags }) => tags.length === 0);
   const newest = newestPush(blocking);
   return pushed
     .filter(({ isIndex, tags, pushedAt }) => isIndex && tags.length > 0 && (isChild || pushedAt > newest))
+    .map(({ digest }) => digest);
+}
+
+/** The indexes that those which were read list, and that were not read yet. */
+export function nestedIndexes({ pushed, children }: RepositoryImages): readonly string[] {
+  const listed = new Set([...children.values()].flat());
+  return pushed
+    .filter(({ digest, isIndex }) => isIndex && listed.has(digest) && !children.has(digest))
     .map(({ digest }) => digest);
 }
 
@@ -41,10 +49,9 @@ export function findCandidates(images: RepositoryImages, active: readonly Active
   // When a blocker was pushed is not known if the registry does not list it.
   if (blocking.length < active.length) return [];
   const newest = newestPush([...blocking, ...active.flatMap(({ digest }) => indexesOf(digest, images))]);
-  const judgeable = new Set(pushed.filter(({ isIndex }) => !isIndex).map(({ digest }) => digest));
   return pushed
     .filter(({ tags, pushedAt }) => tags.length > 0 && pushedAt > newest)
-    .map((image) => ({ image, parts: partsOf(image, images).filter((digest) => judgeable.has(digest)) }))
+    .map((image) => ({ image, parts: partsOf(image, images) }))
     .filter(({ parts }) => parts.length > 0)
     .toSorted(({ image: a }, { image: b }) => (`${a.pushedAt} ${a.digest}` < `${b.pushedAt} ${b.digest}` ? 1 : -1));
 }
@@ -58,13 +65,18 @@ function newestPush(images: readonly PushedImage[]): Instant {
   return images.reduce<Instant>((newest, { pushedAt }) => (pushedAt > newest ? pushedAt : newest), '');
 }
 
-function partsOf({ digest, isIndex }: PushedImage, { children }: RepositoryImages): readonly string[] {
-  return isIndex ? (children.get(digest) ?? []) : [digest];
+/** What an image consists of: itself, or what an index and the indexes that it lists contain and can be judged. */
+function partsOf({ digest, isIndex }: PushedImage, images: RepositoryImages): readonly string[] {
+  if (!isIndex) return [digest];
+  const listed = new Set(images.children.get(digest));
+  return images.pushed.filter((image) => listed.has(image.digest)).flatMap((image) => partsOf(image, images));
 }
 
-/** The tagged indexes that list an image. */
-function indexesOf(digest: string, { pushed, children }: RepositoryImages): readonly PushedImage[] {
-  return pushed.filter((image) => image.tags.length > 0 && children.get(image.digest)?.includes(digest) === true);
+/** The tagged indexes that contain an image. */
+function indexesOf(digest: string, images: RepositoryImages): readonly PushedImage[] {
+  return images.pushed.filter(
+    (image) => image.isIndex && image.tags.length > 0 && partsOf(image, images).includes(digest),
+  );
 }
 
 /** What the scanner says about the candidates, and what judges them. */

@@ -1,12 +1,13 @@
 // Looks for the fix that a closed repository blocks, when something may have changed about it.
 import type { Remedy } from '../gate/blocked-fix.ts';
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
+import type { Gate } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import { activeBlockers, type GateRecord, type StableState } from '../gate/record.ts';
-import { blockedFix, findCandidates, findFix, indexesToRead } from '../gate/remedy.ts';
+import { blockedFix, findCandidates, findFix, indexesToRead, nestedIndexes } from '../gate/remedy.ts';
 import type { Instant } from '../policy/finding.ts';
 import { describeError } from '../runtime/errors.ts';
-import type { Scope } from './observation.ts';
+import type { PushedImage, Scope } from './observation.ts';
 import type { FixPorts } from './ports.ts';
 import type { Rules } from './rules.ts';
 
@@ -75,9 +76,7 @@ async function lookForFix(
     isRecent: false,
   };
   const pushed = await fixes.pushed(gate);
-  const indexes = indexesToRead(pushed, active);
-  const children = indexes.length === 0 ? new Map<string, never>() : await fixes.childrenOf(gate, indexes);
-  const images = { pushed, children };
+  const images = { pushed, children: await readIndexes(gate, pushed, indexesToRead(pushed, active), fixes) };
   const candidates = findCandidates(images, active);
   if (candidates.length === 0) return none;
   const judged = await fixes.judged(gate, [...new Set(candidates.flatMap(({ parts }) => parts))]);
@@ -89,4 +88,19 @@ async function lookForFix(
   if (fix === undefined) return { ...none, isRecent };
   const blocked = blockedFix(fixes.nameOf(gate), fix, active, { images, policy: rules.policy });
   return { remedy: { blocked, announced }, isRecent };
+}
+
+/** The children of these indexes, and of the indexes that they list. */
+async function readIndexes(
+  gate: Gate,
+  pushed: readonly PushedImage[],
+  indexes: readonly string[],
+  fixes: Pick<FixPorts, 'childrenOf'>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const children = new Map<string, readonly string[]>();
+  for (let next = indexes; next.length > 0; next = nestedIndexes({ pushed, children })) {
+    const found = await fixes.childrenOf(gate, next);
+    for (const digest of next) children.set(digest, found.get(digest) ?? []);
+  }
+  return children;
 }

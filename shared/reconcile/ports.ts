@@ -73,7 +73,7 @@ export interface FixPorts {
   nameOf(gate: Gate): string;
   /** Every image of the repository that the scanner can judge, and every index. */
   pushed(gate: Gate): Promise<readonly PushedImage[]>;
-  /** The images that each of these indexes lists for a platform. */
+  /** What each of these indexes lists itself. It may leave out what is no image. */
   childrenOf(gate: Gate, indexes: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
   /** Those of these images that the scanner has judged in this repository, with everything that can matter. */
   judged(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, JudgedImage>>;

@@ -22,6 +22,7 @@ function stage(stored: Record<string, Stored>) {
       digest: one,
       tags: [...tags],
       relatedArtifacts: related,
+      createdOn: new Date('2026-06-15T12:00:00.000Z'),
       ...platform,
     } as unknown as ArtifactManifestProperties;
   };

@@ -8,9 +8,10 @@ import { digest, NOW, policy } from '../../shared/samples.ts';
 import { REGISTRY_ID } from './samples.ts';
 
 /** The index contains the child. The last image has no tag and is in no index. */
-const INDEX = { digest: digest(1), tags: ['1.0'], relatedArtifacts: [{ digest: digest(2) }] };
-const CHILD = { digest: digest(2), tags: [], relatedArtifacts: [], architecture: 'amd64' };
-const UNTAGGED = { digest: digest(3), tags: [], relatedArtifacts: [], architecture: 'amd64' };
+const CREATED = { createdOn: new Date(NOW) };
+const INDEX = { ...CREATED, digest: digest(1), tags: ['1.0'], relatedArtifacts: [{ digest: digest(2) }] };
+const CHILD = { ...CREATED, digest: digest(2), tags: [], relatedArtifacts: [], architecture: 'amd64' };
+const UNTAGGED = { ...CREATED, digest: digest(3), tags: [], relatedArtifacts: [], architecture: 'amd64' };
 const IMAGES = [INDEX, CHILD, UNTAGGED];
 
 function stage(images: Policy['images']) {
