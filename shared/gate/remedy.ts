@@ -3,7 +3,7 @@
 import type { Instant } from '../policy/finding.ts';
 import type { Judge } from '../policy/verdict.ts';
 import { findingsIn, type JudgedImage, type PushedImage } from '../reconcile/observation.ts';
-import type { Rules } from '../reconcile/rules.ts';
+import type { GateRules } from '../reconcile/rules.ts';
 import type { BlockedFix, TaggedImage } from './blocked-fix.ts';
 import { MAX_TAGS, SCAN_SETTLES_MILLISECONDS } from './image-evaluation.ts';
 import { type Blocker, NOTICE_IMAGES } from './record.ts';
@@ -120,7 +120,7 @@ export function blockedFix(
   repository: string,
   fix: PushedImage,
   active: readonly ActiveBlocker[],
-  { images, policy }: { readonly images: RepositoryImages; readonly policy: Pick<Rules['policy'], 'images'> },
+  { images, policy }: { readonly images: RepositoryImages; readonly policy: Pick<GateRules['policy'], 'images'> },
 ): BlockedFix {
   const blocking = imagesNamed(images.pushed, active).flatMap((blocker) => {
     const indexes = indexesOf(blocker.digest, images);

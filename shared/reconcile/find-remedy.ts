@@ -9,7 +9,7 @@ import type { Instant } from '../policy/finding.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { PushedImage, Scope } from './observation.ts';
 import type { FixPorts } from './ports.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules } from './rules.ts';
 
 interface RemedyInput {
   readonly desired: StableState;
@@ -38,7 +38,11 @@ export interface FoundRemedy {
  * Finds the fix, or keeps what the record says. It delays no closing: an error is part of the answer. Undefined: the
  * gate can block no fix.
  */
-export async function findRemedy(input: RemedyInput, rules: Rules, fixes: FixPorts): Promise<FoundRemedy | undefined> {
+export async function findRemedy(
+  input: RemedyInput,
+  rules: GateRules,
+  fixes: FixPorts,
+): Promise<FoundRemedy | undefined> {
   if (!canBlockFix(input)) return undefined;
   const before = input.record.remedy;
   if (!isDue(input)) return { remedy: before, isRecent: false };
@@ -66,7 +70,7 @@ function isDue({ record, scope, evaluated, isLockAsDesired }: RemedyInput): bool
 
 async function lookForFix(
   { record, next: { active }, now }: RemedyInput,
-  rules: Rules,
+  rules: GateRules,
   fixes: FixPorts,
 ): Promise<FoundRemedy> {
   const { gate, remedy: before } = record;

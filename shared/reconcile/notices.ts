@@ -12,7 +12,7 @@ import { describeError } from '../runtime/errors.ts';
 import { type Concern, findConcern, isDue } from './concern.ts';
 import type { OwnedReading } from './owner.ts';
 import type { Ports, Version } from './ports.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules } from './rules.ts';
 import { isByEvent, type Trigger } from './trigger.ts';
 
 /** What was done to a gate. */
@@ -21,7 +21,7 @@ interface Done {
   readonly desired: StableState;
   readonly reading: OwnedReading<unknown> | undefined;
   readonly override: OverrideStep | undefined;
-  readonly rules: Rules;
+  readonly rules: GateRules;
   readonly triggers: readonly Trigger[];
   /** The record before the change. */
   readonly record: GateRecord;
@@ -56,7 +56,9 @@ export function createNotices(done: Done): Created {
   const isFixDue = unannouncedFix(remedy) !== undefined && !(kind !== undefined && NAMES_FIX.includes(kind));
   const kinds = [...(kind === undefined ? [] : [kind]), ...(isFixDue ? ['remedy' as const] : [])];
   const created = kinds.map((one) => createNotice(one, desired, context));
-  const notices = [...repeated, ...created].map((notice) => (isUrgent(notice, triggers) ? notice : leftToTick(notice)));
+  const notices = [...repeated, ...created]
+    .map((notice) => (rules.rule === undefined ? notice : { ...notice, rule: rules.rule }))
+    .map((notice) => (isUrgent(notice, triggers) ? notice : leftToTick(notice)));
   const isSaid = concern !== undefined && isCovered(concern, kind, desired);
   return {
     notices,

@@ -10,7 +10,7 @@ import {
   type RepositoryImages,
 } from '../../../shared/gate/remedy.ts';
 import type { JudgedImage, PushedImage } from '../../../shared/reconcile/observation.ts';
-import { digest, exception, finding, hoursLater, NOW, policy, rules } from '../samples.ts';
+import { digest, exception, finding, gateRules, hoursLater, NOW, policy } from '../samples.ts';
 
 /** An image with the tag `1.NUMBER` that was pushed in that hour. */
 function image(number: number, changes: Partial<PushedImage> = {}): PushedImage {
@@ -124,7 +124,7 @@ describe('the fix', () => {
   const withFinding = (changes: Parameters<typeof finding>[0] = {}): JudgedImage => ({
     reports: [{ status: 'active', findings: [finding(changes)] }],
   });
-  const find = (judged: Readonly<Record<number, JudgedImage>>, by = rules()) => {
+  const find = (judged: Readonly<Record<number, JudgedImage>>, by = gateRules()) => {
     const byDigest = new Map(Object.entries(judged).map(([number, one]) => [digest(Number(number)), one]));
     const candidates = findCandidates(only(image(1), image(2), image(3)), blockers(1));
     const { fix, recent } = findFix(candidates, {
@@ -148,7 +148,7 @@ describe('the fix', () => {
   });
 
   it('is an image whose finding is exempt', () => {
-    const excepted = rules({ policy: policy({ exceptions: [exception()] }) });
+    const excepted = gateRules({ policy: policy({ exceptions: [exception()] }) });
     expect(find({ 3: withFinding() }, excepted)).toEqual(['1.3', []]);
   });
 
@@ -206,7 +206,7 @@ describe('the fix', () => {
           }),
         );
         const active = blockers(...given.blockers);
-        const { judge } = rules();
+        const { judge } = gateRules();
         const images = { pushed, children };
         const { fix } = findFix(findCandidates(images, active), { repository: 'team/app', judged, judge, now: NOW });
         if (fix === undefined) return;

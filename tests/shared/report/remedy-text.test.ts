@@ -5,12 +5,13 @@ import { describeRemedy, remedyLines } from '../../../shared/report/remedy-text.
 import { describeBlockedFix } from '../../../shared/report/sentences.ts';
 import { aBlockedFix, CONTEXT, digest, GATE, notice } from '../samples.ts';
 
-const ALL = { ...CONTEXT, images: 'all' } as const;
+const TAGGED = { removal: CONTEXT.removal, images: 'tagged' } as const;
+const ALL = { ...TAGGED, images: 'all' } as const;
 const UNTAGGED = { digest: digest(2), tags: [] };
 const OVERRIDE = 'pullgate override open registry.example/team/app:1.5 --for 4h --reason TEXT --approved-by NAME';
 
 it('a fix has a headline, the commands that remove what blocks it, and the override', () => {
-  expect(remedyLines(GATE, aBlockedFix(), CONTEXT)).toEqual([
+  expect(remedyLines(GATE, aBlockedFix(), TAGGED)).toEqual([
     `The fix 1.5 (${digest(5)}) is ready: it was pushed after every image that keeps the repository closed, and no finding in it violates the policy. But the fix 1.5 is blocked by 1.4. No gate opens by itself for a fix. To let it out:`,
     '  - Delete or untag 1.4:',
     `      delete registry.example/team/app@${digest(1)}`,
@@ -31,7 +32,7 @@ it('several blockers have a command each, and those that do not fit are counted'
     blockedBy: [{ digest: digest(1), tags: ['1.4', 'stable'] }, UNTAGGED],
     moreBlockedBy: 2,
   });
-  expect(remedyLines(GATE, blocked, CONTEXT).slice(1, -1)).toEqual([
+  expect(remedyLines(GATE, blocked, TAGGED).slice(1, -1)).toEqual([
     '  - Delete or untag 1.4, sha256:000000000000 and 2 more images:',
     `      delete registry.example/team/app@${digest(1)}`,
     '      or: untag registry.example/team/app:1.4 && untag registry.example/team/app:stable',
@@ -44,13 +45,13 @@ it('several blockers have a command each, and those that do not fit are counted'
 it.each([
   [
     {},
-    CONTEXT,
+    TAGGED,
     `the fix 1.5 is blocked by 1.4: delete or untag 1.4 (\`delete registry.example/team/app@${digest(1)}\` and so on)`,
   ],
   [{}, ALL, `the fix 1.5 is blocked by 1.4: delete 1.4 (\`delete registry.example/team/app@${digest(1)}\`)`],
   [
     { blockedBy: [UNTAGGED], moreBlockedBy: 1 },
-    CONTEXT,
+    TAGGED,
     `the fix 1.5 is blocked by sha256:000000000000 and 1 more image: delete sha256:000000000000 and 1 more image (\`delete registry.example/team/app@${digest(2)}\` and so on)`,
   ],
 ] as const)('as one sentence: %j', (changes, context, expected) => {
@@ -61,14 +62,14 @@ it.each([
 
 it('a fix that has lost its tags is named by its digest', () => {
   const blocked = aBlockedFix({ fix: UNTAGGED });
-  expect(describeRemedy(GATE, blocked, CONTEXT)).toContain(`open registry.example/team/app@${digest(2)} --for`);
+  expect(describeRemedy(GATE, blocked, TAGGED)).toContain(`open registry.example/team/app@${digest(2)} --for`);
 });
 
 it.each(['closed', 'restored', 'closedInUse'] as const)(
   'a notice of the kind %s names the fix that is there',
   (kind) => {
     const { text } = renderNotice(GATE, notice({ kind, blockedFix: aBlockedFix() }), CONTEXT);
-    expect(text).toContain(`\n\n${remedyLines(GATE, aBlockedFix(), CONTEXT).join('\n')}\n`);
+    expect(text).toContain(`\n\n${remedyLines(GATE, aBlockedFix(), TAGGED).join('\n')}\n`);
     expect(renderNotice(GATE, notice({ kind }), CONTEXT).text).not.toContain('The fix');
   },
 );
