@@ -85,8 +85,8 @@ const keys = closedObject(
  * Checks the stack's config.
  *
  * @param raw the values by their full keys (`pullgate:mode`), as text from Pulumi or already decoded. The only keys
- *   read from other namespaces are `aws:region`, `azure-native:location` and `azure-native:environment`, and only if the stack has
- *   Azure
+ *   read from other namespaces are `aws:region`, and if the stack has Azure, `azure-native:location` and
+ *   `azure-native:environment`
  * @param now the present time, for ends that are limited. Default: these are not checked
  * @returns the settings, or every problem, each with the key as the user writes it
  */
