@@ -5,23 +5,31 @@ import { isClosed } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeUnscanned, type Unscanned } from '../../shared/reconcile/unscanned.ts';
 import { counted, describeBlockedFix, describeState } from '../../shared/report/sentences.ts';
+import { endOf, minute } from '../../shared/report/times.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { columns, paint, repositories, type Style } from '../terminal/terminal.ts';
-import { endOf, exceptionName, gateNames, minute } from '../terminal/words.ts';
+import { exceptionName, gateNames } from '../terminal/words.ts';
 import { evidenceLines } from './evidence.ts';
 import type { ImageStatus } from './live.ts';
 import type { CloudStatus, GateStatus, Status } from './status.ts';
 import { usageNote } from './usage.ts';
 
 /** Formats the answer as lines, in colour if stdout is a terminal. */
-export function statusLines({ stack, at, clouds, exceptions, concerns }: Status): readonly string[] {
+export function statusLines({ stack, at, clouds, unseen, exceptions, concerns }: Status): readonly string[] {
   return [
     `Status of the stack ${plain(stack)} at ${minute(at)}`,
     '',
+    ...unseen.flatMap(({ cloud, problem }) => [
+      paint('red', `${CLOUD_NAMES[cloud]} could not be read, so nothing of it is shown:`),
+      ...problem.split('\n').map((line) => `  ${plain(line)}`),
+      '',
+    ]),
     ...(concerns.length === 0
-      ? [paint('green', 'No action required.')]
+      ? unseen.length > 0
+        ? []
+        : [paint('green', 'No action required.')]
       : [paint('red', 'Action required:'), ...concerns.map((concern) => `  - ${plain(concern)}`)]),
     ...clouds.flatMap((cloud) => cloudLines(cloud, at)),
     ...(exceptions.length === 0 ? [] : ['', 'Exceptions that have expired or expire soon:']),

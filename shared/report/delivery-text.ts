@@ -13,6 +13,7 @@ import {
 import { totalUsageLines } from './notice-usage.ts';
 import { describeOverride } from './override-text.ts';
 import { CLEARANCES, counted, gateName } from './sentences.ts';
+import { minute } from './times.ts';
 
 /** A notice, and the gate that it is about. */
 export interface GateNotice {
@@ -77,7 +78,7 @@ const WORDS: Readonly<Record<Notice['kind'], { readonly subject: string; readonl
 function summarize(kind: Notice['kind'], about: readonly GateNotice[], context: NoticeContext): NoticeMessage {
   const { subject, change } = WORDS[kind];
   const gates = [...Map.groupBy(about, ({ gate }) => gateKey(gate)).values()];
-  const times = about.map(({ notice: { at } }) => at).toSorted();
+  const times = about.map(({ notice: { at } }) => minute(at)).toSorted();
   const isClosing = kind === 'closed' || kind === 'restored';
   const rendered = message(`${about.length} ${subject}`, [
     `${change} ${counted(gates.length, 'gate')}, from ${times[0]} to ${times.at(-1)}.${isClosing ? ` ${context.effectOfClosing}` : ''}`,

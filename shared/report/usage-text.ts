@@ -1,6 +1,7 @@
 // Describes what is known about the use of images. Unknown is not unused.
 import type { Instant } from '../policy/finding.ts';
 import type { Usage } from '../reconcile/observation.ts';
+import { minute } from './times.ts';
 
 /** What the provider counts as a use of an image. */
 export interface Users {
@@ -72,11 +73,11 @@ export function describeUsageSum(sum: UsageSum, users: Users, image = 'image'): 
   const { images, inUse, unknown, lastInUseAt, lastPulledAt } = sum;
   const isOnlyTime = images === 1 && unknown === 1 && lastInUseAt !== undefined;
   const use = isOnlyTime ? [] : [images === 1 ? useOfOne(sum, users) : useOfSeveral(sum, users, image)];
-  const last = lastInUseAt === undefined ? [] : [`last ${inUse === 0 ? 'in use ' : ''}at ${lastInUseAt}`];
+  const last = lastInUseAt === undefined ? [] : [`last ${inUse === 0 ? 'in use ' : ''}at ${minute(lastInUseAt)}`];
   return [
     [...use, ...last].join(', '),
     ...(images > 1 && unknown > 0 && unknown < images ? [`the use of ${number(unknown)} is not known`] : []),
-    ...(lastPulledAt === undefined ? [] : [`last pull recorded at ${lastPulledAt}`]),
+    ...(lastPulledAt === undefined ? [] : [`last pull recorded at ${minute(lastPulledAt)}`]),
   ].join('; ');
 }
 
