@@ -135,6 +135,12 @@ describe('what is not compared', () => {
       'open 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.5 --for 4h',
       'open acmeimages.azurecr.io/team/app:1.5 --for 4h',
     ],
+    [
+      'the last pull, which only ECR records by itself',
+      'Whether it runs is not known.',
+      'Whether it runs is not known; last pull recorded at 2026-03-02 10:59 UTC.',
+      'Whether it runs is not known.',
+    ],
     ['and no other minute', 'until 2026-03-02 11:01 UTC', undefined, undefined],
     ['and nothing else', 'UNTRIAGED until 2026-03-02T11:00:00.001Z', undefined, undefined],
   ])('of a text: %s', (_what, wanted, ofAws = wanted, ofAzure = wanted) => {
