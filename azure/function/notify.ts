@@ -8,6 +8,7 @@ import { type Message, type NoticeContext, renderNotice } from '../../shared/rep
 import type { Mailer } from './clients.ts';
 import type { Log } from './log.ts';
 import type { Settings } from './settings.ts';
+import { USERS } from './usage.ts';
 
 /** What notices say on this cloud. The attribute `readEnabled: false` applies to every principal. */
 const WORDING = {
@@ -18,7 +19,7 @@ const WORDING = {
   // https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerregistryrepositoryevents
   whereItRuns:
     "To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.",
-  users: { one: 'workload', many: 'workloads' },
+  users: USERS,
 } as const;
 
 /** Who gets the mails, and what their text depends on. */

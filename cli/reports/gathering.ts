@@ -4,6 +4,7 @@ import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
+import type { Usage } from '../../shared/reconcile/observation.ts';
 import { NO_FINDINGS, type SeverityCounts, severityWord } from './counts.ts';
 import { type Packed, pack } from './packed.ts';
 
@@ -31,6 +32,8 @@ export interface ReportedImage {
   readonly mayNotCount?: boolean;
   /** The report does not clearly identify the registry and repository. Default: false. */
   readonly isUnplaced?: boolean;
+  /** What was observed of its use; empty if nothing is known. Not given: a report does not tell. */
+  readonly usage?: Usage;
 }
 
 export interface GatheredImage extends ReportedImage {

@@ -15,6 +15,7 @@ import { exemptedIn } from './exempted.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
 import type { GateOutcome, InImages, Simulation, Worst } from './simulation.ts';
 import { clean, namesOf, STAYS_OPEN, wordOf } from './text.ts';
+import { totalUsageLines, usageSentence } from './usage.ts';
 
 export interface PageInput {
   readonly simulation: Simulation;
@@ -39,6 +40,7 @@ export function pageOf(input: PageInput): string {
   const { simulation, at, source, notes, policy, against } = input;
   const gates = simulation.gates.slice(0, PAGE_GATES);
   const left = simulation.gates.length - gates.length;
+  const closing = simulation.gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes');
   const nameOf = namesOf(simulation.gates);
   return `<!doctype html>
 <html lang="en">
@@ -60,7 +62,9 @@ ${notes.length > 0 ? `<ul class="soft">${notes.map((note) => `<li>${asText(note)
 <h2>Findings by severity</h2>
 ${bars(input)}
 <h2>Gates</h2>
-${filters(gates)}
+${totalUsageLines(closing)
+  .map((line) => `<p class="soft">${asText(line)}</p>\n`)
+  .join('')}${filters(gates)}
 ${gates.map((gate) => gateHtml(gate, nameOf(gate))).join('\n')}
 ${left > 0 ? `<p>And ${counted(left, 'more gate')}. <code>--json</code> shows all.</p>` : ''}
 <p class="soft">${gates.length === 0 ? 'There is nothing to report. ' : ''}${counted(simulation.plain, 'gate has', 'gates have')} no findings that violate or are exempted.</p>
@@ -144,6 +148,7 @@ function gateHtml(gate: GateOutcome, name: string): string {
   const counts = severitiesOf(gate);
   const words = SEVERITY_WORDS.filter((word) => counts[word] > 0);
   const images = counted(gate.images, 'image');
+  const usage = usageSentence(gate);
   const parts = [
     list('Violates', gate.reasons, gate.images, exploitNote),
     list('No longer violates', gate.formerReasons, gate.images, () => ''),
@@ -151,7 +156,7 @@ function gateHtml(gate: GateOutcome, name: string): string {
     list('Exempted', gate.exempted, gate.images, ({ exemption }) => describeExemption(exemption)),
   ];
   return `<details data-state="${state}" data-severities="${words.join(' ')}"><summary><span class="state ${state}">${wordOf(gate)}</span><b>${asText(name)}</b> <span class="soft">${tags === '' ? '' : `${tags}${more}; `}${images}</span><span class="counts">${words.map((word) => `<span class="${word}">${number(counts[word])} ${word}</span>`).join('')}</span></summary>
-<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only untagged images close it. They are in scope only if a tagged index contains them, which the report does not show.</p>' : ''}${parts.join('')}</div></details>`;
+<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only untagged images close it. They are in scope only if a tagged index contains them, which the report does not show.</p>' : ''}${parts.join('')}${usage === undefined ? '' : `<p class="soft">${asText(usage)}</p>`}</div></details>`;
 }
 
 /** The violating findings by severity. If there are none, the gate's other findings. */

@@ -10,9 +10,11 @@ import {
   type Reason,
   type Verdict,
 } from '../../shared/policy/verdict.ts';
-import { findingsIn, type ImageObservation } from '../../shared/reconcile/observation.ts';
+import { findingsIn, type ImageObservation, type Usage } from '../../shared/reconcile/observation.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
+import type { UsageSum } from '../../shared/report/usage-text.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
+import { sumObserved } from './usage.ts';
 
 /** An observed image that is present. */
 export type PresentImage = Extract<ImageObservation, { presence: 'present' }>;
@@ -31,6 +33,8 @@ export interface Subject {
   observe(known: Map<string, Finding>): PresentImage;
   /** The image is untagged, and it is unknown whether a tagged index contains it. It is assumed to be in scope. */
   readonly mayNotCount: boolean;
+  /** What was observed of its use; empty if nothing is known. Not given: the image is that of a report. */
+  readonly usage?: Usage;
 }
 
 /** What a policy does to a gate. `undetermined`: the gate stays open, but a severity that may matter is unknown. */
@@ -74,6 +78,8 @@ export interface GateOutcome {
    * does not show.
    */
   readonly mayNotCount: boolean;
+  /** The use of the images that close it. Undefined if there are none, or if they are those of a report. */
+  readonly usage?: UsageSum | undefined;
 }
 
 export interface Simulation {
@@ -160,6 +166,7 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
       most,
     ),
     violating: countsOf(reasons),
+    usage: sumObserved(blockers.map((one) => one.subject.usage)),
     mayNotCount: blockers.length > 0 && blockers.every((one) => one.subject.mayNotCount),
   };
 }

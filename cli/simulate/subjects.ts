@@ -31,7 +31,7 @@ export function* subjectsFrom(
   granularityOf: (image: GatheredImage) => Granularity,
 ): Generator<Subject> {
   for (const image of images) {
-    const { registry, repository, digest, tags, findings, tagged = true, mayNotCount = false } = image;
+    const { registry, repository, digest, tags, findings, tagged = true, mayNotCount = false, usage } = image;
     const isByImage = granularityOf(image) === 'image';
     const gate = isByImage && digest !== '' ? { registry, repository, digest } : { registry, repository };
     const [tag] = tags;
@@ -48,6 +48,7 @@ export function* subjectsFrom(
         return { digest, presence: 'present', tags, tagged, reports: [{ status: 'active', findings: shown }] };
       },
       mayNotCount,
+      ...(usage === undefined ? {} : { usage }),
     };
   }
 }
@@ -117,8 +118,8 @@ async function observeCloud(client: Client, { gathering, progress }: LiveOptions
     if (unsure !== undefined) problems.push(`${gate.repository}: ${unsure}`);
     for (const image of images) {
       if (image.presence === 'gone') continue;
-      const { digest, tags, tagged } = image;
-      const gathered = gathering.image({ ...gate, digest, tags, tagged });
+      const { digest, tags, tagged, usage = {} } = image;
+      const gathered = gathering.image({ ...gate, digest, tags, tagged, usage });
       for (const finding of findingsIn(image)) gathering.add(gathered, finding);
     }
     done += 1;

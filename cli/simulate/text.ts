@@ -5,6 +5,7 @@ import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
 import { paint, type Style } from '../terminal/terminal.ts';
 import { exemptedIn } from './exempted.ts';
 import type { Change, GateOutcome, InImages, Outcome, Simulation, Worst } from './simulation.ts';
+import { totalUsageLines, usageSentence } from './usage.ts';
 
 export interface TextInput {
   readonly simulation: Simulation;
@@ -81,6 +82,7 @@ function* summary({ simulation, policy, against, reported }: TextInput): Generat
   const parts = SEVERITY_WORDS.flatMap((word) => (reported[word] > 0 ? [`${number(reported[word])} ${word}`] : []));
   const findings = SEVERITY_WORDS.reduce((sum, word) => sum + reported[word], 0);
   yield `${counted(images, 'image')}, ${counted(findings, 'finding')}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}.`;
+  yield* totalUsageLines(gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes'));
 }
 
 function* gateLines(gate: GateOutcome, name: string, width: number, all: boolean): Generator<string> {
@@ -98,6 +100,8 @@ function* gateLines(gate: GateOutcome, name: string, width: number, all: boolean
   const say = (list: Worst<InImages<{ finding: Parameters<typeof describeFinding>[0] }>>, prefix: string) =>
     findingLines(list, most, prefix, gate.images).map((line) => `${indent}${line}`);
   yield* say(gate.reasons, '');
+  const usage = usageSentence(gate);
+  if (usage !== undefined) yield `${indent}${usage}`;
   if (gate.reasons.first.length === 0) yield* say(gate.undetermined, 'severity unknown: ');
   if (gate.change === 'opens') yield* say(gate.formerReasons, 'no longer violates: ');
 }

@@ -46,11 +46,13 @@ export interface ImageStatus {
   readonly vulnerabilities: readonly string[];
 }
 
+/** @param see receives each observed repository */
 export async function observeLive(
   client: Client,
   loaded: StackRecords,
   rules: Rules,
   now: () => Instant,
+  see: (observed: ObservedRepository) => void,
 ): Promise<LiveStatus> {
   // An image of a repository's gate is named in the same way as the gate of an image.
   const known = new Set(
@@ -63,6 +65,7 @@ export async function observeLive(
   const unsure = new Set<string>();
   await observeEverything(client, loaded, async (observed) => {
     const { gate, images, unsure: why } = observed;
+    see(observed);
     if (why !== undefined) unsure.add(`${gate.repository}: ${why}`);
     judgedImages += images.filter((image) => isInScope(image, gate.repository, rules)).length;
     const judged = judgeImages(observed, rules, now());

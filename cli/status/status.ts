@@ -12,6 +12,7 @@ import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { createRules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import { counted, shortName } from '../../shared/report/sentences.ts';
+import type { UsageSum } from '../../shared/report/usage-text.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
@@ -20,6 +21,7 @@ import { sentenceOf } from '../terminal/ending.ts';
 import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
 import { countInherited, type InheritedShare } from './evidence.ts';
 import { type LiveStatus, observeLive } from './live.ts';
+import { createUsages } from './usage.ts';
 
 /** A gate that is not open, or that has an override or pending notices. */
 export interface GateStatus {
@@ -32,6 +34,8 @@ export interface GateStatus {
   readonly blockers: number;
   /** The worst finding of its blockers. */
   readonly worst: Finding | undefined;
+  /** The use of its blockers: as observed now with `--live`, else as recorded when the gate last changed. */
+  readonly usage: UsageSum | undefined;
   /** The override in force. */
   readonly override: Pick<Override, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
   /** How many notices have not been sent. The next tick sends them. */
@@ -115,7 +119,8 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
   ]);
   const begun = now();
   const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
-  const live = isLive ? await observeLive(client, loaded, createRules(settings, mode), now) : undefined;
+  const observed = createUsages();
+  const live = isLive ? await observeLive(client, loaded, createRules(settings, mode), now, observed.see) : undefined;
   const at = now();
   return {
     cloud,
@@ -127,7 +132,9 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
     sweepHours: settings.sweepHours,
     ...dead,
     brake: brakeCounts(brake.value ?? IDLE_BRAKE, at, settings),
-    gates: loaded.records.filter((record) => isWorthARow(record, at)).map((record) => gateStatus(cloud, record, at)),
+    gates: loaded.records
+      .filter((record) => isWorthARow(record, at))
+      .map((record) => ({ ...gateStatus(cloud, record, at), usage: observed.of(record) })),
     untaggedImages: loaded.records.filter(isClosedUntagged).length,
     inherited: countInherited(loaded.records),
     unreadable: loaded.unreadable,
@@ -158,7 +165,7 @@ function overrideOf(record: GateRecord, now: Instant): Override | undefined {
   return record.override !== undefined && isInForce(record.override, now) ? record.override.order : undefined;
 }
 
-function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus {
+function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): Omit<GateStatus, 'usage'> {
   const { gate, state, since, closedSince } = record;
   const blockers = activeBlockers(record);
   const findings = blockers.flatMap((blocker) => blocker.findings);

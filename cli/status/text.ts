@@ -13,6 +13,7 @@ import { endOf, exceptionName, gateNames, minute } from '../terminal/words.ts';
 import { evidenceLines } from './evidence.ts';
 import type { ImageStatus } from './live.ts';
 import type { CloudStatus, GateStatus, Status } from './status.ts';
+import { usageNote } from './usage.ts';
 
 /** Formats the answer as lines, in colour if stdout is a terminal. */
 export function statusLines({ stack, at, clouds, exceptions, concerns }: Status): readonly string[] {
@@ -73,7 +74,9 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
         : [
             '',
             `  ${paint(style, `${title}: ${found.length}`)}`,
-            ...columns(found.map((gate) => gateRow(gate, nameOf, now))).map((line) => `    ${line}`),
+            ...columns(found.map((gate) => gateRow(gate, nameOf, now, live !== undefined))).map(
+              (line) => `    ${line}`,
+            ),
           ],
     ),
     ...untaggedLines(untaggedImages),
@@ -123,7 +126,7 @@ function isOthers({ state }: GateStatus): boolean {
   return state.kind === 'waiting' && state.for === 'foreignLock';
 }
 
-function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instant): readonly string[] {
+function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instant, isLive: boolean): readonly string[] {
   const { gate, state, since, closedSince, blockers, worst, override, pendingNotices } = status;
   const needsWords = state.kind === 'waiting' || state.kind === 'unexplained';
   const notes = [
@@ -131,6 +134,7 @@ function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instan
     worst === undefined
       ? undefined
       : `${counted(blockers, 'blocker')}, worst: ${worst.vulnerability} in ${worst.package.name}`,
+    usageNote(status.cloud, status.usage, isLive),
     override === undefined
       ? undefined
       : `override: ${override.kind} until ${endOf(override.until, now)}, ${override.reason} (approved by ${override.approvedBy})`,

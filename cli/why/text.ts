@@ -1,14 +1,14 @@
 // Formats the answer to `pullgate why` as lines: whether the image can be pulled, who closed its gate and why, and what
 // to do next.
-import { USERS } from '../../aws/function/usage.ts';
 import { ANY_ADVISORY } from '../../shared/policy/exceptions.ts';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { adviseFix, adviseOverride } from '../../shared/report/advice.ts';
 import { capitalized, counted, describeCounted, describeRule, describeState } from '../../shared/report/sentences.ts';
-import { describeUsage } from '../../shared/report/usage-text.ts';
+import { describeUsage, type Users } from '../../shared/report/usage-text.ts';
 import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
+import { USERS } from '../stack/usage.ts';
 import { columns, paint } from '../terminal/terminal.ts';
 import { endOf, exceptionName, minute, nearEnd } from '../terminal/words.ts';
 import type { Move } from './advice.ts';
@@ -21,7 +21,7 @@ const MAX_OTHERS = 5;
 
 /** Formats the answer as lines, in colour if stdout is a terminal. */
 export function whyLines(answer: WhyAnswer, now: Instant): readonly string[] {
-  const { image, digest, tags, isDefaultTag, unsure, images } = answer;
+  const { image, cloud, digest, tags, isDefaultTag, unsure, images } = answer;
   const others = images.filter(({ part }) => part === 'other');
   const lines = [
     plain(image),
@@ -29,8 +29,8 @@ export function whyLines(answer: WhyAnswer, now: Instant): readonly string[] {
     ...(isDefaultTag ? ['  The name has no tag, so this is the image with the tag latest.'] : []),
     '',
     ...verdictLines(answer, now),
-    ...images.filter(({ part }) => part !== 'other').flatMap((one) => imageLines(one, now)),
-    ...others.slice(0, MAX_OTHERS).flatMap((one) => imageLines(one, now)),
+    ...images.filter(({ part }) => part !== 'other').flatMap((one) => imageLines(one, USERS[cloud], now)),
+    ...others.slice(0, MAX_OTHERS).flatMap((one) => imageLines(one, USERS[cloud], now)),
     ...(others.length > MAX_OTHERS
       ? ['', `The gate has ${counted(others.length - MAX_OTHERS, 'more blocker')} (use --json).`]
       : []),
@@ -105,8 +105,8 @@ const PART = {
   other: 'Another blocker of the same repository',
 };
 
-function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
-  const { part, digest, tags, usage, violating, undetermined, remembered, exempted, lapsed, omittedFindings } = image;
+function imageLines(image: ImageAnswer, users: Users, now: Instant): readonly string[] {
+  const { part, digest, tags, violating, undetermined, remembered, exempted, lapsed, omittedFindings } = image;
   const name =
     part === 'asked'
       ? PART.asked
@@ -124,8 +124,7 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
   return [
     '',
     `${name} ${stateWords(image)}`,
-    // Only AWS reports a use.
-    ...(usage === undefined ? [] : [`  ${capitalized(describeUsage(usage, USERS))}.`]),
+    ...usageLines(image, users),
     ...table('Findings that violate:', rows),
     ...table('Findings of unknown severity:', undetermined.map(unknown)),
     ...table('Findings that the scanner no longer shows, without proof that they are gone:', remembered.map(unknown)),
@@ -140,6 +139,11 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
         `  The exception for ${plain(exceptionName(exception))} ${exception.expiresAt <= now ? `expired at ${minute(exception.expiresAt)}` : `has lapsed because a fix exists (untilFixed)`} and no longer exempts ${plain(finding.vulnerability)}.`,
     ),
   ];
+}
+
+/** The unknown use of an image that blocks nothing is not worth a line. */
+function usageLines({ usage, holds }: ImageAnswer, users: Users): readonly string[] {
+  return usage === undefined && holds === undefined ? [] : [`  ${capitalized(describeUsage(usage, users))}.`];
 }
 
 const HEADINGS = ['SEVERITY', 'ADVISORY', 'PACKAGE', 'INSTALLED', 'FIXED IN', 'RULE', 'LINK'];

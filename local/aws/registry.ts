@@ -1,6 +1,7 @@
 // ECR's registry endpoint for `docker pull` and `docker push`. Each step asks IAM, as ECR does. Sources:
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md and
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Clock } from '../clock.ts';
 import { readManifest } from '../manifest.ts';
 import { blobAnswer, createUploads, type OciAnswer, ociError, type Uploads } from '../oci-uploads.ts';
@@ -119,7 +120,7 @@ function getManifest({ clock }: Parts, repository: Repository, reference: string
   );
   if (image === undefined || image.status !== 'ACTIVE')
     return ociError(404, 'MANIFEST_UNKNOWN', 'Requested image not found');
-  image.lastPulledAt = clock.now();
+  image.lastPulledAt = recordedPull(image.lastPulledAt, clock.now());
   const { mediaType, digest, text } = image.manifest;
   const headers = {
     'content-type': mediaType,
@@ -127,6 +128,14 @@ function getManifest({ clock }: Parts, repository: Repository, reference: string
     'content-length': String(Buffer.byteLength(text)),
   };
   return { status: 200, headers, body: withBody ? text : '' };
+}
+
+/**
+ * ECR refreshes the time at least once every 24 hours: of several pulls in a day, the first is recorded here.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageDetail.html
+ */
+function recordedPull(before: Date | undefined, now: Date): Date {
+  return before !== undefined && now.getTime() - before.getTime() < DAY_MILLISECONDS ? before : now;
 }
 
 async function putManifest(

@@ -1,6 +1,7 @@
 // The record: pullgate's own row for a gate. It says whether a lock is ours, and what the next evaluation needs.
 import type { Finding, Instant } from '../policy/finding.ts';
 import type { Usage } from '../reconcile/observation.ts';
+import type { UsageSum } from '../report/usage-text.ts';
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { Gate } from './gate.ts';
 import type { OverrideStep, RecordedOverride } from './override.ts';
@@ -144,6 +145,8 @@ interface NoticeContent {
    * The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate.
    */
   readonly omittedImages: number;
+  /** What was known about the use of all active blockers. Undefined: nothing. */
+  readonly usage?: UsageSum | undefined;
   /** The override of the gate, if any. */
   readonly override?: Omit<OverrideStep, 'next'> | undefined;
   /** The locks of other pullgate deployments that refuse pulls, by id. */
@@ -160,6 +163,8 @@ export interface NoticeImage {
   /** The violating findings, worst first. */
   readonly findings: readonly Finding[];
   readonly moreFindings: number;
+  /** What was known about its use. Undefined: nothing. */
+  readonly usage?: Usage | undefined;
 }
 
 export interface StillPullable {

@@ -2,9 +2,10 @@
 import type { Gate } from '../gate/gate.ts';
 import type { GateRecord, Notice } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import { type GateNotice, type NoticeMessage, renderDelivery } from '../report/delivery-text.ts';
+import { type GateNotice, type NoticeMessage, renderDelivery, singleNotices } from '../report/delivery-text.ts';
 import type { LogLine } from '../report/log-line.ts';
 import type { NoticeContext } from '../report/notice-text.ts';
+import type { LastPull } from '../report/notice-usage.ts';
 import { mapConcurrently } from '../runtime/concurrency.ts';
 import { describeError } from '../runtime/errors.ts';
 import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
@@ -16,6 +17,8 @@ export interface DeliveryPorts {
   readonly records: Pick<Records, 'load' | 'save'>;
   /** What the texts depend on besides the notices. */
   readonly context: NoticeContext;
+  /** Reads the last pulls of the images that these notices name. Not given if pulls are not logged. It never throws. */
+  lastPulls?(notices: readonly GateNotice[]): Promise<LastPull>;
   /** Does one call of `send` take all messages? Otherwise, each message is a call of its own. */
   readonly sendsTogether: boolean;
   /** Sends messages, at least one. If it throws, their notices stay pending. */
@@ -56,7 +59,7 @@ export async function deliverPending(ports: DeliveryPorts): Promise<Delivered> {
   const notices = late.flatMap(({ value: { gate, pending } }) =>
     pending.map((notice): GateNotice => ({ gate, notice })),
   );
-  const unsent = await sendAll(renderDelivery(notices, ports.context), ports, failures);
+  const unsent = await sendAll(renderDelivery(notices, await contextFor(notices, ports)), ports, failures);
   const saved = await mapConcurrently(late, RECORDS_AT_ONCE, async ({ value, version }) => {
     const pending = value.pending.filter((notice) => unsent.has(notice));
     if (pending.length === value.pending.length) return 0;
@@ -67,6 +70,13 @@ export async function deliverPending(ports: DeliveryPorts): Promise<Delivered> {
     return 1;
   });
   return { gates: saved.filter((one) => one === 1).length, failures };
+}
+
+/** The pulls are read once for all notices. A summary does not name images, so nothing is read for it. */
+async function contextFor(notices: readonly GateNotice[], ports: DeliveryPorts): Promise<NoticeContext> {
+  const single = singleNotices(notices);
+  if (ports.lastPulls === undefined || single.length === 0) return ports.context;
+  return { ...ports.context, lastPull: await ports.lastPulls(single) };
 }
 
 /** The records with notices to deliver. */

@@ -10,6 +10,7 @@ import {
   renderNotice,
   waitingOf,
 } from './notice-text.ts';
+import { totalUsageLines } from './notice-usage.ts';
 import { describeOverride } from './override-text.ts';
 import { CLEARANCES, counted, gateName } from './sentences.ts';
 
@@ -29,6 +30,12 @@ export interface NoticeMessage extends Message {
 export const MAX_SINGLE = 20;
 /** The most gates that a summary names. */
 const MAX_NAMES = 100;
+
+/** The notices that have a message of their own. */
+export function singleNotices(notices: readonly GateNotice[]): readonly GateNotice[] {
+  const byKind = Map.groupBy(notices, kindOf);
+  return [...byKind.values()].flatMap((about) => (about.length > MAX_SINGLE ? [] : about));
+}
 
 /** The messages for some notices, in their order. A summary takes the place of the first notice of its kind. */
 export function renderDelivery(notices: readonly GateNotice[], context: NoticeContext): readonly NoticeMessage[] {
@@ -63,18 +70,15 @@ const WORDS: Readonly<Record<Notice['kind'], { readonly subject: string; readonl
   override: { subject: 'overrides', change: 'An override began or ended for' },
 };
 
-function summarize(
-  kind: Notice['kind'],
-  about: readonly GateNotice[],
-  { effectOfClosing }: NoticeContext,
-): NoticeMessage {
+function summarize(kind: Notice['kind'], about: readonly GateNotice[], context: NoticeContext): NoticeMessage {
   const { subject, change } = WORDS[kind];
   const gates = [...Map.groupBy(about, ({ gate }) => gateKey(gate)).values()];
   const times = about.map(({ notice: { at } }) => at).toSorted();
   const isClosing = kind === 'closed' || kind === 'restored';
   const rendered = message(`${about.length} ${subject}`, [
-    `${change} ${counted(gates.length, 'gate')}, from ${times[0]} to ${times.at(-1)}.${isClosing ? ` ${effectOfClosing}` : ''}`,
+    `${change} ${counted(gates.length, 'gate')}, from ${times[0]} to ${times.at(-1)}.${isClosing ? ` ${context.effectOfClosing}` : ''}`,
     ...commonReason(about),
+    ...(BLOCKED.includes(kind) ? totalUsageLines(newestOf(gates), context) : []),
     '',
     ...namesOf(gates),
     ...describeDropped(about),
@@ -82,6 +86,14 @@ function summarize(
     'To see all gates, run `pullgate status`; for the reason and the ways out of one, `pullgate why IMAGE`.',
   ]);
   return { kind, about, ...rendered };
+}
+
+/** The kinds of notices about gates that have blockers. */
+const BLOCKED: readonly Notice['kind'][] = ['closed', 'restored', 'closedInUse', 'waiting'];
+
+/** The newest notice of each gate. */
+function newestOf(gates: readonly (readonly GateNotice[])[]): readonly Notice[] {
+  return gates.flatMap((notices) => notices.slice(-1).map(({ notice }) => notice));
 }
 
 /** The reason, if it is the same for all. */

@@ -1,19 +1,12 @@
 // Renders a notice as a mail or message: what happened, when, why, and what to do.
 
 import type { Gate } from '../gate/gate.ts';
-import type {
-  ClearedImage,
-  Notice,
-  NoticeImage,
-  OutsideChange,
-  StillPullable,
-  Waiting,
-  WaitingFor,
-} from '../gate/record.ts';
+import type { Notice, NoticeImage, OutsideChange, StillPullable, Waiting, WaitingFor } from '../gate/record.ts';
 import type { Repetition } from '../gate/restorations.ts';
 import type { Policy } from '../policy/policy.ts';
 import { plain } from '../runtime/unseen.ts';
 import { type AdviceSubject, adviseFix, adviseOverride, overrideCommand } from './advice.ts';
+import { clearanceLines, type UsageContext, usageLines, usageSentence } from './notice-usage.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
 import {
   CLEARANCES,
@@ -25,7 +18,6 @@ import {
   list,
   shortName,
 } from './sentences.ts';
-import { describeUsage, type Users } from './usage-text.ts';
 
 /** A message to the people that the config lists. */
 export interface Message {
@@ -63,17 +55,13 @@ function waysOut(notice: Notice, subject: AdviceSubject, isOpen: boolean): reado
 }
 
 /** What a notice depends on besides its gate and its change. */
-export interface NoticeContext {
+export interface NoticeContext extends UsageContext {
   /** What a closed gate means for pulls on this cloud, as a sentence. */
   readonly effectOfClosing: string;
   /** Where to find out who changed a lock, as a sentence. */
   readonly whereToLook: string;
   /** The policy's `images`. */
   readonly images: Policy['images'];
-  /** What this cloud counts as a use of an image. */
-  readonly users: Users;
-  /** How to find out whether an image runs, as a sentence. */
-  readonly whereItRuns: string;
 }
 
 /** Renders a notice. */
@@ -91,7 +79,7 @@ export function renderNotice(gate: Gate, notice: Notice, context: NoticeContext)
   return message(`${problem === undefined ? '' : 'NOT '}${order.kind} by override: ${shortName(gate)}`, [
     ...overrideLines(override, where, notice.at),
     beginningLine(notice, order, waiting, problem),
-    ...becauseOf(notice),
+    ...becauseOf(gate, notice, context),
     ...endOfOverride(order),
     ...others,
   ]);
@@ -110,14 +98,14 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
     case 'closed':
       return changeOf(`closed: ${name}`, [
         `pullgate closed ${where} at ${notice.at}. ${effectOfClosing}`,
-        ...becauseOf(notice),
+        ...becauseOf(gate, notice, context),
         ...waysOut(notice, subject, false),
       ]);
     case 'restored':
       if (notice.repeated !== undefined) return describeRepetition(notice.repeated, name, where);
       return changeOf(`closed again: ${name}`, [
         ...describeRestoration(notice, where, context),
-        ...becauseOf(notice),
+        ...becauseOf(gate, notice, context),
         ...waysOut(notice, subject, false),
       ]);
     case 'unexplained':
@@ -129,33 +117,33 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
     case 'closedInUse':
       return changeOf(`closed, but in use: ${name}`, [
         `${where} is closed, and ${notice.inUse.by} that use it fail. It stays closed. Move them to another image, or see below how to reopen it.`,
-        ...becauseOf(notice),
+        ...becauseOf(gate, notice, context),
         ...waysOut(notice, subject, false),
       ]);
     case 'waiting':
       return changeOf(`NOT closed: ${name}`, [
         `${where} should be closed, but ${notice.waiting.for === 'foreignLock' ? 'pullgate did not close it' : 'is still open'}: ${reasonToWait(notice.waiting, notice.override)}.`,
-        ...becauseOf(notice),
+        ...becauseOf(gate, notice, context),
         ...waysOut(notice, subject, true),
       ]);
     case 'cleared':
       return changeOf(`clear: ${name}`, [
         `${where} no longer needs to be closed. Its last blocker was cleared at ${notice.at}.`,
-        ...describeClearances(notice.clearances, context),
+        ...clearanceLines(gate, notice.clearances, context),
       ]);
     case 'opened':
       return changeOf(`opened: ${name}`, [
         `pullgate opened ${where} at ${notice.at}.${notice.closedSince === undefined ? '' : ` It had been closed since ${notice.closedSince}.`}`,
         ...(notice.waiting === undefined
-          ? describeClearances(notice.clearances, context)
+          ? clearanceLines(gate, notice.clearances, context)
           : [
               `There is still a reason to close it, but ${reasonToWait(notice.waiting, notice.override)}.`,
-              ...becauseOf(notice),
+              ...becauseOf(gate, notice, context),
             ]),
         ...describeStillPullable(notice.stillPullable),
       ]);
     case 'override':
-      return changeOf(`override ended: ${name}`, [`It ${staysAs(notice)}.`, ...becauseOf(notice)]);
+      return changeOf(`override ended: ${name}`, [`It ${staysAs(notice)}.`, ...becauseOf(gate, notice, context)]);
   }
 }
 
@@ -230,17 +218,19 @@ export function reasonToWait(waiting: Waiting, override: Notice['override']): st
   return describeWaiting(waiting);
 }
 
-function becauseOf({ images, moreImages, omittedImages, override }: Notice): readonly string[] {
+function becauseOf(gate: Gate, notice: Notice, context: UsageContext): readonly string[] {
+  const { images, moreImages, omittedImages, override } = notice;
   const ordered = isOverriddenClosed(override) && !override.isNews ? [`  ${describeOverride(override.order)}`] : [];
   const because = [
     ...ordered,
-    ...images.flatMap(describeImage),
+    ...images.flatMap((image) => describeImage(gate, image, context)),
     ...(moreImages === 0 ? [] : [`  and ${counted(moreImages, 'more image')}`]),
     ...(omittedImages === 0
       ? []
       : [
           `  and ${counted(omittedImages, 'more image')} that did not fit into the record: to open the gate, run \`pullgate release\``,
         ]),
+    ...usageLines(notice, context),
   ];
   return because.length === 0 && override !== undefined ? [] : ['', 'Why:', ...because];
 }
@@ -250,11 +240,13 @@ function isOverriddenClosed(override: Notice['override']): override is NonNullab
   return override !== undefined && override.step !== 'ends' && override.order.kind === 'closed';
 }
 
-function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): readonly string[] {
+function describeImage(gate: Gate, image: NoticeImage, context: UsageContext): readonly string[] {
+  const { digest, tags, findings, moreFindings } = image;
   return [
     `  ${digest}${describeTags(tags)}`,
     ...findings.map((finding) => `    ${describeFinding(finding)}`),
     ...(moreFindings === 0 ? [] : [`    and ${counted(moreFindings, 'more finding')}`]),
+    `    ${usageSentence(gate, image, context)}`,
   ];
 }
 
@@ -276,20 +268,6 @@ function describeDropped({ droppedBefore = 0 }: Notice): readonly string[] {
   return [
     '',
     `${counted(droppedBefore, 'older notice')} of this gate could not be sent in time, and ${droppedBefore === 1 ? 'was' : 'were'} dropped.`,
-  ];
-}
-
-/** An image that is gone or out of scope may still run, and a workload that names its digest may start it again. */
-function describeClearances(
-  clearances: readonly ClearedImage[],
-  { users, whereItRuns }: NoticeContext,
-): readonly string[] {
-  const isFreed = ({ how }: ClearedImage) => how === 'gone' || how === 'outOfScope';
-  const usageOf = (image: ClearedImage) =>
-    isFreed(image) ? ` ${capitalized(describeUsage(image.usage, users))}.` : '';
-  return [
-    ...clearances.map((image) => `  ${image.digest}: ${CLEARANCES[image.how]}.${usageOf(image)}`),
-    ...(clearances.some(isFreed) ? [whereItRuns] : []),
   ];
 }
 

@@ -19,6 +19,7 @@ import {
 } from '../gate/record.ts';
 import type { Repetition } from '../gate/restorations.ts';
 import { type Instant, worstFirst } from '../policy/finding.ts';
+import { isUsageUnknown, sumUsage } from './usage-text.ts';
 
 interface NoticeInput {
   /** The record before the change. */
@@ -43,12 +44,11 @@ interface NoticeInput {
  * @param state the state after the action
  */
 export function createNotice(kind: Notice['kind'], state: StableState, input: NoticeInput): Notice {
-  const { next, override, otherLocks, now } = input;
+  const { next, evaluated, override, otherLocks, now } = input;
   return {
     ...changeOf(kind, state, input),
     at: now,
-    ...imagesOf(next.active),
-    omittedImages: next.omitted,
+    ...imagesOf(withObservedUsage(next.active, evaluated), next.omitted),
     ...(override === undefined ? {} : { override: withoutNext(override) }),
     ...(otherLocks === undefined ? {} : { otherLocks }),
   };
@@ -94,8 +94,7 @@ export function repeatedNotice(
   return {
     ...{ kind: 'restored', was: 'closed', repeated },
     at: now,
-    ...imagesOf(next.active),
-    omittedImages: next.omitted,
+    ...imagesOf(next.active, next.omitted),
   };
 }
 
@@ -111,8 +110,7 @@ export function missedNotice(record: GateRecord): Notice {
   return {
     ...change,
     at: record.since,
-    ...imagesOf(activeBlockers(record)),
-    omittedImages: record.omittedBlockers,
+    ...imagesOf(activeBlockers(record), record.omittedBlockers),
   };
 }
 
@@ -120,18 +118,35 @@ function closingOf({ closedSince }: GateRecord): NoticedChange {
   return closedSince === undefined ? { kind: 'closed' } : { kind: 'restored', was: 'closed' };
 }
 
-/** The blockers that a notice names, and how many more there are. */
-function imagesOf(active: readonly Blocker[]): Pick<Notice, 'images' | 'moreImages'> {
-  const images = active.slice(0, NOTICE_IMAGES).map(noticeImage);
-  return { images, moreImages: active.length - images.length };
+/** The record keeps the use of a blocker as it was at its last change. A notice says what was observed now. */
+function withObservedUsage(active: readonly Blocker[], evaluated: readonly EvaluatedImage[]): readonly Blocker[] {
+  const observed = new Map(
+    evaluated.flatMap(({ evaluation }) =>
+      evaluation.kind === 'holds' ? [[evaluation.blocker.digest, evaluation]] : [],
+    ),
+  );
+  return active.map((one) => ({ ...one, usage: observed.get(one.digest)?.blocker.usage ?? one.usage }));
 }
 
-function noticeImage({ digest, tags, findings }: Blocker): NoticeImage {
+/** The blockers that a notice names, how many more there are, and what is known about the use of all. */
+function imagesOf(
+  active: readonly Blocker[],
+  omittedImages: number,
+): Pick<Notice, 'images' | 'moreImages' | 'omittedImages' | 'usage'> {
+  const images = active.slice(0, NOTICE_IMAGES).map(noticeImage);
+  const omitted = Array.from({ length: omittedImages }, () => undefined);
+  const usage = sumUsage([...active.map((one) => one.usage), ...omitted]);
+  const known = isUsageUnknown(usage) ? {} : { usage };
+  return { images, moreImages: active.length - images.length, omittedImages, ...known };
+}
+
+function noticeImage({ digest, tags, findings, usage }: Blocker): NoticeImage {
   return {
     digest,
     tags,
     findings: worstFirst(findings).slice(0, NOTICE_FINDINGS),
     moreFindings: Math.max(0, findings.length - NOTICE_FINDINGS),
+    ...(usage === undefined ? {} : { usage }),
   };
 }
 

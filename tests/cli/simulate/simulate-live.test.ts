@@ -1,6 +1,7 @@
 // Tests `pullgate simulate` without files against the local clouds: it uses the functions' adapters and read-only
 // permissions, and changes nothing.
 import { describe, expect, test } from 'vitest';
+import type { UsageSum } from '../../../shared/report/usage-text.ts';
 import { CRITICAL, stage } from '../../e2e/aws/stage.ts';
 import * as azure from '../../e2e/azure/stage.ts';
 import { actionsOf, asOperator, fileOf, OPERATOR, outputsOf, pullgate } from '../command.ts';
@@ -20,6 +21,7 @@ interface Answer {
     readonly reasons: readonly { readonly finding: { readonly vulnerability: string } }[];
     readonly exempted: readonly { readonly until: string }[];
     readonly waitingFor?: string;
+    readonly usage?: UsageSum;
   }[];
 }
 const SERVES_LAMBDA = JSON.stringify({
@@ -34,13 +36,15 @@ const shown = (stdout: string) =>
     exempted.map(({ until }) => until),
     ...(waitingFor === undefined ? [] : [waitingFor]),
   ]);
+const usesIn = (stdout: string) => (JSON.parse(stdout) as Answer).gates.map(({ name, usage }) => [name, usage]);
 const UNTIL = '2100-01-01T00:00:00.000Z';
 
 describe('the live clouds', () => {
   test('AWS: shows what another policy would change, and requests the findings that either policy needs', async () => {
     const s = await stage({ severityThreshold: 'high', aws: { repositories: { exclude: ['sandbox/**'] } } });
     await s.pushVulnerable('team/closed', 'v1', CRITICAL);
-    await s.pushVulnerable('team/medium', 'v1', MEDIUM);
+    const medium = await s.pushVulnerable('team/medium', 'v1', MEDIUM);
+    s.cloud.inspector.setUse('team/medium', medium.digest, { inUseCount: 3 });
     await s.pushVulnerable('sandbox/x', 'v1', CRITICAL);
     const { digest } = await s.pushVulnerable('team/untagged', 'v1', MEDIUM);
     await s.cloud.ecr.pushImage('team/untagged', { tag: 'v1', content: 'newer' });
@@ -61,6 +65,11 @@ describe('the live clouds', () => {
       ['team/medium', 'closes', ['CVE-2026-1002'], []],
       ['team/closed', 'opens', [], [UNTIL]],
       ['team/lambda', 'staysOpen', ['CVE-2026-1002'], [], 'inUse'],
+    ]);
+    expect(usesIn(stdout)).toEqual([
+      ['team/medium', { images: 1, inUse: 1, workloads: 3, unknown: 0 }],
+      ['team/closed', undefined],
+      ['team/lambda', { images: 1, inUse: 0, workloads: 0, unknown: 1 }],
     ]);
     const calls = Object.keys(s.cloud.calls.count(OPERATOR));
     expect(calls.filter((call) => !actionsOf(least).includes(call))).toEqual([]);

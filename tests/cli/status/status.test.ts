@@ -36,7 +36,7 @@ describe('status, on AWS', () => {
     const now = () => s.cloud.clock.now().toISOString();
     const least = leastForStatus(graph);
     const environment = asOperator(s.cloud, least);
-    await s.pushVulnerable('team/alone', 'v1', CRITICAL);
+    const alone = await s.pushVulnerable('team/alone', 'v1', CRITICAL);
     await s.runUntilIdle();
     await s.pushVulnerable('team/braked', 'v1', CRITICAL);
     await s.runUntilIdle();
@@ -95,6 +95,9 @@ describe('status, on AWS', () => {
     s.cloud.inspector.cover({ repository: 'team/odd', digest: `sha256:${'0'.repeat(64)}`, ...uncovered });
     const other = '{"Sid":"Pullgate4e5f6a7b8c9d","Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage"}';
     s.cloud.ecr.repository('team/braked').policyText = `{"Version":"2012-10-17","Statement":[${other}]}`;
+    const recorded = { images: 1, inUse: 0, workloads: 0, unknown: 1 };
+    expect(well.clouds[0]?.gates[0]?.usage).toEqual(recorded);
+    s.cloud.inspector.setUse('team/alone', alone.digest, { inUseCount: 4 });
     const observed = await statusHere(graph, asOperator(s.cloud, leastForLive(graph)), now, true);
     expect(observed.clouds[0]?.live).toEqual({
       judgedImages: 4,
@@ -150,7 +153,7 @@ describe('status, on AWS', () => {
     );
     expect(lines).toContain('\n  Images that no scan judges: 1 (1 UNSUPPORTED_OS)\n    in team/odd\n');
     expect(lines).toContain(
-      '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n',
+      '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl; in use by 4 ECS tasks or EKS pods\n',
     );
     expect(lines).toMatch(
       /\n {2}Not closed although they violate the policy: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the limit on closings \(maxClosesPerHour or maxClosesPerDay\) is reached/,
@@ -213,7 +216,7 @@ describe('status, on Azure and on both clouds', () => {
     const lines = statusLines(well).join('\n');
     expect(lines).toContain('\nNo action required.\n\nAzure: mode enforce (policy violations close gates)\n');
     expect(lines).toContain(
-      `\n  Closed by pullgate: 1\n    team/app@${ours.digest}  closed since 2026-03-02 09:01 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n`,
+      `\n  Closed by pullgate: 1\n    team/app@${ours.digest}  closed since 2026-03-02 09:01 UTC  1 blocker, worst: CVE-2026-1001 in openssl; whether it runs is not known\n`,
     );
     expect(lines).toMatch(
       new RegExp(

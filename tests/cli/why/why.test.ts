@@ -78,7 +78,7 @@ describe('why, on AWS', () => {
       `${HOST}/team/app:1.4\n  ${bad.digest} (1.4)\n\nREFUSED: pullgate (stack dev) has kept it closed since 2026-03-02 09:00 UTC: statement "Pullgate`,
     );
     expect(stdout).toMatch(
-      /This image violates the policy with 2 findings[.]\n {2}Findings that violate:\n {4}SEVERITY {2}ADVISORY {7}PACKAGE {2}INSTALLED {2}FIXED IN {2}RULE {15}LINK\n {4}critical {2}CVE-2026-1001 {2}openssl {2}3[.]0[.]13 {5}3[.]0[.]14 {4}severityThreshold {2}https:/,
+      /This image violates the policy with 2 findings[.]\n {2}Whether it runs is not known[.]\n {2}Findings that violate:\n {4}SEVERITY {2}ADVISORY {7}PACKAGE {2}INSTALLED {2}FIXED IN {2}RULE {15}LINK\n {4}critical {2}CVE-2026-1001 {2}openssl {2}3[.]0[.]13 {5}3[.]0[.]14 {4}severityThreshold {2}https:/,
     );
     expect(stdout).toMatch(
       / {2}CVE-2026-3003 in openssl is exempted by an exception until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] Then the gate closes[.]\n/,
@@ -169,7 +169,7 @@ describe('why, on AWS', () => {
     });
     expect(gone.advice).toMatchObject({ exceptions: added, exceptionsOpen: true });
     expect(whyLines(gone, new Date().toISOString()).join('\n')).toMatch(
-      /This image is still a blocker, because proof is missing: .*[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
+      /This image is still a blocker, because proof is missing: .*[.]\n {2}Whether it runs is not known[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
     );
 
     // A closed repository does not let the operator read which images an index contains. The record contains them.

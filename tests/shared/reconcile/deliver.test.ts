@@ -5,7 +5,7 @@ import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
 import { type DeliveryPorts, deliverInTick, deliverPending, MAX_GATES } from '../../../shared/reconcile/deliver.ts';
 import type { NoticeMessage } from '../../../shared/report/delivery-text.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
-import { CONTEXT, GATE, hoursLater, NOW, notice, record } from '../samples.ts';
+import { CONTEXT, digest, finding, GATE, hoursLater, NOW, notice, record } from '../samples.ts';
 
 const OLD = hoursLater(-1);
 const ofTick = (changes: Partial<Notice> = {}) => notice({ leftToTick: true, ...changes });
@@ -46,6 +46,7 @@ function table(records: readonly GateRecord[], sendsTogether = false) {
   };
   return {
     ports,
+    sent,
     rows,
     unreadable,
     refused,
@@ -102,6 +103,35 @@ describe('a delivery', () => {
     expect(await deliverPending(ports)).toEqual({ gates: 301, failures: [] });
     expect(subjects()).toEqual(['300 opened', 'clear: team/app-300']);
     expect(pendingOf(gateOf(299))).toBe(0);
+  });
+
+  it('reads the last pulls once, for the notices that name images', async () => {
+    const image = { digest: digest(1), tags: [], findings: [finding()], moreFindings: 0 };
+    const { ports, sent } = table([
+      ...many(21, ofTick({ kind: 'opened' })),
+      withPending(31, ofTick({ images: [image] })),
+      withPending(32, ofTick({ images: [image] })),
+    ]);
+    const asked: (readonly string[])[] = [];
+    const lastPulls: DeliveryPorts['lastPulls'] = async (notices) => {
+      asked.push(notices.map(({ gate }) => gate.repository));
+      return (gate, one) => (gate.repository === 'team/app-31' && one === digest(1) ? OLD : undefined);
+    };
+    await deliverPending({ ...ports, lastPulls });
+    expect(asked).toEqual([['team/app-31', 'team/app-32']]);
+    const uses = sent.flat().map(({ text }) => text.split('\n').find((line) => line.includes('runs')));
+    expect(uses).toEqual([
+      undefined,
+      `    Whether it runs is not known; last pull recorded at ${OLD}.`,
+      '    Whether it runs is not known.',
+    ]);
+  });
+
+  it('reads no pulls for a summary', async () => {
+    const { ports, subjects } = table(many(21, ofTick()));
+    const lastPulls = () => Promise.reject(new Error('a summary names no image'));
+    expect(await deliverPending({ ...ports, lastPulls })).toEqual({ gates: 21, failures: [] });
+    expect(subjects()).toEqual(['21 closed']);
   });
 
   it(`serves ${MAX_GATES} gates, and the next one the others`, async () => {

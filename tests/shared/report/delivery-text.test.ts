@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Notice } from '../../../shared/gate/record.ts';
 import { type GateNotice, MAX_SINGLE, renderDelivery } from '../../../shared/report/delivery-text.ts';
 import { describeOverride } from '../../../shared/report/override-text.ts';
+import { sumUsage } from '../../../shared/report/usage-text.ts';
 import { anOverride, CONTEXT, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
 const gateOf = (number: number) => ({ ...GATE, repository: `team/app-${number}` });
@@ -81,6 +82,20 @@ describe('a summary', () => {
       `pullgate closed 21 gates, from ${NOW} to ${NOW}. Pulls are blocked for everyone.`,
     );
     expect(linesOf(many(21, { kind: 'restored' }))[0]).toContain('pullgate closed again 21 gates, ');
+  });
+
+  it('of closings says how many of all blockers are in use, and counts each gate once', () => {
+    const usage = sumUsage([{ inUseCount: 3, lastPulledAt: NOW }, undefined]);
+    const before = many(1, { usage: sumUsage([{ inUseCount: 100 }]) });
+    expect(linesOf([...before, ...many(1, { usage }), ...many(20, { images: [IMAGE], moreImages: 1 }, 1)])[2]).toBe(
+      `1 of 42 blockers is in use, by 3 tasks; the use of 41 is not known; last pull recorded at ${NOW}.`,
+    );
+    expect(linesOf(many(21, { images: [IMAGE] }))[2]).toBe('Whether the 21 blockers run is not known.');
+  });
+
+  it('of closings without blockers, or of openings, says nothing about the use', () => {
+    expect(linesOf(many(21, {}))[2]).toBe('');
+    expect(linesOf(many(21, { kind: 'opened', images: [IMAGE] }))[2]).toBe('');
   });
 
   it('counts a single one', () => {

@@ -25,6 +25,8 @@ const WHY = [
   'Why:',
   `  ${DIGEST} (1.0, latest)`,
   '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.',
+  '    Whether it runs is not known.',
+  '  To find out, look for the digest.',
 ];
 const HOW_TO_OPEN = [
   '',
@@ -299,19 +301,22 @@ describe('a notice', () => {
 
   it('counts the images and findings that it does not name', () => {
     const image: NoticeImage = { digest: digest(1), tags: [], findings: [finding()], moreFindings: 195 };
-    expect(linesOf({ images: [image], moreImages: 7 }).slice(2, 7)).toEqual([
+    expect(linesOf({ images: [image], moreImages: 7 }).slice(2, 9)).toEqual([
       'Why:',
       `  ${DIGEST}`,
       '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.',
       '    and 195 more findings',
+      '    Whether it runs is not known.',
       '  and 7 more images',
+      '  To find out, look for the digest.',
     ]);
   });
 
   it('uses the singular for one more image or finding', () => {
     const image: NoticeImage = { digest: digest(1), tags: [], findings: [finding()], moreFindings: 1 };
-    expect(linesOf({ images: [image], moreImages: 1, omittedImages: 1 }).slice(5, 8)).toEqual([
+    expect(linesOf({ images: [image], moreImages: 1, omittedImages: 1 }).slice(5, 9)).toEqual([
       '    and 1 more finding',
+      '    Whether it runs is not known.',
       '  and 1 more image',
       '  and 1 more image that did not fit into the record: to open the gate, run `pullgate release`',
     ]);

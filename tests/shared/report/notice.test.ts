@@ -9,6 +9,7 @@ import { blocker, digest, exception, finding, hoursLater, NOW, present, record }
 const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, clearances: [] };
 const CLOSED: StableState = { kind: 'closed' };
 const OPEN: StableState = { kind: 'open' };
+const CLEAN: Verdict = { kind: 'allow', exempted: [] };
 
 function notice(
   kind: Notice['kind'],
@@ -44,6 +45,25 @@ describe('the notice of a closing', () => {
       images: [{ digest: digest(1), tags: ['1.0'], findings: [finding()], moreFindings: 0 }],
       moreImages: 0,
       omittedImages: 0,
+    });
+  });
+
+  it('has the use of each named image, and the sum of all, as observed now', () => {
+    const usage = { inUseCount: 1, lastPulledAt: hoursLater(-48) };
+    const active = [
+      ...[1, 2, 3, 4, 5].map((number) => blocker({ digest: digest(number), usage })),
+      blocker({ digest: digest(6), usage: { inUseCount: 0 } }),
+      blocker({ digest: digest(7) }),
+    ];
+    const observed = blocker({ digest: digest(1), usage: { inUseCount: 3, lastInUseAt: hoursLater(-1) } });
+    const evaluation = { kind: 'holds', blocker: observed, why: { kind: 'violates' }, verdict: CLEAN } as const;
+    const gone = { image: { digest: digest(8), presence: 'gone' }, evaluation: { kind: 'forgotten' } } as const;
+    const evaluated = [{ image: present({ digest: digest(1) }), evaluation }, gone];
+    const { images, usage: sum } = notice('closed', CLOSED, { active, omitted: 2 }, evaluated);
+    expect(images.map((image) => image.usage)).toEqual([observed.usage, usage, usage, usage, usage]);
+    expect(sum).toEqual({
+      ...{ images: 9, inUse: 5, workloads: 7, unknown: 3 },
+      ...{ lastInUseAt: hoursLater(-1), lastPulledAt: hoursLater(-48) },
     });
   });
 

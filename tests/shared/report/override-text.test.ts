@@ -14,7 +14,8 @@ const IMAGES = [{ digest: digest(1), tags: ['1.0'], findings: [finding()], moreF
 const WHERE = 'team/app (registry 123456789012)';
 const WHY = ['Reason: the shop is down', 'Approved by: Grace'];
 const FINDING = '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.';
-const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING];
+const UNKNOWN_USE = ['    Whether it runs is not known.', '  To find out, look for the digest.'];
+const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING, ...UNKNOWN_USE];
 
 const LOG = { cloud: 'aws', maxCharacters: 200_000 };
 
@@ -169,6 +170,7 @@ describe('the notice of an override that ends', () => {
         '',
         'Why:',
         '  and 2 more images that did not fit into the record: to open the gate, run `pullgate release`',
+        '  To find out, look for the digest.',
       ],
     ],
   ])('%s', (_name, notice, subject, lines) => {

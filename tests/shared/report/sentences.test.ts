@@ -4,7 +4,7 @@ import type { GateState } from '../../../shared/gate/record.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
 import type { Decision, ImageDecision } from '../../../shared/report/decision.ts';
 import { describeState, describeVerdict, summarize } from '../../../shared/report/sentences.ts';
-import { decision, digest, finding, GATE, NOW } from '../samples.ts';
+import { decision, digest, finding, GATE } from '../samples.ts';
 
 const BLOCK: Verdict = {
   kind: 'block',
