@@ -1,16 +1,8 @@
 // The command `pullgate plan`: its options and help.
 import { type Command, InvalidArgumentError } from 'commander';
-import { type JsonOption, withJson, withStack } from '../command.ts';
-import type { StackOptions } from '../stack/stack.ts';
+import { withJson, withStack } from '../command.ts';
 import { runAnswering } from '../terminal/answer.ts';
-
-export interface PlanOptions extends StackOptions, JsonOption {
-  readonly config?: string;
-  readonly save?: string;
-  readonly maxCloses?: number;
-  readonly markdown?: boolean;
-  readonly all?: boolean;
-}
+import type { PlanOptions } from './plan.ts';
 
 const HELP = `
 Run it before \`pulumi up\`, in the folder of the stack's file. The command changes nothing. It reads

@@ -161,7 +161,7 @@ async function compareGates(
       await judgeFor(after, known, repository, now),
     ] as const;
     const isOfBoth = isOf(known.gate, before.settings) && isOf(known.gate, after.settings);
-    compared.push(compareSides(known, sides, { ...repository, isOfBoth }));
+    compared.push(compareSides(known, sides, isOfBoth));
   }
   return compared;
 }
@@ -177,7 +177,7 @@ async function judgeFor(view: View, known: KnownGate, repository: Repository, no
 function compareSides(
   known: KnownGate,
   [before, after]: readonly [JudgedSide, JudgedSide],
-  { images, isOfBoth }: Repository & { readonly isOfBoth: boolean },
+  isOfBoth: boolean,
 ): Compared {
   const isLockedNow = isLocked(known);
   const found = changeOf(before, after, isLockedNow);
@@ -187,10 +187,7 @@ function compareSides(
   const asksBrake = after.asksBrake && isClosed(after.state);
   if (change === undefined) return { change, isPending, asksBrake };
   const deciding = after.next.active.length > 0 ? after : before;
-  const digests = new Set(deciding.next.active.map(({ digest }) => digest));
-  const usages = images.flatMap((image) =>
-    digests.has(image.digest) ? [image.presence === 'present' ? image.usage : undefined] : [],
-  );
+  const usages = deciding.next.active.map(({ usage }) => usage);
   const sides = { before: sideOf(before), after: sideOf(after) };
   return {
     change: { gate: known.gate, change, ...sides, findings: decidingFindings(deciding), use: sumUsage(usages) },

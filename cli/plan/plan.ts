@@ -2,13 +2,12 @@
 import { globFilter } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { counted } from '../../shared/report/sentences.ts';
-import { now } from '../command.ts';
+import { type JsonOption, now } from '../command.ts';
 import { writeWhole } from '../simulate/file.ts';
-import { findStack } from '../stack/stack.ts';
+import { findStack, type StackOptions } from '../stack/stack.ts';
 import { type AnswerCode, printAnswer } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { plainLines } from '../terminal/words.ts';
-import type { PlanOptions } from './command.ts';
 import { readConfig, type WorkingConfig } from './config.ts';
 import { readSnapshot, textOf } from './file.ts';
 import { jsonOf } from './json.ts';
@@ -19,6 +18,14 @@ import { type StackSettings, settingsFor } from './settings.ts';
 import type { Snapshot, Target } from './snapshot.ts';
 import { linesOf } from './text.ts';
 import { totalsOf } from './totals.ts';
+
+export interface PlanOptions extends StackOptions, JsonOption {
+  readonly config?: string;
+  readonly save?: string;
+  readonly maxCloses?: number;
+  readonly markdown?: boolean;
+  readonly all?: boolean;
+}
 
 export async function planCommand(file: string | undefined, options: PlanOptions): Promise<AnswerCode> {
   refuseConflicts(file, options);

@@ -28,14 +28,15 @@ export function reasonOf({ change, before, after, findings }: GateChange): strin
     case 'clears':
       if (after.mode === undefined) return LEFT_OUT;
       if (after.state.kind === 'waiting') return stateText(after.state);
-      return `${findingsText(findings) || 'nothing'} no longer violates`;
+      return findings.length === 0 ? modeChange(before, after) : `${findingsText(findings)} no longer violates`;
     case 'mode':
-      return `${modeText(before)} -> ${modeText(after)}`;
+      return modeChange(before, after);
   }
 }
 
-function modeText({ mode }: Side): string {
-  return mode ?? 'left out';
+function modeChange(before: Side, after: Side): string {
+  const [from, to] = [before, after].map(({ mode = 'left out' }) => mode);
+  return from === to ? 'no finding violates' : `${from} -> ${to}`;
 }
 
 function findingsText([first, ...others]: readonly Finding[]): string {

@@ -1,0 +1,331 @@
+// Tests what a plan says of one gate: every change, and what decides it.
+import { describe, expect, it } from 'vitest';
+import { type Change, compareTarget } from '../../../cli/plan/compare.ts';
+import { reasonOf } from '../../../cli/plan/reason.ts';
+import type { StackSettings } from '../../../cli/plan/settings.ts';
+import type { KnownGate, Repository } from '../../../cli/plan/snapshot.ts';
+import { useText } from '../../../cli/plan/totals.ts';
+import {
+  anOverride,
+  blocker,
+  daysLater,
+  digest,
+  finding,
+  GATE,
+  hoursLater,
+  NOW,
+  present,
+  record,
+} from '../../shared/samples.ts';
+import { awsSettings, azureSettings, HIGH, MEDIUM, REGISTRY, repositoryWith } from './planning.ts';
+
+const EXCEPTION = { id: HIGH.vulnerability, expires: '2099-12-31', reason: 'reviewed' };
+const LAMBDA = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
+const IMAGE = { registry: REGISTRY, repository: 'team/app', digest: digest(1) };
+const LOCKED: Partial<KnownGate> = {
+  reading: { lock: 'current' },
+  record: record({ blockers: [blocker({ findings: [HIGH], closedAt: hoursLater(-24) })] }),
+};
+
+const compare = (before: StackSettings, after: StackSettings, ...repositories: readonly Repository[]) =>
+  compareTarget({ settings: before, repositories }, after, NOW);
+
+type Row = readonly [
+  name: string,
+  repository: Repository,
+  before: StackSettings,
+  after: StackSettings,
+  change: Change | undefined,
+  reason?: string,
+];
+
+const ENFORCE = awsSettings();
+const AUDIT = awsSettings({ mode: 'audit' });
+const STRICTER = awsSettings({ severityThreshold: 'medium' });
+
+const ROWS: readonly Row[] = [
+  ['none by the same config', repositoryWith([HIGH]), ENFORCE, ENFORCE, undefined],
+  [
+    'closes by a lower threshold',
+    repositoryWith([MEDIUM, { ...MEDIUM, vulnerability: 'CVE-2026-1003' }]),
+    ENFORCE,
+    STRICTER,
+    'closes',
+    'CVE-2026-1002 (medium) in openssl and 1 more finding',
+  ],
+  [
+    'closes by enforce, with its worst finding',
+    repositoryWith([MEDIUM, HIGH]),
+    AUDIT,
+    STRICTER,
+    'closes',
+    'CVE-2026-1001 (high) in openssl and 1 more finding',
+  ],
+  ['opens by audit', repositoryWith([HIGH], LOCKED), ENFORCE, AUDIT, 'opens', 'audit mode closes nothing'],
+  [
+    'opens by an exception',
+    repositoryWith([HIGH], LOCKED),
+    ENFORCE,
+    awsSettings({ policy: { exceptions: [EXCEPTION] } }),
+    'opens',
+    'CVE-2026-1001 (high) in openssl no longer violates',
+  ],
+  [
+    'opens when its repository is excluded',
+    repositoryWith([HIGH], LOCKED),
+    ENFORCE,
+    awsSettings({ aws: { repositories: { exclude: ['team/**'] } } }),
+    'opens',
+    'the config has no gate for it',
+  ],
+  [
+    'stays closed, when the deployed config would open it',
+    repositoryWith([HIGH], LOCKED),
+    awsSettings({ policy: { exceptions: [EXCEPTION] } }),
+    ENFORCE,
+    'staysClosed',
+    'CVE-2026-1001 (high) in openssl',
+  ],
+  [
+    'waits, when Lambda functions use it',
+    repositoryWith([HIGH], { reading: { lock: 'absent', inUse: LAMBDA } }),
+    AUDIT,
+    ENFORCE,
+    'waits',
+    'in use by Lambda functions (aws.closeLambdaRepositories): CVE-2026-1001 (high) in openssl',
+  ],
+  [
+    'closes, when gates that serve Lambda functions close too',
+    repositoryWith([HIGH], { reading: { lock: 'absent', inUse: LAMBDA } }),
+    ENFORCE,
+    awsSettings({ aws: { closeLambdaRepositories: true } }),
+    'closes',
+    'CVE-2026-1001 (high) in openssl',
+  ],
+  [
+    'waits, while an override keeps it open',
+    repositoryWith([HIGH], { record: record({ state: { kind: 'waiting', for: 'audit' }, override: anOverride() }) }),
+    AUDIT,
+    ENFORCE,
+    'waits',
+    'an override keeps it open: CVE-2026-1001 (high) in openssl',
+  ],
+  [
+    'waits by audit, when it violates only now',
+    repositoryWith([MEDIUM]),
+    AUDIT,
+    awsSettings({ mode: 'audit', severityThreshold: 'medium' }),
+    'waits',
+    'audit mode closes nothing: CVE-2026-1002 (medium) in openssl',
+  ],
+  [
+    'no longer waits, when it does not violate',
+    repositoryWith([HIGH]),
+    AUDIT,
+    awsSettings({ mode: 'audit', severityThreshold: 'critical', policy: { unfixable: 'never' } }),
+    'clears',
+    'CVE-2026-1001 (high) in openssl no longer violates',
+  ],
+  [
+    'clears, when it was about to close',
+    repositoryWith([HIGH], { record: record({ state: { kind: 'waiting', for: 'brake' }, blockers: [] }) }),
+    ENFORCE,
+    awsSettings({ policy: { exceptions: [EXCEPTION] } }),
+    'clears',
+    'CVE-2026-1001 (high) in openssl no longer violates',
+  ],
+  ['changes only its mode', repositoryWith([MEDIUM]), AUDIT, ENFORCE, 'mode', 'audit -> enforce'],
+  [
+    'changes only its mode, when it is included now',
+    repositoryWith([MEDIUM]),
+    awsSettings({ aws: { repositories: { exclude: ['team/**'] } } }),
+    ENFORCE,
+    'mode',
+    'left out -> enforce',
+  ],
+  [
+    'closes, when its exception has ended, by an override that is over',
+    repositoryWith([HIGH], {
+      record: record({ state: { kind: 'open' }, blockers: [], override: anOverride({ until: hoursLater(-1) }) }),
+    }),
+    awsSettings({ policy: { exceptions: [EXCEPTION] } }),
+    awsSettings({ policy: { exceptions: [{ ...EXCEPTION, expires: daysLater(-1) }] } }),
+    'closes',
+    'CVE-2026-1001 (high) in openssl',
+  ],
+  [
+    'none, when an override keeps it closed',
+    repositoryWith([], {
+      reading: { lock: 'current' },
+      record: record({ override: anOverride({ kind: 'closed' }), blockers: [] }),
+    }),
+    ENFORCE,
+    AUDIT,
+    undefined,
+  ],
+  ['none, when its repository is gone', repositoryWith([HIGH], { reading: 'gone' }), ENFORCE, STRICTER, undefined],
+  [
+    'opens by audit, when its record does not say why it is closed',
+    repositoryWith([], {
+      reading: { lock: 'current' },
+      record: record({ state: { kind: 'unexplained' }, blockers: [], unexplainedSince: hoursLater(-1) }),
+    }),
+    ENFORCE,
+    AUDIT,
+    'opens',
+    'enforce -> audit',
+  ],
+  [
+    'waits, an image whose lock is not ours',
+    repositoryWith([HIGH], { gate: IMAGE, reading: { lock: 'unmarked' } }),
+    azureSettings({ mode: 'audit' }),
+    azureSettings(),
+    'waits',
+    'someone else locked it: CVE-2026-1001 (high) in openssl',
+  ],
+  [
+    'opens, an image whose lock the record claims',
+    repositoryWith([HIGH], {
+      gate: IMAGE,
+      reading: { lock: 'unmarked' },
+      record: record({ gate: IMAGE, claimed: true }),
+    }),
+    azureSettings(),
+    azureSettings({ mode: 'audit' }),
+    'opens',
+    'audit mode closes nothing',
+  ],
+];
+
+describe('the change of a gate', () => {
+  it.each(ROWS.map((row) => ({ name: row[0], row })))('$name', async ({ row }) => {
+    const [, repository, before, after, change, reason] = row;
+    const { changes, unchanged } = await compare(before, after, repository);
+    expect(changes.map((one) => [one.change, reasonOf(one)])).toEqual(change === undefined ? [] : [[change, reason]]);
+    expect(unchanged).toBe(change === undefined ? 1 : 0);
+  });
+});
+
+describe('a comparison', () => {
+  const inUse = (count: number | undefined, number: number): Repository => ({
+    ...repositoryWith([MEDIUM], { gate: { ...GATE, repository: `team/app-${number}` } }),
+    images: [present({ findings: [MEDIUM], usage: count === undefined ? undefined : { inUseCount: count } })],
+  });
+
+  it('knows how many tasks use the images that decide', async () => {
+    const { changes } = await compare(ENFORCE, STRICTER, inUse(3, 1), inUse(0, 2), inUse(undefined, 3));
+    expect(changes.map(useText)).toEqual(['in use by 3 tasks or pods', 'not in use by tasks or pods', 'use unknown']);
+    const two = {
+      ...inUse(2, 1),
+      images: [
+        present({ findings: [MEDIUM], usage: { inUseCount: 1 } }),
+        present({ findings: [MEDIUM], digest: digest(2), usage: { lastPulledAt: NOW } }),
+      ],
+    };
+    const mixed = await compare(ENFORCE, STRICTER, two);
+    expect(mixed.changes.map(useText)).toEqual(['in use by at least 1 task or pod, last pulled 2026-06-15']);
+  });
+
+  it('counts the closings that the brake limits, and those that are pending already', async () => {
+    const exploited = { ...MEDIUM, exploited: true };
+    const after = awsSettings({
+      severityThreshold: 'medium',
+      policy: { exploited: 'medium' },
+      brakeExempt: 'exploited',
+    });
+    const waitsForBrake = repositoryWith([HIGH], { gate: { ...GATE, repository: 'team/waits' } });
+    const isExempt = repositoryWith([exploited], { gate: { ...GATE, repository: 'team/exempt' } });
+    const wasClosed = repositoryWith([HIGH], {
+      gate: { ...GATE, repository: 'team/was' },
+      record: record({
+        state: { kind: 'waiting', for: 'audit' },
+        blockers: [blocker({ findings: [HIGH], closedAt: hoursLater(-24) })],
+      }),
+    });
+    const { changes, pending, braked, unchanged } = await compare(
+      ENFORCE,
+      after,
+      inUse(1, 1),
+      waitsForBrake,
+      isExempt,
+      wasClosed,
+    );
+    expect(changes.map(({ gate, change }) => [gate.repository, change])).toEqual([
+      ['team/app-1', 'closes'],
+      ['team/exempt', 'closes'],
+    ]);
+    expect({ pending, braked, unchanged }).toEqual({ pending: 2, braked: 2, unchanged: 2 });
+  });
+
+  it('leaves the gates of a registry alone that the config leaves out', async () => {
+    const gate = { ...IMAGE, registry: REGISTRY.toUpperCase() };
+    const repository = repositoryWith([HIGH], {
+      gate,
+      reading: { lock: 'unmarked' },
+      record: record({ gate, claimed: true }),
+    });
+    const other = azureSettings({ azure: { registries: [REGISTRY.replace('acmeimages', 'another')] } });
+    const compared = await compare(azureSettings(), other, repository);
+    expect(compared).toMatchObject({ changes: [], unchanged: 0, left: { gates: 1, closed: 1 } });
+  });
+
+  it.each([
+    ['image', 'repository'],
+    ['repository', 'image'],
+  ] as const)('hands the blockers over if the granularity changes from %s to %s', async (from, to) => {
+    const gate = from === 'image' ? IMAGE : { registry: REGISTRY, repository: 'team/app' };
+    const closed = record({
+      gate,
+      claimed: true,
+      blockers: [blocker({ findings: [HIGH], closedAt: hoursLater(-24) })],
+    });
+    // The scanner does not report the findings any longer, which opens nothing.
+    const repository: Repository = {
+      registry: REGISTRY,
+      repository: 'team/app',
+      images: [present()],
+      scans: {},
+      gates: [{ gate, reading: { lock: 'unmarked' }, record: closed }],
+    };
+    const { changes, braked } = await compare(
+      azureSettings({ azure: { granularity: from } }),
+      azureSettings({ azure: { granularity: to } }),
+      repository,
+    );
+    expect(changes.map((one) => [one.gate.digest, one.change, reasonOf(one)])).toEqual([
+      [to === 'image' ? digest(1) : undefined, 'closes', 'CVE-2026-1001 (high) in openssl'],
+      [from === 'image' ? digest(1) : undefined, 'opens', 'the config has no gate for it'],
+    ]);
+    expect(braked).toBe(0);
+  });
+
+  it('opens on the proof of a scan, and not without it', async () => {
+    const known = { ...LOCKED, reading: { lock: 'current' as const } };
+    const without = repositoryWith([], known);
+    const scanned: Repository = { ...without, scans: { [digest(1)]: { kind: 'finished', at: hoursLater(-0.5) } } };
+    const changesOf = async (repository: Repository) =>
+      (await compare(ENFORCE, AUDIT, repository)).changes.map(({ change }) => change);
+    expect(await changesOf(without)).toEqual(['opens']);
+    // Both configs open it.
+    expect(await changesOf(scanned)).toEqual(['mode']);
+  });
+
+  it('shows a bad feed: everything would close, and the limits take days', async () => {
+    const feed = Array.from({ length: 1_000 }, (_, number) => inUse(1, number));
+    const { changes, braked } = await compare(ENFORCE, STRICTER, ...feed);
+    expect([changes.length, braked]).toEqual([1_000, 1_000]);
+  });
+
+  it('names the first finding of many, worst first, each once', async () => {
+    const again = [
+      HIGH,
+      finding({ vulnerability: 'CVE-2026-1', package: { name: 'zlib', version: '1' } }),
+      HIGH,
+      MEDIUM,
+    ];
+    const { changes } = await compare(AUDIT, STRICTER, repositoryWith(again));
+    expect(changes.map(({ findings }) => findings.map(({ vulnerability }) => vulnerability))).toEqual([
+      ['CVE-2026-1', 'CVE-2026-1001', 'CVE-2026-1002'],
+    ]);
+  });
+});
