@@ -7,10 +7,10 @@ import { type Finding, findingKey, type Instant, worstFirst } from '../../shared
 import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { hasOurs } from '../../shared/reconcile/owner.ts';
-import type { Rules } from '../../shared/reconcile/rules.ts';
+import { createRules, type Rules, withNothingIncluded } from '../../shared/reconcile/rules.ts';
 import { sumUsage, type UsageSum } from '../../shared/report/usage-text.ts';
 import { type Judged, judgeGate, lockOf } from './judge.ts';
-import { isCovered, rulesOf, type StackSettings } from './settings.ts';
+import { isCovered, type StackSettings } from './settings.ts';
 import type { KnownGate, Repository, Target } from './snapshot.ts';
 
 /**
@@ -25,6 +25,8 @@ export interface Side {
   readonly state: StableState;
   /** Undefined: the config has no such gate, because it leaves the repository out or has the other granularity. */
   readonly mode: EffectiveMode | undefined;
+  /** The label of the rule that applies. Undefined: the stack's defaults apply. */
+  readonly rule: string | undefined;
 }
 
 export interface GateChange {
@@ -115,8 +117,8 @@ function viewOf(repository: Repository, settings: StackSettings, now: Instant): 
   for (const { record } of repository.gates) {
     if (record !== undefined && !isOf(record.gate, settings)) handOver(record, isByImage, gates, now);
   }
-  const rules = rulesOf(settings);
-  return { settings, rules, obsolete: { ...rules, includes: () => false }, gates };
+  const rules = createRules(settings);
+  return { settings, rules, obsolete: withNothingIncluded(rules), gates };
 }
 
 function isOf({ digest }: Gate, { granularity }: StackSettings): boolean {
@@ -169,9 +171,10 @@ async function compareGates(
 interface JudgedSide extends Judged, Side {}
 
 async function judgeFor(view: View, known: KnownGate, repository: Repository, now: Instant): Promise<JudgedSide> {
-  const rules = isOf(known.gate, view.settings) ? view.rules : view.obsolete;
+  const stackRules = isOf(known.gate, view.settings) ? view.rules : view.obsolete;
+  const rules = stackRules.of(known.gate);
   const mode = rules.includes(repository.repository) ? rules.mode : undefined;
-  return { ...(await judgeGate(known, repository, rules, now)), mode };
+  return { ...(await judgeGate(known, repository, rules, now)), mode, rule: rules.rule };
 }
 
 function compareSides(
@@ -196,8 +199,8 @@ function compareSides(
   };
 }
 
-function sideOf({ state, mode }: JudgedSide): Side {
-  return { state, mode };
+function sideOf({ state, mode, rule }: JudgedSide): Side {
+  return { state, mode, rule };
 }
 
 function changeOf(before: Side, after: Side, isLockedNow: boolean): Change | undefined {

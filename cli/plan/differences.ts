@@ -1,5 +1,6 @@
 // Lists the settings in which two configs differ, among those that decide about gates.
 import type { Cloud } from '../../config/config.ts';
+import { counted } from '../../shared/report/sentences.ts';
 import type { StackSettings } from './settings.ts';
 
 /** A setting that changes. */
@@ -16,7 +17,7 @@ const OWN_KEYS: Readonly<Record<string, string>> = {
   registries: 'registries',
   closesInUse: 'closeLambdaRepositories',
 };
-const SHARED_KEYS = ['mode', 'maxClosesPerHour', 'maxClosesPerDay', 'brakeExempt'] as const;
+const SHARED_KEYS = ['rules', 'mode', 'maxClosesPerHour', 'maxClosesPerDay', 'brakeExempt'] as const;
 
 export function differences(cloud: Cloud, before: StackSettings, after: StackSettings): readonly Difference[] {
   const [old, next] = [flat(cloud, before), flat(cloud, after)];
@@ -51,5 +52,5 @@ function shortValue(value: unknown): string {
   if (typeof value === 'string') return value;
   const text = JSON.stringify(value) ?? 'not set';
   if (text.length <= MOST_CHARACTERS) return text;
-  return Array.isArray(value) ? `${value.length} entries` : 'an object';
+  return Array.isArray(value) ? counted(value.length, 'entry', 'entries') : 'an object';
 }

@@ -126,7 +126,7 @@ function jsonFrom(text: string, file: string): unknown {
 
 function targetFrom({ settings: content, repositories, ...target }: SavedTarget, file: string): Target {
   try {
-    const settings = deployedSettings(target.cloud, content);
+    const settings = deployedSettings(target.cloud, content, target.region);
     return { ...target, content, settings, repositories: repositories.map(repositoryFrom) };
   } catch (cause) {
     throw new UsageError(`${file} is not a valid snapshot: give ${FORM}\n  ${sentenceOf(cause)}`, { cause });

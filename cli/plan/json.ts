@@ -1,5 +1,5 @@
 // The output of `pullgate plan --json`.
-import type { GateChange } from './compare.ts';
+import type { GateChange, Side } from './compare.ts';
 import type { Plan } from './make-plan.ts';
 import { reasonOf } from './reason.ts';
 import { hoursToClose, totalsOf } from './totals.ts';
@@ -21,13 +21,20 @@ export function jsonOf(plan: Plan, maxCloses: number) {
   };
 }
 
-function gateJson({ gate, findings, ...change }: GateChange) {
-  const reason = reasonOf({ gate, findings, ...change });
+function gateJson(change: GateChange) {
+  const { gate, findings, before, after, ...rest } = change;
   return {
     ...gate,
-    ...change,
-    reason,
+    ...rest,
+    reason: reasonOf(change),
+    before: sideJson(before),
+    after: sideJson(after),
     findings: findings.slice(0, FINDINGS),
     moreFindings: Math.max(0, findings.length - FINDINGS),
   };
+}
+
+/** null: no gate by this config, or no rule. */
+function sideJson({ mode, rule, ...side }: Side) {
+  return { ...side, mode: mode ?? null, rule: rule ?? null };
 }

@@ -9,7 +9,7 @@ import type { Reason } from '../../shared/policy/verdict.ts';
 import { findDesiredState } from '../../shared/reconcile/desired-state.ts';
 import type { Scan } from '../../shared/reconcile/observation.ts';
 import { type OwnedReading, withOwner } from '../../shared/reconcile/owner.ts';
-import type { Rules } from '../../shared/reconcile/rules.ts';
+import type { GateRules } from '../../shared/reconcile/rules.ts';
 import { unexplainedSince } from '../../shared/reconcile/unexplained.ts';
 import type { KnownGate, KnownReading, Repository } from './snapshot.ts';
 
@@ -34,7 +34,7 @@ export function lockOf({ record, reading = UNREAD }: KnownGate): OwnedReading<un
 export async function judgeGate(
   known: KnownGate,
   { images, scans }: Pick<Repository, 'images' | 'scans'>,
-  rules: Rules,
+  rules: GateRules,
   now: Instant,
 ): Promise<Judged> {
   const { gate } = known;

@@ -43,7 +43,7 @@ export async function makePlan(snapshot: Snapshot, config: WorkingConfig): Promi
       notes.push(`${name}: ${removed}, so its component is destroyed. ${staysClosed(target.repositories)}`);
       continue;
     }
-    const next = settingsFor(cloud, config.settings);
+    const next = settingsFor(cloud, config.settings, settings.targetOf);
     const comparison = await compareTarget(target, next, at);
     if (settings.granularity !== next.granularity)
       notes.push(

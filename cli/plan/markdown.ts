@@ -5,7 +5,7 @@ import { minute } from '../terminal/words.ts';
 import type { Change, GateChange } from './compare.ts';
 import { describeDifference } from './differences.ts';
 import type { Plan } from './make-plan.ts';
-import { CHANGE_WORDS, reasonOf } from './reason.ts';
+import { CHANGE_WORDS, reasonOf, ruleOf } from './reason.ts';
 import { closingSentence, limitSentence, otherCounts, totalsOf, useText } from './totals.ts';
 
 /**
@@ -21,7 +21,7 @@ const SUMMARIES: readonly (readonly [summary: string, changes: readonly Change[]
   ['Would open', ['opens'], false],
   ['Other changes', ['staysClosed', 'waits', 'clears', 'mode'], false],
 ];
-const HEAD = '| change | gate | why | use |\n|---|---|---|---|\n';
+const HEAD = '| change | gate | why | rule | use |\n|---|---|---|---|---|\n';
 /** What a table may need besides its rows. */
 const ROOM_FOR_END = 400;
 
@@ -74,7 +74,8 @@ function section(summary: string, changes: readonly GateChange[], isOpen: boolea
 function rowOf(change: GateChange): string {
   const use = change.change === 'mode' ? '' : useText(change);
   const name = `${change.gate.registry.split('/').at(-1)}/${gateName(change.gate)}`;
-  return `| ${CHANGE_WORDS[change.change]} | ${code(name)} | ${code(reasonOf(change))} | ${escaped(use)} |\n`;
+  const rule = ruleOf(change);
+  return `| ${CHANGE_WORDS[change.change]} | ${code(name)} | ${code(reasonOf(change))} | ${rule === undefined ? '' : code(rule)} | ${escaped(use)} |\n`;
 }
 
 /** GitHub turns no name in code into a mention or a link. */

@@ -45,13 +45,13 @@ export async function observeStack(
     const content = stack.contents[cloud];
     const deployed = stack[cloud];
     if (content === undefined || deployed === undefined) continue;
-    const settings = deployedSettings(cloud, content);
+    const region = 'region' in deployed ? deployed.region : undefined;
+    const settings = deployedSettings(cloud, content, region);
     const wanted = wantedOn(settings, cloud);
-    const wide = { ...deployed, policy: widest(wanted.policies), repositories: ALL };
+    const wide = { ...deployed, policy: widest(wanted.policies), rules: [], repositories: ALL };
     const [client] = await connect({ aws: undefined, azure: undefined, [cloud]: wide }, now);
     if (client === undefined) continue;
-    const region = 'region' in deployed ? { region: deployed.region } : {};
-    targets.push({ cloud, ...region, settings, content, ...(await observeTarget(client, settings, wanted, at)) });
+    targets.push({ cloud, region, settings, content, ...(await observeTarget(client, settings, wanted, at)) });
   }
   return { at, stack: stack.name, isWhole: stack.isWhole, targets };
 }

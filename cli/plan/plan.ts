@@ -1,6 +1,6 @@
 // Runs the command `pullgate plan`: reads the config and a snapshot, or observes the clouds, and prints the plan.
 import { globFilter } from '../../shared/policy/glob.ts';
-import type { Policy } from '../../shared/policy/policy.ts';
+import { policiesOf } from '../../shared/policy/rule.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { type JsonOption, now } from '../command.ts';
 import { writeWhole } from '../simulate/file.ts';
@@ -77,18 +77,14 @@ async function save(to: string, options: PlanOptions): Promise<AnswerCode> {
 async function observe(options: PlanOptions, config: WorkingConfig): Promise<Snapshot> {
   const stack = await findStack(options);
   const wantedOn = (deployed: StackSettings, cloud: Target['cloud']): Wanted => {
-    const next = settingsFor(cloud, config.settings);
+    const next = settingsFor(cloud, config.settings, deployed.targetOf);
     const filters = [deployed, next].map(({ repositories: { include, exclude } }) => globFilter(include, exclude));
     return {
-      policies: [...policiesOf(deployed), ...policiesOf(next)],
+      policies: [deployed.policy, ...policiesOf(deployed), ...policiesOf(next)],
       includes: (repository) => filters.some((includes) => includes(repository)),
     };
   };
   return answered(await observeStack(stack, wantedOn, now));
-}
-
-function policiesOf({ policy }: StackSettings): [Policy, ...Policy[]] {
-  return [policy];
 }
 
 /** Fails if the scanners cannot see the registries, because the plan would look like one that closes nothing. */

@@ -16,6 +16,11 @@ export const CHANGE_WORDS: Readonly<Record<Change, string>> = {
 
 const LEFT_OUT = 'the config has no gate for it';
 
+/** The rule that decides about a gate. Undefined: neither config has a rule for it. */
+export function ruleOf({ before, after }: Pick<GateChange, 'before' | 'after'>): string | undefined {
+  return after.rule ?? (before.rule === undefined ? undefined : "the stack's defaults");
+}
+
 /** Why a gate changes: the first finding and how many more, or what else decides. */
 export function reasonOf({ change, before, after, findings }: GateChange): string {
   switch (change) {

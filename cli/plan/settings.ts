@@ -5,7 +5,7 @@ import type { Granularity } from '../../config/args.ts';
 import type { Cloud, Settings } from '../../config/config.ts';
 import { brakeLimits } from '../../config/settings.ts';
 import type { ConfiguredMode } from '../../shared/reconcile/mode.ts';
-import { createRules, type RuleSettings, type Rules } from '../../shared/reconcile/rules.ts';
+import type { RuleSettings } from '../../shared/reconcile/rules.ts';
 
 export interface StackSettings extends RuleSettings {
   readonly mode: ConfiguredMode;
@@ -15,9 +15,17 @@ export interface StackSettings extends RuleSettings {
   readonly registries: readonly string[];
 }
 
-/** The settings that a config gives the component in a cloud. */
-export function settingsFor(cloud: Cloud, { policy, mode, brakeExempt, ...config }: Settings): StackSettings {
-  const common = { policy, mode, brakeExempt };
+/**
+ * The settings that a config gives the component in a cloud.
+ *
+ * @param targetOf names the target of a registry, as in the deployed settings
+ */
+export function settingsFor(
+  cloud: Cloud,
+  { policy, rules, mode, brakeExempt, ...config }: Settings,
+  targetOf: StackSettings['targetOf'],
+): StackSettings {
+  const common = { policy, rules, mode, brakeExempt, targetOf };
   if (cloud === 'aws') {
     const { repositories, closeLambdaRepositories: closesInUse } = config.aws;
     const limits = brakeLimits(config, 'repository');
@@ -37,12 +45,18 @@ export function settingsFor(cloud: Cloud, { policy, mode, brakeExempt, ...config
 /**
  * The deployed settings, from the content of the function's `settings.json`.
  *
+ * @param region the region on AWS
  * @throws Error that lists every problem
  */
-export function deployedSettings(cloud: Cloud, content: Readonly<Record<string, unknown>>): StackSettings {
+export function deployedSettings(
+  cloud: Cloud,
+  content: Readonly<Record<string, unknown>>,
+  region: string | undefined,
+): StackSettings {
   const text = JSON.stringify(content);
   if (cloud === 'azure') return azure.parseStackSettings(text);
-  return { ...aws.parseStackSettings(text), granularity: 'repository', registries: [] };
+  const targetOf = (registry: string) => `aws/${registry}/${region}`;
+  return { ...aws.parseStackSettings(text), targetOf, granularity: 'repository', registries: [] };
 }
 
 /** What `settings.json` names of people, roles and groups. It changes no gate. */
@@ -55,11 +69,6 @@ export function contentToKeep(content: Readonly<Record<string, unknown>>): Reado
     Object.hasOwn(NOT_KEPT, key) ? NOT_KEPT[key as keyof typeof NOT_KEPT] : value,
   ]);
   return Object.fromEntries(entries);
-}
-
-/** The rules by which the loop would reconcile, without a pause. */
-export function rulesOf(settings: StackSettings): Rules {
-  return createRules(settings, settings.mode);
 }
 
 /** Does the component cover this registry? On AWS it covers the account's only one. */

@@ -6,7 +6,7 @@ import { minute } from '../terminal/words.ts';
 import type { Change, GateChange } from './compare.ts';
 import { describeDifference } from './differences.ts';
 import type { Plan } from './make-plan.ts';
-import { CHANGE_WORDS, reasonOf } from './reason.ts';
+import { CHANGE_WORDS, reasonOf, ruleOf } from './reason.ts';
 import { closingSentence, limitSentence, otherCounts, totalsOf, useText } from './totals.ts';
 
 /** The width of the output. */
@@ -52,7 +52,10 @@ function* gateLines(gate: GateChange, width: number, withRegistry: boolean): Gen
   const style = STYLES[change];
   const name = `${withRegistry ? `${gate.gate.registry.split('/').at(-1)}/` : ''}${shortName(gate.gate)}`;
   const use = change === 'mode' ? '' : useText(gate);
-  const parts = [name, reasonOf(gate), use].filter((part) => part !== '').map(plain);
+  const rule = ruleOf(gate);
+  const parts = [name, reasonOf(gate), use, rule === undefined ? '' : `by ${rule}`]
+    .filter((part) => part !== '')
+    .map(plain);
   const indent = ' '.repeat(width + 4);
   const [first = '', ...others] = joined(parts, COLUMNS - indent.length);
   yield `  ${style === undefined ? word : paint(style, word)}  ${first}`;

@@ -7,9 +7,10 @@ import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState } from '../../shared/gate/record.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
+import { exceptionsOf } from '../../shared/policy/rule.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
-import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
-import { createRules } from '../../shared/reconcile/rules.ts';
+import type { ConfiguredMode, EffectiveMode } from '../../shared/reconcile/mode.ts';
+import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import { counted, shortName } from '../../shared/report/sentences.ts';
 import type { UsageSum } from '../../shared/report/usage-text.ts';
@@ -27,6 +28,8 @@ import { createUsages } from './usage.ts';
 export interface GateStatus {
   readonly cloud: Cloud;
   readonly gate: Gate;
+  /** The label of the rule that applies. Null: the stack's defaults apply. */
+  readonly rule: string | null;
   readonly state: GateState;
   readonly since: Instant;
   readonly closedSince: Instant | undefined;
@@ -49,9 +52,18 @@ type DeadLetters =
   | { readonly deadLetters: number; readonly deadLettersProblem?: undefined }
   | { readonly deadLetters?: undefined; readonly deadLettersProblem: string };
 
+/** A rule of the stack. */
+export interface RuleStatus {
+  /** Its label. */
+  readonly rule: string;
+  readonly mode: ConfiguredMode;
+}
+
 export type CloudStatus = DeadLetters & {
   readonly cloud: Cloud;
+  /** The stack's own. A rule may say otherwise. */
   readonly mode: EffectiveMode;
+  readonly rules: readonly RuleStatus[];
   readonly pause: PauseState | undefined;
   readonly sweep: SweepState | undefined;
   readonly sweepAgeHours: number | undefined;
@@ -118,13 +130,14 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
     loadRecords(client),
   ]);
   const begun = now();
-  const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
+  const rules = createRules(settings, isPaused(pause, begun) ? 'pause' : undefined);
   const observed = createUsages();
-  const live = isLive ? await observeLive(client, loaded, createRules(settings, mode), now, observed.see) : undefined;
+  const live = isLive ? await observeLive(client, loaded, rules, now, observed.see) : undefined;
   const at = now();
   return {
     cloud,
-    mode,
+    mode: rules.suspended ?? settings.mode,
+    rules: settings.rules.map(({ label, mode = settings.mode }) => ({ rule: label, mode })),
     pause: isPaused(pause, begun) ? pause : undefined,
     sweep: sweep.value,
     sweepAgeHours:
@@ -134,7 +147,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
     brake: brakeCounts(brake.value ?? IDLE_BRAKE, at, settings),
     gates: loaded.records
       .filter((record) => isWorthARow(record, at))
-      .map((record) => ({ ...gateStatus(cloud, record, at), usage: observed.of(record) })),
+      .map((record) => ({ ...gateStatus(cloud, record, rules, at), usage: observed.of(record) })),
     untaggedImages: loaded.records.filter(isClosedUntagged).length,
     inherited: countInherited(loaded.records),
     unreadable: loaded.unreadable,
@@ -165,13 +178,14 @@ function overrideOf(record: GateRecord, now: Instant): Override | undefined {
   return record.override !== undefined && isInForce(record.override, now) ? record.override.order : undefined;
 }
 
-function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): Omit<GateStatus, 'usage'> {
+function gateStatus(cloud: Cloud, record: GateRecord, rules: Rules, now: Instant): Omit<GateStatus, 'usage'> {
   const { gate, state, since, closedSince } = record;
   const blockers = activeBlockers(record);
   const findings = blockers.flatMap((blocker) => blocker.findings);
   return {
     cloud,
     gate,
+    rule: rules.of(gate).rule ?? null,
     state,
     since,
     closedSince,
@@ -183,9 +197,9 @@ function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): Omit<GateSt
   };
 }
 
-/** All clouds of a stack have one policy. */
+/** All clouds of a stack have one policy, and the same rules. */
 function endingExceptions(clients: readonly Client[], now: Instant): readonly ExceptionStatus[] {
-  const all = clients.flatMap(({ settings }) => settings.policy.exceptions);
+  const all = clients.flatMap(({ settings }) => exceptionsOf(settings));
   const unique = [...new Map(all.map((exception) => [JSON.stringify(exception), exception])).values()];
   return unique
     .flatMap((exception) => {

@@ -147,6 +147,8 @@ interface NoticeContent {
   readonly omittedImages: number;
   /** What was known about the use of all active blockers. Undefined: nothing. */
   readonly usage?: UsageSum | undefined;
+  /** The label of the rule that applied. Undefined: the stack's defaults. */
+  readonly rule?: string | undefined;
   /** The override of the gate, if any. */
   readonly override?: Omit<OverrideStep, 'next'> | undefined;
   /** The locks of other pullgate deployments that refuse pulls, by id. */

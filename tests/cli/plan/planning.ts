@@ -24,7 +24,7 @@ export function workingConfig(keys: Readonly<Record<string, unknown>> = {}, regi
 }
 
 export function awsSettings(keys: Readonly<Record<string, unknown>> = {}): StackSettings {
-  return settingsFor('aws', configOf(keys));
+  return settingsFor('aws', configOf(keys), (registry) => `aws/${registry}/eu-west-1`);
 }
 
 /** The settings on Azure; `azure` stands over the default registry. */
@@ -32,6 +32,7 @@ export function azureSettings({ azure, ...keys }: Readonly<Record<string, unknow
   return settingsFor(
     'azure',
     configOf({ ...keys, clouds: ['azure'], azure: { registries: [REGISTRY], ...(azure as object) } }),
+    (registry) => `azure/${registry.split('/').at(-1)}`,
   );
 }
 
@@ -73,7 +74,7 @@ export function awsTarget(
 ): Target {
   const { given, ...rest } = changes;
   const content = { ...CONTENT, ...given };
-  const settings = deployedSettings('aws', content);
+  const settings = deployedSettings('aws', content, 'eu-west-1');
   return { cloud: 'aws', region: 'eu-west-1', settings, content, notes: [], repositories: [], ...rest };
 }
 
