@@ -1,5 +1,5 @@
 // The output of `pullgate plan --markdown`: a comment for a pull request. Text from images is escaped.
-import { gateName } from '../../shared/report/sentences.ts';
+import { capitalized, gateName } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import { minute } from '../terminal/words.ts';
 import type { Change, GateChange } from './compare.ts';
@@ -34,7 +34,7 @@ export function markdownOf(plan: Plan): string {
   const sentences = [closingSentence(totals), otherCounts(totals), ...limits].map((one) => `${escaped(one)}.`);
   const top = [
     `### pullgate plan: ${totals.closes.toLocaleString('en-US')} would close`,
-    `${escaped(config)}, compared with the deployed one of the stack ${code(stack)}, as of ${minute(at)}.`,
+    `${escaped(capitalized(config))}, compared with the deployed one of the stack ${code(stack)}, as of ${minute(at)}.`,
     sentences.join(' '),
     ...(changed.length === 0 ? [] : [bounded(changed.map((one) => `- ${code(one)}`))]),
     ...(notes.length === 0 ? [] : [`**Notes**\n\n${bounded(notes.map((note) => `- ${code(note)}`))}`]),
@@ -72,10 +72,9 @@ function section(summary: string, changes: readonly GateChange[], isOpen: boolea
 }
 
 function rowOf(change: GateChange): string {
-  const use = change.change === 'mode' ? '' : useText(change);
   const name = `${change.gate.registry.split('/').at(-1)}/${gateName(change.gate)}`;
   const rule = ruleOf(change);
-  return `| ${CHANGE_WORDS[change.change]} | ${code(name)} | ${code(reasonOf(change))} | ${rule === undefined ? '' : code(rule)} | ${escaped(use)} |\n`;
+  return `| ${CHANGE_WORDS[change.change]} | ${code(name)} | ${code(reasonOf(change))} | ${rule === undefined ? '' : code(rule)} | ${escaped(useText(change))} |\n`;
 }
 
 /** GitHub turns no name in code into a mention or a link. */

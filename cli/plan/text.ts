@@ -24,9 +24,10 @@ const STYLES: Readonly<Record<Change, Style | undefined>> = {
 /** The lines of a plan. `all`: every gate, instead of the first ones. */
 export function* linesOf(plan: Plan, all: boolean): Generator<string> {
   const { stack, config, at, targets } = plan;
-  yield* wrapped(`${config}, compared with the deployed one of the stack ${stack}, as of ${minute(at)}:`, '');
+  yield* wrapped(`Plan for the stack ${stack} as of ${minute(at)}`, '');
   const changed = [...new Set(targets.flatMap((target) => target.differences.map(describeDifference)))];
-  if (changed.length === 0) yield '  no setting that decides about gates differs';
+  if (changed.length === 0) yield* wrapped(`With ${config}, no setting that decides about gates differs.`, '');
+  else yield* wrapped(`With ${config}, these settings differ from the deployed ones:`, '');
   for (const difference of changed) yield* wrapped(plain(difference), '  ');
   const changes = targets.flatMap((target) => target.changes);
   const shown = all ? changes : changes.slice(0, GATES);
@@ -51,9 +52,8 @@ function* gateLines(gate: GateChange, width: number, withRegistry: boolean): Gen
   const word = CHANGE_WORDS[change].padEnd(width);
   const style = STYLES[change];
   const name = `${withRegistry ? `${gate.gate.registry.split('/').at(-1)}/` : ''}${shortName(gate.gate)}`;
-  const use = change === 'mode' ? '' : useText(gate);
   const rule = ruleOf(gate);
-  const parts = [name, reasonOf(gate), use, rule === undefined ? '' : `by ${rule}`]
+  const parts = [name, reasonOf(gate), useText(gate), rule === undefined ? '' : `by ${rule}`]
     .filter((part) => part !== '')
     .map(plain);
   const indent = ' '.repeat(width + 4);

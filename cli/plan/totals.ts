@@ -83,10 +83,14 @@ export function otherCounts(totals: Totals): string {
   return parts.filter((part) => part !== undefined).join(', ');
 }
 
-/** The use of the images that decide, in a few words. */
-export function useText({ use: { images, inUse, workloads, unknown, lastPulledAt } }: GateChange): string {
+/** The changes for which it matters what uses the gate. */
+const MATTERS: readonly Change[] = ['closes', 'staysClosed', 'waits'];
+
+/** The use of the images that close the gate, in a few words. */
+export function useText({ change, use }: GateChange): string {
+  const { images, inUse, workloads, unknown, lastPulledAt } = use;
+  if (images === 0 || !MATTERS.includes(change)) return '';
   const pulled = lastPulledAt === undefined ? '' : `, last pulled ${lastPulledAt.slice(0, 'YYYY-MM-DD'.length)}`;
-  if (images === 0) return '';
   if (inUse > 0) return `in use by ${unknown > 0 ? 'at least ' : ''}${counted(workloads, USER, USERS)}${pulled}`;
   return unknown > 0 ? `use unknown${pulled}` : `not in use by ${USERS}${pulled}`;
 }

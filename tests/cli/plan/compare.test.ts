@@ -1,7 +1,7 @@
 // Tests what a plan says of one gate: every change, and what decides it.
 import { describe, expect, it } from 'vitest';
 import { type Change, compareTarget } from '../../../cli/plan/compare.ts';
-import { reasonOf } from '../../../cli/plan/reason.ts';
+import { reasonOf, ruleOf } from '../../../cli/plan/reason.ts';
 import type { StackSettings } from '../../../cli/plan/settings.ts';
 import type { KnownGate, Repository } from '../../../cli/plan/snapshot.ts';
 import { useText } from '../../../cli/plan/totals.ts';
@@ -328,4 +328,19 @@ describe('a comparison', () => {
       ['CVE-2026-1', 'CVE-2026-1001', 'CVE-2026-1002'],
     ]);
   });
+});
+
+it('names the rule that decides', async () => {
+  const team = { repositories: ['team/**'], mode: 'enforce' };
+  const repository = repositoryWith([HIGH]);
+  const [begins] = (await compare(AUDIT, awsSettings({ mode: 'audit', rules: [team] }), repository)).changes;
+  expect(begins).toMatchObject({ change: 'closes', before: { mode: 'audit' }, after: { mode: 'enforce' } });
+  expect(begins && ruleOf(begins)).toBe('rules[0] (team/**)');
+  const closed = repositoryWith([HIGH], LOCKED);
+  const [ends] = (await compare(awsSettings({ mode: 'audit', rules: [team] }), AUDIT, closed)).changes;
+  expect([ends?.change, ends && ruleOf(ends)]).toEqual(['opens', "the stack's defaults"]);
+  const onlyHere = awsSettings({ mode: 'audit', rules: [{ targets: ['aws/*/eu-west-1'], mode: 'enforce' }] });
+  const elsewhere = awsSettings({ mode: 'audit', rules: [{ targets: ['aws/*/us-east-1'], mode: 'enforce' }] });
+  expect((await compare(AUDIT, onlyHere, repository)).changes).toHaveLength(1);
+  expect((await compare(AUDIT, elsewhere, repository)).changes).toEqual([]);
 });

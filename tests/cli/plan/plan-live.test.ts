@@ -125,8 +125,7 @@ describe('plan, on AWS', () => {
     expect((await pullgate(['plan', file, '--config', config, '--max-closes', '1'])).code).toBe(0);
     const lines = (await pullgate(['plan', file, '--config', config])).stdout.split('\n');
     expect(lines.filter((line) => line.length > 100)).toEqual([]);
-    expect(lines.slice(1)).toEqual([
-      expect.stringMatching(/^.* of the stack dev, as of 20.+ UTC:$/),
+    expect(lines.slice(lines.indexOf('  severityThreshold: high -> medium'))).toEqual([
       '  severityThreshold: high -> medium',
       '  policy.unfixable: high -> medium',
       '  policy.exceptions changes',
@@ -135,7 +134,7 @@ describe('plan, on AWS', () => {
       '  aws.repositories.exclude: ["sandbox/**"] -> []',
       '',
       '  closes  team/medium  CVE-2026-1002 (medium) in openssl and 1 more finding  use unknown',
-      '  opens   team/closed  CVE-2026-1001 (critical) in openssl no longer violates  use unknown',
+      '  opens   team/closed  CVE-2026-1001 (critical) in openssl no longer violates',
       '  waits   team/lambda',
       '            in use by Lambda functions (aws.closeLambdaRepositories): CVE-2026-1002 (medium) in',
       '            openssl  use unknown',
