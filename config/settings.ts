@@ -93,6 +93,8 @@ export interface AzureSettings {
   readonly cveDetails?: (CveDetailsArgs & { readonly assignRole: boolean }) | undefined;
   /** Whether the registries' pushes and deletions reach the function at once. Default: no, a sweep finds them. */
   readonly pushEvents?: PushEvents | undefined;
+  /** Whether the registries log pulls to the workspace, so that people see when an image was last pulled. Default: no. */
+  readonly pullLogs: boolean;
   /** How many zones keep the records and the queues: one (lrs) or three (zrs). Default: lrs. */
   readonly storageRedundancy: StorageRedundancy;
   /** How long the stack's own workspace keeps findings and the log, in days. Default: 90. */
@@ -272,6 +274,7 @@ const azureEntries = {
   enableDefender: flag,
   cveDetails: v.optional(cveDetails),
   pushEvents: v.optional(pushEventsSchema(IN_GROUP)),
+  pullLogs: flag,
   storageRedundancy: v.optional(
     v.enum(StorageRedundancy, `one of ${Object.values(StorageRedundancy).join(', ')}`),
     'lrs',

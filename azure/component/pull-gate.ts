@@ -18,6 +18,7 @@ import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
 import { createResourceGroup, createWorkspace, findSubscription, type Placement, toId } from './placement.ts';
+import { createPullLogs } from './pull-logs.ts';
 import { createPushEvents } from './push-events.ts';
 import { assignRole, createRegistryRole, detailsRole, functionRoles } from './roles.ts';
 import { type AcrFunctionSettings, functionSettings } from './settings.ts';
@@ -66,6 +67,11 @@ export interface AcrPullGateArgs extends PullGateArgs {
    * Example: `{}`.
    */
   pushEvents?: PushEventsArgs | undefined;
+  /**
+   * Each registry logs its pulls to the workspace, so that notices and commands say when an image was last pulled. The
+   * workspace charges for what is logged. Default: false.
+   */
+  pullLogs?: boolean;
   /**
    * How many zones of the region keep the records and the queues: `lrs` for one, `zrs` for three. The region must have
    * zones. Default: `lrs`.
@@ -158,6 +164,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const { logicApp } = createEvents(name, placement, { workspace, stores }, this);
     if (pushEvents !== undefined)
       createPushEvents(name, placement, { id, registries, topics: pushEvents.topics, stores }, this);
+    if (checked.pullLogs) createPullLogs(name, { id, registries, workspace }, this);
     const watched = {
       sweepHours,
       readsDetails: checked.cveDetails !== undefined,

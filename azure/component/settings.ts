@@ -31,6 +31,8 @@ export interface AcrFunctionSettings {
   notifyEmails: string[];
   /** The management group whose details of CVEs the function reads. Absent: it reads none. */
   cveDetails?: CveDetailsSettings;
+  /** The registries log their pulls to the workspace. Absent: they do not. */
+  pullLogs?: boolean;
 }
 
 /** What the function needs to read details of CVEs. */
@@ -57,5 +59,6 @@ export function functionSettings(settings: Settings): AcrFunctionSettings {
     registryRoles: settings.registryRoles,
     notifyEmails: settings.notifyEmails,
     ...(cveDetails === undefined ? {} : { cveDetails: { managementGroupId: cveDetails.managementGroupId } }),
+    ...(settings.pullLogs ? { pullLogs: true } : {}),
   };
 }

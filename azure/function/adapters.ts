@@ -20,6 +20,7 @@ import { createRegistries, type ResolvedRegistry } from './registries.ts';
 import { type AzureRegistry, createRegistry, type PortOptions } from './registry.ts';
 import type { RegistryId } from './registry-id.ts';
 import type { Settings } from './settings.ts';
+import { createPulls, NO_PULLS } from './usage.ts';
 
 export interface Dependencies {
   readonly settings: Settings;
@@ -40,9 +41,11 @@ export function createAdapters(dependencies: Dependencies) {
   const registries = createRegistries(clients, settings, now);
   const registryAt = keepRegistries(dependencies, scanner);
   const inTurn = limitedTo(1);
+  const pulls = settings.pullLogs === true ? createPulls(clients.logs, settings.workspaceId) : NO_PULLS;
   return {
     table,
     details,
+    pulls,
     scanner,
     registries,
     registryAt,
@@ -57,7 +60,7 @@ export function createAdapters(dependencies: Dependencies) {
 
     /** The ports that deliver pending notices. */
     deliveryWith: (log: Log): DeliveryPorts => ({
-      ...createSender(clients.mail, recipientsOf(settings), log),
+      ...createSender(clients.mail, recipientsOf(settings), log, pulls),
       pendingGates: table.pending,
       records: table.records,
       now,
@@ -70,7 +73,7 @@ export function createAdapters(dependencies: Dependencies) {
         records: table.records,
         brake: table.row('brake'),
         inTurn,
-        notify: createNotifier(clients.mail, recipientsOf(settings), log),
+        notify: createNotifier(clients.mail, recipientsOf(settings), log, pulls),
         log: (decision: Decision) => log(decisionLine(CLOUD_LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
         now,
       };

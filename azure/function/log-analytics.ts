@@ -12,16 +12,27 @@ export type RunQuery = (query: string) => Promise<readonly Row[]>;
  * each answer may hold 64 MB.
  */
 const QUERIES_AT_ONCE = 2;
-const SERVER_TIMEOUT_SECONDS = 60;
-/** An ISO 8601 duration that is longer than every window. The query itself limits how far back it reads. */
-const TIMESPAN = { duration: 'P10D' };
 
-/** @throws PartialAnswer if the answer is incomplete */
-export function createRunQuery(client: LogsQueryClient, workspaceId: string): RunQuery {
+/** How far back queries read at most, and how long the service may take. */
+interface QueryLimits {
+  readonly days: number;
+  readonly seconds: number;
+}
+
+/** The days are more than every window of the findings has. The query itself limits how far back it reads. */
+const OF_FINDINGS: QueryLimits = { days: 10, seconds: 60 };
+
+/**
+ * The queries of one kind to the workspace.
+ *
+ * @throws PartialAnswer if the answer is incomplete
+ */
+export function createRunQuery(client: LogsQueryClient, workspaceId: string, limits = OF_FINDINGS): RunQuery {
   const limited = limitedTo(QUERIES_AT_ONCE);
-  const options = { serverTimeoutInSeconds: SERVER_TIMEOUT_SECONDS };
+  const timespan = { duration: `P${limits.days}D` };
+  const options = { serverTimeoutInSeconds: limits.seconds };
   return async (query) => {
-    const result = await limited(() => client.queryWorkspace(workspaceId, query, TIMESPAN, options)).catch(asPartial);
+    const result = await limited(() => client.queryWorkspace(workspaceId, query, timespan, options)).catch(asPartial);
     if (result.status === 'PartialFailure') {
       throw new PartialAnswer(`Log Analytics returned only part of its answer: ${result.partialError.message}`);
     }

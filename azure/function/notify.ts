@@ -6,9 +6,10 @@ import { type ImagesOf, imagesChooser, type RuleSettings } from '../../shared/re
 import type { NoticeMessage } from '../../shared/report/delivery-text.ts';
 import { type Message, type NoticeContext, renderNotice } from '../../shared/report/notice-text.ts';
 import type { Mailer } from './clients.ts';
+import { describeCallError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Settings } from './settings.ts';
-import { USERS } from './usage.ts';
+import { digestsIn, type Pulls, USERS } from './usage.ts';
 
 /** What notices say on this cloud. The attribute `readEnabled: false` applies to every principal. */
 const WORDING = {
@@ -37,11 +38,14 @@ export function createNotifier(
   mailer: Mailer | undefined,
   recipients: Recipients,
   log: Log,
+  pulls: Pulls,
 ): (gate: Gate, notice: Notice) => Promise<void> {
-  const { send } = createSender(mailer, recipients, log);
-  const context = contextOf(recipients);
-  return (gate, notice) =>
-    send([{ kind: notice.kind, about: [{ gate, notice }], ...renderNotice(gate, notice, context) }]);
+  const { context, lastPulls, send } = createSender(mailer, recipients, log, pulls);
+  return async (gate, notice) => {
+    const about = [{ gate, notice }];
+    const lastPull = await lastPulls(about);
+    await send([{ kind: notice.kind, about, ...renderNotice(gate, notice, { ...context, lastPull }) }]);
+  };
 }
 
 /** Sends messages in one mail, because the service accepts few mails per hour. Without recipients, it logs them. */
@@ -49,9 +53,12 @@ export function createSender(
   mailer: Mailer | undefined,
   recipients: Recipients,
   log: Log,
-): Pick<DeliveryPorts, 'context' | 'sendsTogether' | 'send'> {
+  pulls: Pulls,
+): Required<Pick<DeliveryPorts, 'context' | 'lastPulls' | 'sendsTogether' | 'send'>> {
   return {
     context: contextOf(recipients),
+    lastPulls: (notices) =>
+      pulls.read(digestsIn(notices), (error) => log({ kind: 'pulls', error: describeCallError(error) })),
     sendsTogether: true,
     async send(messages) {
       if (mailer !== undefined) return sendMail(mailer, recipients, together(messages));

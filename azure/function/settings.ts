@@ -35,6 +35,8 @@ export interface StackSettings extends RuleSettings {
   readonly notifyEmails: readonly string[];
   /** Where details of CVEs are read. Undefined: nowhere. */
   readonly cveDetails?: { readonly managementGroupId: string } | undefined;
+  /** The registries log their pulls to the workspace. Undefined: they do not. */
+  readonly pullLogs?: boolean | undefined;
   /** A fingerprint of everything above. When it changes, a sweep is due at once. */
   readonly hash: string;
 }
@@ -63,6 +65,7 @@ const OWN_SETTINGS = {
   registryRoles: required(v.picklist(['rbac', 'abac'], 'rbac or abac')),
   notifyEmails: texts,
   cveDetails: v.optional(v.object({ managementGroupId: v.string('the id of a management group') })),
+  pullLogs: v.optional(v.boolean('true or false')),
 };
 
 /**

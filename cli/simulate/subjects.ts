@@ -109,6 +109,8 @@ export async function observeClouds(options: LiveOptions): Promise<LiveProblems>
     missing.push(...(await observeCloud(client, options)));
     const unread = client.unreadDetails?.();
     if (unread !== undefined) inexact.push(describeUnreadDetails(unread));
+    const unreadPulls = client.unreadPulls?.();
+    if (unreadPulls !== undefined) inexact.push(unreadPulls);
   }
   return { missing, inexact };
 }

@@ -18,6 +18,7 @@ import { createRules } from '../../shared/reconcile/rules.ts';
 import type { Outcome } from '../../shared/report/decision.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { LOCKS_ROLE, roleMissing, UsageError } from '../terminal/ending.ts';
+import { createPullReader } from './azure-pulls.ts';
 import { findImagesWithoutRow } from './azure-without-row.ts';
 import {
   type Client,
@@ -44,6 +45,7 @@ export function createAzureClient(
   const worker = { settings, clients: sdk, now };
   const adapters = createAdapters(worker);
   const { table, pause, queue } = adapters;
+  const pulls = createPullReader(adapters.pulls);
   let unattributed: Unattributed | undefined;
   // The function logs the counts, and a command returns them.
   const sweepPorts = createSweepPorts(worker, adapters, createRules(settings, 'pause'), (line) => {
@@ -68,8 +70,11 @@ export function createAzureClient(
     async observe(gate, blockers, also = []) {
       const port = (await findRegistry(adapters, gate.registry)).port();
       const known = [...blockers.map(({ digest }) => digest), ...also];
-      return { images: await namingRole(port.observe(gate, 'all', [...new Set(known)])) };
+      const images = await namingRole(port.observe(gate, 'all', [...new Set(known)]));
+      return { images: await pulls.addTo(gate, images) };
     },
+    lastPulls: pulls.read,
+    unreadPulls: pulls.problem,
     unreadDetails() {
       const line = adapters.details.takeLine();
       return line === undefined || line.unread === 0 ? undefined : line;

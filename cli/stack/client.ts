@@ -16,6 +16,7 @@ import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts'
 import type { CommandTrigger } from '../../shared/reconcile/trigger.ts';
 import type { UnscannedImage } from '../../shared/reconcile/unscanned.ts';
 import type { Decision, Outcome } from '../../shared/report/decision.ts';
+import type { LastPull } from '../../shared/report/notice-usage.ts';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { ImageName } from './image-name.ts';
@@ -60,6 +61,10 @@ export interface Client {
    * @param also other digests that the result must include
    */
   observe(gate: Gate, blockers: readonly Blocker[], also?: readonly string[]): Promise<Observed>;
+  /** Reads the last pulls of these images. Not given if the observations and the records have them. It never throws. */
+  lastPulls?(digests: readonly string[]): Promise<LastPull>;
+  /** Why pulls could not be read, if a read failed. */
+  unreadPulls?(): string | undefined;
   /**
    * The details of CVEs that the observations since the last call could not read. Undefined if all were read, or none
    * was needed. Not given if the cloud has none.

@@ -74,6 +74,8 @@ export type CloudStatus = DeadLetters & {
   readonly untaggedImages: number;
   /** The closed gates, and those that rest only on severities inherited from reports. */
   readonly inherited: InheritedShare;
+  /** Why the last pulls of the blockers could not be read, if that failed. */
+  readonly unreadPulls: string | undefined;
   /** The gates whose records cannot be read. */
   readonly unreadable: readonly UnreadableGate[];
   /** Only with `--live`. */
@@ -133,6 +135,8 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
   const rules = createRules(settings, isPaused(pause, begun) ? 'pause' : undefined);
   const observed = createUsages();
   const live = isLive ? await observeLive(client, loaded, rules, now, observed.see) : undefined;
+  const shown = loaded.records.filter((record) => isWorthARow(record, now()));
+  const lastPull = await client.lastPulls?.(shown.flatMap(activeBlockers).map(({ digest }) => digest));
   const at = now();
   return {
     cloud,
@@ -145,9 +149,8 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
     sweepHours: settings.sweepHours,
     ...dead,
     brake: brakeCounts(brake.value ?? IDLE_BRAKE, at, settings),
-    gates: loaded.records
-      .filter((record) => isWorthARow(record, at))
-      .map((record) => ({ ...gateStatus(cloud, record, rules, at), usage: observed.of(record) })),
+    gates: shown.map((record) => ({ ...gateStatus(cloud, record, rules, at), usage: observed.of(record, lastPull) })),
+    unreadPulls: client.unreadPulls?.(),
     untaggedImages: loaded.records.filter(isClosedUntagged).length,
     inherited: countInherited(loaded.records),
     unreadable: loaded.unreadable,

@@ -65,7 +65,8 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
     ],
     ['Open', 'green', gates.filter(({ state }) => state.kind === 'open')],
   ];
-  const said = evidenceLines(status.inherited, live);
+  const unread = status.unreadPulls === undefined ? [] : [status.unreadPulls];
+  const said = [...evidenceLines(status.inherited, live), ...unread];
   const evidence = said.length === 0 ? [] : ['', '  Evidence:', ...said.map((line) => `    ${plain(line)}`)];
   const nameOf = gateNames(gates.map(({ gate }) => gate));
   const age = sweepAgeHours === undefined ? '' : `, ${sweepAgeHours.toFixed(1)} hours ago`;

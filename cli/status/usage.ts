@@ -3,6 +3,7 @@ import type { Cloud } from '../../config/config.ts';
 import { gateKey } from '../../shared/gate/gate.ts';
 import { activeBlockers, type GateRecord } from '../../shared/gate/record.ts';
 import type { Usage } from '../../shared/reconcile/observation.ts';
+import type { LastPull } from '../../shared/report/notice-usage.ts';
 import { describeUsageSum, sumUsage, type UsageSum } from '../../shared/report/usage-text.ts';
 import type { ObservedRepository } from '../stack/overview.ts';
 import { USERS } from '../stack/usage.ts';
@@ -16,12 +17,21 @@ export function createUsages() {
         if (image.presence === 'present' && image.usage !== undefined)
           observed.set(gateKey({ ...gate, digest: image.digest }), image.usage);
     },
-    /** Undefined: the gate has no blocker. */
-    of(record: Pick<GateRecord, 'gate' | 'blockers' | 'omittedBlockers'>): UsageSum | undefined {
+    /**
+     * Undefined: the gate has no blocker.
+     *
+     * @param lastPull the pulls that are not in the records
+     */
+    of(
+      record: Pick<GateRecord, 'gate' | 'blockers' | 'omittedBlockers'>,
+      lastPull: LastPull = () => undefined,
+    ): UsageSum | undefined {
       const { gate, omittedBlockers } = record;
-      const usages = activeBlockers(record).map(
-        ({ digest, usage }) => observed.get(gateKey({ ...gate, digest })) ?? usage,
-      );
+      const usages = activeBlockers(record).map(({ digest, usage }) => {
+        const lastPulledAt = lastPull(gate, digest);
+        const known = observed.get(gateKey({ ...gate, digest })) ?? usage;
+        return lastPulledAt === undefined ? known : { ...known, lastPulledAt };
+      });
       const omitted = Array.from({ length: omittedBlockers }, () => undefined);
       return usages.length + omittedBlockers === 0 ? undefined : sumUsage([...usages, ...omitted]);
     },

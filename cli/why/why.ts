@@ -132,7 +132,7 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
     since: blocking?.since,
     obstacles,
     problem: image.problem,
-    unsure: gates.find(({ unsure }) => unsure !== undefined)?.unsure ?? unreadDetails(client),
+    unsure: gates.find(({ unsure }) => unsure !== undefined)?.unsure ?? unreadDetails(client) ?? client.unreadPulls?.(),
     gates: gates.map(({ record, seen }) => ({
       gate: record.gate,
       state: record.state,

@@ -7,6 +7,7 @@ import type { Route } from './acr-route.ts';
 import { type AcrTokens, createAcrTokens, type RegistryAction, type Scope } from './acr-tokens.ts';
 import { failure } from './failure.ts';
 import type { Principals } from './principals.ts';
+import type { PullLog } from './pull-log.ts';
 import { createOciRoutes } from './registry.ts';
 import type { Roles } from './roles.ts';
 import type { Service, Step } from './service.ts';
@@ -17,9 +18,17 @@ const PAGE = 100;
 const MAX_PAGE = 1000;
 const ATTRIBUTES = ['deleteEnabled', 'writeEnabled', 'listEnabled', 'readEnabled'] as const;
 
-export function createAcrService(clock: Clock, world: AcrWorld, principals: Principals, roles: Roles): Service {
+interface Parts {
+  readonly clock: Clock;
+  readonly world: AcrWorld;
+  readonly principals: Principals;
+  readonly roles: Roles;
+  readonly pullLog: Pick<PullLog, 'record'>;
+}
+
+export function createAcrService({ clock, world, principals, roles, pullLog }: Parts): Service {
   const tokens: AcrTokens = createAcrTokens(clock, principals, roles);
-  const oci = createOciRoutes();
+  const oci = createOciRoutes(pullLog.record);
   const routes = new WeakMap<Step, Scope>();
   const registryAt = (host: string): RegistryWorld => {
     const registry = world.byHost(host);

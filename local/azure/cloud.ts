@@ -22,6 +22,7 @@ import type { RunningLogicApp } from './logic-app.ts';
 import { createMails, type MailSent } from './mail.ts';
 import { type AcrOciClient, createAcrOciClient } from './oci-client.ts';
 import { createPrincipals, type Principal, type Principals } from './principals.ts';
+import { createPullLog } from './pull-log.ts';
 import { createQueues } from './queue.ts';
 import { createResourceGraph, type ResourceGraph } from './resource-graph.ts';
 import { readResources } from './resources.ts';
@@ -156,7 +157,10 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
   const workspaces = new Map<string, NamedWorkspace>();
   const eventGrid = createEventGrid({ clock, principals, agent });
   const acr = createAcr(clock, ({ loginServer }) => wire.serve(loginServer, acrService), eventGrid.publish);
-  const acrService = createAcrService(clock, acr, principals, roles);
+  const pullLog = createPullLog(clock.now, (id, row) =>
+    workspaces.get(id)?.world.ingest('ContainerRegistryRepositoryEvents', row),
+  );
+  const acrService = createAcrService({ clock, world: acr, principals, roles, pullLog });
   const queues = createQueues(clock, principals, wire.serve);
   const tables = createTables(clock, principals, wire.serve);
   const mails = createMails(clock, principals, wire.serve);
@@ -173,7 +177,7 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
       return workspace !== undefined;
     },
   });
-  return { agent, logicApps, workspaces, acr, queues, tables, mails, events, eventGrid, graph, plans };
+  return { agent, logicApps, workspaces, acr, pullLog, queues, tables, mails, events, eventGrid, graph, plans };
 }
 
 async function crash(stacks: Stacks, principal: Principal): Promise<void> {

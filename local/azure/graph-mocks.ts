@@ -73,6 +73,9 @@ function named(type: string, key: string, more: (made: Made, name: string) => Re
   };
 }
 
+/** A resource that extends another one. */
+const upon = (scope: unknown, type: string, name: string) => ({ id: `${scope}/providers/${type}/${name}`, name });
+
 /** A resource in a storage account, named by one input. */
 function stored(service: string, kind: string, key: string) {
   return (made: Made): Answered => {
@@ -143,15 +146,10 @@ const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
       tenantId: place.tenant,
     }),
   ),
-  'azure-native:authorization:RoleAssignment': ({ inputs, hex }) => {
-    const name = uuidOf(hex);
-    return { id: `${inputs['scope']}/providers/Microsoft.Authorization/roleAssignments/${name}`, name };
-  },
-  'azure-native:authorization:RoleDefinition': ({ place, hex }) => {
-    const name = uuidOf(hex);
-    const id = `/subscriptions/${place.subscription}/providers/Microsoft.Authorization/roleDefinitions/${name}`;
-    return { id, name };
-  },
+  'azure-native:authorization:RoleAssignment': ({ inputs, hex }) =>
+    upon(inputs['scope'], 'Microsoft.Authorization/roleAssignments', uuidOf(hex)),
+  'azure-native:authorization:RoleDefinition': ({ place, hex }) =>
+    upon(`/subscriptions/${place.subscription}`, 'Microsoft.Authorization/roleDefinitions', uuidOf(hex)),
   'azure-native:applicationinsights:Component': named('Microsoft.Insights/components', 'resourceName', (made, name) => {
     const key = uuidOf(made.hex);
     const host = `https://${made.place.location}-0.in.applicationinsights.azure.com/`;
@@ -190,6 +188,8 @@ const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
     const topic = `Microsoft.EventGrid/systemTopics/${made.inputs['systemTopicName']}`;
     return { id: made.below(`${topic}/eventSubscriptions/${name}`), name };
   },
+  'azure-native:monitor:DiagnosticSetting': ({ inputs, text }) =>
+    upon(inputs['resourceUri'], 'Microsoft.Insights/diagnosticSettings', text('name')),
   'azure-native:monitor:ScheduledQueryRule': named('Microsoft.Insights/scheduledQueryRules', 'ruleName'),
   'azure-native:monitor:ActionGroup': named('Microsoft.Insights/actionGroups', 'actionGroupName'),
   'azure-native:communication:EmailService': named('Microsoft.Communication/emailServices', 'emailServiceName'),

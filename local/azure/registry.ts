@@ -6,14 +6,18 @@ import { blobAnswer, createUploads, type OciAnswer, ociError } from '../oci-uplo
 import type { Attributes, RegistryWorld, Repository } from './acr.ts';
 import type { Route } from './acr-route.ts';
 import type { RegistryAction } from './acr-tokens.ts';
+import type { Pull } from './pull-log.ts';
 import type { WireRequest } from './wire.ts';
 
 type Work = () => OciAnswer;
 
-export function createOciRoutes(): (registry: RegistryWorld, request: WireRequest) => Route | undefined {
+/** @param onPull receives each pull of a manifest that is allowed */
+export function createOciRoutes(
+  onPull: (pull: Pull) => void,
+): (registry: RegistryWorld, request: WireRequest) => Route | undefined {
   const uploads = createUploads();
 
-  const getManifest = (registry: RegistryWorld, name: string, reference: string): OciAnswer => {
+  const getManifest = (registry: RegistryWorld, name: string, reference: string, isPull: boolean): OciAnswer => {
     const repository = registry.need(name);
     const stored = registry.find(repository, reference);
     if (stored === undefined)
@@ -21,6 +25,11 @@ export function createOciRoutes(): (registry: RegistryWorld, request: WireReques
     const tag = repository.tags.get(reference)?.attributes;
     if (isLocked('readEnabled', repository.attributes, stored.attributes, tag)) return disallowed();
     const { mediaType, digest, text } = stored.manifest;
+    const tagged = tag === undefined ? '' : reference;
+    if (isPull) {
+      const { id, loginServer } = registry;
+      onPull({ registry: id, loginServer, repository: name, tag: tagged, digest, mediaType });
+    }
     const headers = {
       'content-type': mediaType,
       'docker-content-digest': digest,
@@ -66,7 +75,7 @@ export function createOciRoutes(): (registry: RegistryWorld, request: WireReques
       step: { service: 'oci', operation, input: { registry: registry.id, repository: name, reference }, run },
     });
     if (kind === 'manifests' && reads)
-      return route('GetManifest', ['pull'], () => getManifest(registry, name, reference));
+      return route('GetManifest', ['pull'], () => getManifest(registry, name, reference, method === 'GET'));
     if (kind === 'manifests' && method === 'PUT')
       return route('PutManifest', ['pull', 'push'], () => putManifest(registry, name, reference, body));
     if (kind === 'manifests' && method === 'DELETE')

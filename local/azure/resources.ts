@@ -6,6 +6,7 @@ import type { EventSubscription } from './event-grid.ts';
 import { type AzurePlace, answerCall } from './graph-mocks.ts';
 import type { LogicAppResource } from './logic-app.ts';
 import type { MailResource } from './mail.ts';
+import { type DiagnosticSetting, diagnosticSettingsOf } from './pull-log.ts';
 import { type FunctionAppResource, readApp } from './resources-app.ts';
 import { eventSubscriptionsOf } from './resources-events.ts';
 import { all, type Fields, fieldsOf, lastOf, list, named, text } from './resources-fields.ts';
@@ -32,6 +33,7 @@ export interface Resources {
   readonly automations: readonly Automation[];
   readonly mails: readonly MailResource[];
   readonly eventSubscriptions: readonly EventSubscription[];
+  readonly diagnosticSettings: readonly DiagnosticSetting[];
   /** The registries that the stack watches. They are not part of the graph and must already exist. */
   readonly registries: readonly string[];
 }
@@ -72,6 +74,7 @@ export function readResources(graph: Graph): Resources {
     automations,
     mails: mailsOf(graph),
     eventSubscriptions: eventSubscriptionsOf(graph, place),
+    diagnosticSettings: diagnosticSettingsOf(graph),
     registries: registriesOf(app),
   };
 }

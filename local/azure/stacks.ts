@@ -13,6 +13,7 @@ import type { NamedWorkspace } from './log-analytics.ts';
 import { createLogicApp, type LogicApp, type RunningLogicApp } from './logic-app.ts';
 import type { Mails } from './mail.ts';
 import type { Principal, Principals } from './principals.ts';
+import type { PullLog } from './pull-log.ts';
 import type { Queues } from './queue.ts';
 import type { Queue } from './queue-messages.ts';
 import { type Resources, readResources } from './resources.ts';
@@ -60,6 +61,7 @@ interface Parts {
   readonly mails: Mails;
   readonly events: RunningSecurityEvents;
   readonly eventGrid: RunningEventGrid;
+  readonly pullLog: PullLog;
   /** By ARM id. */
   readonly logicApps: Map<string, RunningLogicApp>;
   /** By ARM id in lower case. */
@@ -99,7 +101,7 @@ export function createStacks(parts: Parts): Stacks {
 }
 
 function deployServices(parts: Parts, name: string, resources: Resources): void {
-  const { clock, roles, plans, queues, tables, mails, workspaces, events, eventGrid, acr } = parts;
+  const { clock, roles, plans, queues, tables, mails, workspaces, events, eventGrid, pullLog, acr } = parts;
   roles.deploy(name, resources.roleDefinitions, resources.roleAssignments);
   plans.deploy(name, resources.plans);
   for (const queue of resources.queues) queues.deploy(queue);
@@ -112,6 +114,7 @@ function deployServices(parts: Parts, name: string, resources: Resources): void 
   deployLogicApps(parts, resources);
   events.deploy(name, resources.automations);
   eventGrid.deploy(name, resources.eventSubscriptions);
+  pullLog.deploy(name, resources.diagnosticSettings);
   for (const id of resources.registries) if (acr.byId(id) === undefined) acr.addRegistry(id, parts.registries[id]);
 }
 

@@ -1,10 +1,11 @@
-// The two tables of Defender for Cloud in a Log Analytics workspace: their documented columns and their rows.
+// The tables of a Log Analytics workspace that Defender for Cloud and registries fill: their documented columns and
+// their rows.
 
 /**
  * The Kusto column types of the tables.
  * Source: https://learn.microsoft.com/en-us/kusto/query/scalar-data-types/
  */
-export type ColumnType = 'string' | 'datetime' | 'bool' | 'dynamic';
+export type ColumnType = 'string' | 'datetime' | 'bool' | 'dynamic' | 'int';
 
 /** A cell: a datetime is in milliseconds since the epoch, dynamic is a JSON value, and text is never null. */
 export type Cell = Json;
@@ -53,6 +54,29 @@ export const TABLES = {
     ResourceGroup: 'string',
     TimeGenerated: 'datetime',
     VulnerabilityId: 'string',
+  },
+  /** Source: https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerregistryrepositoryevents */
+  ContainerRegistryRepositoryEvents: {
+    ArtifactType: 'string',
+    CallerIpAddress: 'string',
+    Category: 'string',
+    CorrelationId: 'string',
+    Digest: 'string',
+    DurationMs: 'string',
+    Identity: 'string',
+    LoginServer: 'string',
+    MediaType: 'string',
+    OperationName: 'string',
+    Region: 'string',
+    Repository: 'string',
+    ResultDescription: 'string',
+    ResultType: 'string',
+    Size: 'int',
+    Tag: 'string',
+    TimeGenerated: 'datetime',
+    UserAgent: 'string',
+    UserTenantId: 'string',
+    _ResourceId: 'string',
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, ColumnType>>>>;
 

@@ -45,6 +45,8 @@ type KnownFields =
    * how many none could be read, so that the severity of their reports counts. `error`: why, if the call failed.
    */
   | { readonly kind: 'details'; readonly asked: number; readonly unread: number; readonly error?: string | undefined }
+  /** The last pulls could not be read, so that notices do not have them. */
+  | { readonly kind: 'pulls'; readonly error: string }
   /**
    * A repository was listed. `images`: how many images it has, or how many messages were sent, one per image.
    * `judgedImages`, `undeterminedImages`: as in a decision about the whole repository.

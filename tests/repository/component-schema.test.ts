@@ -92,6 +92,7 @@ describe('the schema of both components', () => {
         'enableDefender',
         'cveDetails',
         'pushEvents',
+        'pullLogs',
         'storageRedundancy',
         'logRetentionDays',
         'now',

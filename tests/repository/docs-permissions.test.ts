@@ -12,7 +12,7 @@ const CONFIG = {
   aws: { 'pullgate:clouds': ['aws'], 'pullgate:aws': { enableInspector: true } },
   azure: {
     'pullgate:clouds': ['azure'],
-    'pullgate:azure': { registries: [REGISTRY], enableDefender: true, pushEvents: true },
+    'pullgate:azure': { registries: [REGISTRY], enableDefender: true, pushEvents: true, pullLogs: true },
   },
 } as const;
 

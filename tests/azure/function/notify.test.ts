@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Mailer } from '../../../azure/function/clients.ts';
 import { createNotifier, createSender } from '../../../azure/function/notify.ts';
 import { createTable, type Table } from '../../../azure/function/records.ts';
+import { NO_PULLS } from '../../../azure/function/usage.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Notice } from '../../../shared/gate/record.ts';
 import { deliverPending } from '../../../shared/reconcile/deliver.ts';
@@ -48,7 +49,7 @@ const subjects = () => stage.mails.sent.map(({ subject }) => subject);
 describe('a notice', () => {
   const notifying = async (by: Mailer | undefined) => {
     const lines: unknown[] = [];
-    await createNotifier(by, TO, (line) => void lines.push(line))(GATE, notice({ kind: 'cleared' }));
+    await createNotifier(by, TO, (line) => void lines.push(line), NO_PULLS)(GATE, notice({ kind: 'cleared' }));
     return lines;
   };
 
@@ -66,14 +67,14 @@ describe('a notice', () => {
   });
 
   it('says that a closed gate blocks all pulls', async () => {
-    await createNotifier(mailer, TO, () => {})(GATE, notice({ kind: 'closed' }));
+    await createNotifier(mailer, TO, () => {}, NO_PULLS)(GATE, notice({ kind: 'closed' }));
     expect(stage.mails.sent).toMatchObject([
       { plainText: expect.stringContaining('Pulls are blocked for everyone.\n') },
     ]);
   });
 
   it('of a restored lock says that the diagnostic logs show who used the registry', async () => {
-    await createNotifier(mailer, TO, () => {})(GATE, notice({ kind: 'restored' }));
+    await createNotifier(mailer, TO, () => {}, NO_PULLS)(GATE, notice({ kind: 'restored' }));
     expect(stage.mails.sent).toMatchObject([
       { plainText: expect.stringContaining("\nIf someone changed it, the registry's diagnostic logs show who used") },
     ]);
@@ -103,10 +104,12 @@ describe('a notice', () => {
 });
 
 it('the notice about an image that is gone says that it may run, and where to look', async () => {
-  await createNotifier(mailer, TO, () => {})(
-    GATE,
-    notice({ kind: 'opened', clearances: [{ digest: digest(1), how: 'gone' }], stillPullable: [] }),
-  );
+  await createNotifier(
+    mailer,
+    TO,
+    () => {},
+    NO_PULLS,
+  )(GATE, notice({ kind: 'opened', clearances: [{ digest: digest(1), how: 'gone' }], stillPullable: [] }));
   const [{ plainText = '' } = {}] = stage.mails.sent;
   expect(plainText).toContain(
     `  ${digest(1)}: it is no longer in the registry (deleted or archived). Whether it runs is not known.\nTo find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.\n`,
@@ -118,7 +121,7 @@ describe('pending notices', () => {
   const savePending = (gate: Gate, ...pending: readonly Notice[]) => table.records.save(record({ gate, pending }), 0);
   const deliverBy = (by: Mailer | undefined, lines: unknown[] = []) =>
     deliverPending({
-      ...createSender(by, TO, (line) => void lines.push(line)),
+      ...createSender(by, TO, (line) => void lines.push(line), NO_PULLS),
       pendingGates: table.pending,
       records: table.records,
       now: () => NOW,

@@ -11,6 +11,7 @@ import { createMails } from '../../../local/azure/mail.ts';
 import { createAcrOciClient } from '../../../local/azure/oci-client.ts';
 import type { Value } from '../../../local/azure/odata-filter.ts';
 import { createPrincipals } from '../../../local/azure/principals.ts';
+import type { Pull } from '../../../local/azure/pull-log.ts';
 import { createQueues } from '../../../local/azure/queue.ts';
 import { createResourceGraph } from '../../../local/azure/resource-graph.ts';
 import { createRoles } from '../../../local/azure/roles.ts';
@@ -42,7 +43,9 @@ export async function startStage() {
   const wire = await startWire({ clock, principals, roles, calls, faults, crash });
   const serve = (host: string, service: Service) => wire.serve(host, service);
   const acr = createAcr(clock, ({ loginServer }) => serve(loginServer, registries));
-  const registries = createAcrService(clock, acr, principals, roles);
+  const pulls: Pull[] = [];
+  const pullLog = { record: (pull: Pull) => void pulls.push(pull) };
+  const registries = createAcrService({ clock, world: acr, principals, roles, pullLog });
   const queues = createQueues(clock, principals, serve);
   const tables = createTables(clock, principals, serve);
   const mails = createMails(clock, principals, serve);
@@ -68,6 +71,8 @@ export async function startStage() {
     graph,
     plans,
     registry: acr.addRegistry(REGISTRY_ID),
+    /** The pulls that the registry reported. */
+    pulls,
     /** Tries once, so that it throws the cloud's answer. */
     options: { ...clientOptions(wire), retryOptions: { maxRetries: 0 } },
     retrying: clientOptions(wire),
