@@ -93,7 +93,7 @@ export interface AzureSettings {
   readonly cveDetails?: (CveDetailsArgs & { readonly assignRole: boolean }) | undefined;
   /** Whether the registries' pushes and deletions reach the function at once. Default: no, a sweep finds them. */
   readonly pushEvents?: PushEvents | undefined;
-  /** Whether the registries log pulls to the workspace, so that people see when an image was last pulled. Default: no. */
+  /** Whether the registries log pulls, so that people see when an image was last pulled. Default: no. */
   readonly pullLogs: boolean;
   /** How many zones keep the records and the queues: one (lrs) or three (zrs). Default: lrs. */
   readonly storageRedundancy: StorageRedundancy;

@@ -1,7 +1,6 @@
 // Describes what is known about the use of images. Unknown is not unused.
 import type { Instant } from '../policy/finding.ts';
 import type { Usage } from '../reconcile/observation.ts';
-import { counted } from './sentences.ts';
 
 /** What the provider counts as a use of an image. */
 export interface Users {
@@ -83,19 +82,22 @@ export function describeUsageSum(sum: UsageSum, users: Users, image = 'image'): 
 
 function useOfOne({ inUse, workloads, unknown }: UsageSum, users: Users): string {
   if (unknown > 0) return 'whether it runs is not known';
-  return inUse === 0 ? `not in use by ${users.many}` : `in use by ${counted(workloads, users.one, users.many)}`;
+  return inUse === 0 ? `not in use by ${users.many}` : `in use by ${usersIn(workloads, users)}`;
 }
 
 function useOfSeveral({ images, inUse, workloads, unknown }: UsageSum, users: Users, image: string): string {
-  const all = counted(images, image);
+  const all = `${number(images)} ${image}s`;
   if (unknown === images) return `whether the ${all} run is not known`;
   if (inUse > 0) {
-    const by = counted(workloads, users.one, users.many);
-    return `${number(inUse)} of ${all} ${inUse === 1 ? 'is' : 'are'} in use, by ${by}`;
+    return `${number(inUse)} of ${all} ${inUse === 1 ? 'is' : 'are'} in use, by ${usersIn(workloads, users)}`;
   }
   const known = images - unknown;
   const which = unknown === 0 ? `none of ${all} is` : `${number(known)} of ${all} ${known === 1 ? 'is' : 'are'} not`;
   return `${which} in use by ${users.many}`;
+}
+
+function usersIn(workloads: number, { one, many }: Users): string {
+  return `${number(workloads)} ${workloads === 1 ? one : many}`;
 }
 
 function number(value: number): string {
