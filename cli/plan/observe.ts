@@ -75,12 +75,14 @@ async function observeTarget(
   };
   await observeEverything(client, loaded, use, includes);
   const details = client.unreadDetails?.();
+  const pulls = client.unreadPulls?.();
   const notes = [
     ...(problem === undefined ? [] : [`findings may be missing: ${problem}`]),
     ...loaded.unreadable.map(({ gate, problem: why }) => `the record of ${gateKey(gate)} cannot be read: ${why}`),
     ...unsure,
     ...unreadLocks(locks.unread),
     ...(details === undefined ? [] : [describeUnreadDetails(details)]),
+    ...(pulls === undefined ? [] : [pulls]),
   ];
   return {
     repositories: repositories.toSorted((a, b) => (gateKey(a) < gateKey(b) ? -1 : 1)),
