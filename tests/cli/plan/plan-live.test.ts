@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CRITICAL, type Stage, stage } from '../../e2e/aws/stage.ts';
+import { CRITICAL, HOUR, type Stage, stage } from '../../e2e/aws/stage.ts';
 import * as azure from '../../e2e/azure/stage.ts';
 import { actionsOf, asOperator, FOLDER, fileOf, OPERATOR, outputsOf, pullgate } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';
@@ -14,6 +14,8 @@ const SERVES_LAMBDA = JSON.stringify({
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'ecr:BatchGetImage' }],
 });
+
+const REVIEWED = { id: 'CVE-2026-1001', expires: '2099-12-31', reason: 'reviewed' };
 
 interface Answer {
   readonly at: string;
@@ -88,7 +90,7 @@ describe('plan, on AWS', () => {
       'pullgate:mode': 'enforce',
       'pullgate:severityThreshold': 'medium',
       'pullgate:maxClosesPerHour': 1,
-      'pullgate:policy': { exceptions: [{ id: 'CVE-2026-1001', expires: '2099-12-31', reason: 'reviewed' }] },
+      'pullgate:policy': { exceptions: [REVIEWED] },
     });
     const { code, stdout, stderr } = await planOn(s, config, '--json');
     expect([code, stderr]).toEqual([1, '']);
@@ -145,6 +147,12 @@ describe('plan, on AWS', () => {
       'On AWS the limits let 1 close an hour and 4 a day: 1 gate takes 1 hour.',
       '',
     ]);
+
+    // What was planned is what happens, once the earlier closings no longer count.
+    s.cloud.clock.advance(2 * HOUR);
+    await s.redeploy({ severityThreshold: 'medium', maxClosesPerHour: 1, policy: { exceptions: [REVIEWED] } });
+    const closed = ['team/medium', 'team/closed', 'team/both', 'team/lambda', 'team/clean', 'sandbox/x'];
+    expect(closed.filter((name) => s.isClosed(name))).toEqual(['team/medium', 'team/both']);
   });
 });
 
@@ -169,7 +177,7 @@ describe('plan, on Azure', () => {
       'pullgate:clouds': ['azure'],
       'pullgate:mode': 'enforce',
       'pullgate:severityThreshold': 'medium',
-      'pullgate:policy': { exceptions: [{ id: 'CVE-2026-1001', expires: '2099-12-31', reason: 'reviewed' }] },
+      'pullgate:policy': { exceptions: [REVIEWED] },
       'pullgate:azure': { registries: [azure.REGISTRY, azure.registryId('another')] },
     };
     const config = configOf(keys);
@@ -219,5 +227,9 @@ describe('plan, on Azure', () => {
       live.notes[0],
       'Azure: pullgate:clouds leaves it out, so its component is destroyed. 1 closed gate would stay closed: run `pullgate pause --wait` first',
     ]);
+
+    // What was planned is what happens.
+    await s.redeploy({ severityThreshold: 'medium', policy: { exceptions: [REVIEWED] } });
+    expect((await s.world()).locked).toEqual(['team/app:v2 readEnabled', 'team/app:v3 readEnabled']);
   });
 });

@@ -1,4 +1,4 @@
-// Tests the command `plan` on saved snapshots: the forms of its answer, its exit codes, its config, and what it refuses.
+// Tests the command `plan` on saved snapshots: the forms of its answer, its exit codes, its config, what it refuses.
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
