@@ -93,6 +93,8 @@ function neutralText(text: string, { registry, startedAt, now }: Surroundings): 
   for (const proof of MISSING_PROOFS) known = known.replaceAll(proof, '(what the scanner does not say)');
   for (const effect of EFFECTS) known = known.replaceAll(effect, '(the effect of a closing)');
   for (const where of WHERE_IT_RUNS) known = known.replaceAll(where, '(where it runs)');
+  // Only ECR records pulls by itself.
+  known = known.replaceAll('; last pull recorded at (a moment of the run)', '');
   for (const where of WHERE_TO_LOOK) known = known.replaceAll(where, '(where to look)');
   for (const word of NOT_KNOWN) {
     known = known.replaceAll(`severity "${word}"`, 'severity "(not known)"');

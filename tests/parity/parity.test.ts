@@ -122,6 +122,12 @@ describe('what is not compared', () => {
       'Whether it runs is not known. Amazon Inspector counts the use by ECS and EKS only. Other uses are not known: look for the digest where your workloads are defined.',
       "Whether it runs is not known. To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.",
     ],
+    [
+      'the last pull, which only ECR records by itself',
+      'Whether it runs is not known.',
+      'Whether it runs is not known; last pull recorded at 2026-03-02T10:59:00.001Z.',
+      'Whether it runs is not known.',
+    ],
     ['and nothing else', 'UNTRIAGED until 2026-03-02T11:00:00.001Z', undefined, undefined],
   ])('of a text: %s', (_what, wanted, ofAws = wanted, ofAzure = wanted) => {
     expect(neutralMail({ subject: '', text: ofAws }, aws).text).toBe(wanted);
