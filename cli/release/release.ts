@@ -91,7 +91,11 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   const gates = gatesOf(closed);
   const nameOf = gateNames(gates);
   const rules = await loadRules(clients, now());
-  const modes = closed.onRecord.map(({ client, record }) => rules.get(client)?.of(record.gate).mode ?? 'enforce');
+  const modeOf = (client: Client, gate: Gate) => rules.get(client)?.of(gate).mode ?? 'enforce';
+  const modes = [
+    ...closed.onRecord.map(({ client, record }) => modeOf(client, record.gate)),
+    ...closed.unread.map(({ client, gate }) => modeOf(client, gate)),
+  ];
   const paused = [...rules.values()].every(({ suspended }) => suspended === 'pause');
   const answer = (openings?: Openings) => printJson({ stack, dryRun, paused, gates: gatesJson(closed, openings) });
   if (gates.length === 0) {
@@ -101,7 +105,7 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   }
   terminal.print(`${countOf(closed)} of ${label} will be opened regardless of the findings:\n`);
   printGates(closed, terminal, nameOf);
-  terminal.print(`\n${whatComesNext(release, paused ? ['pause'] : modes)}`);
+  terminal.print(`\n${whatComesNext(release, modes)}`);
   if (dryRun) {
     answer();
     terminal.print(DRY_RUN);
@@ -111,9 +115,8 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   terminal.print('');
   const openings: Openings = new Map();
   const open = ({ client, record }: GateOnRecord) => {
-    const { suspended, of } = rules.get(client) ?? {};
-    const isEnforced = of?.(record.gate).mode === 'enforce';
-    return client.reconcile(record.gate, isEnforced ? 'release' : suspended, 'release');
+    const isEnforced = modeOf(client, record.gate) === 'enforce';
+    return client.reconcile(record.gate, isEnforced ? 'release' : rules.get(client)?.suspended, 'release');
   };
   await openEach(toOpen(closed, open), { openings, terminal, nameOf });
   answer(openings);
