@@ -20,6 +20,7 @@ const SLOW = [
   'tests/demo/watch/watch.test.ts',
   'tests/e2e/**/!(triggers).test.ts',
   'tests/cli/{pause/pause*,release/orphans*,stack/*,override/override*,status/status,why/why,why/why-azure}.test.ts',
+  'tests/cli/plan/plan-live.test.ts',
   'tests/cli/simulate/{page,simulate,simulate-live,simulate-stream}.test.ts',
   'tests/local/{peak-memory,aws/lambda,azure/azurite-*,azure/functions-host,azure/log-analytics,azure/kql}.test.ts',
   'tests/{bundle,sbom}.test.ts',

@@ -6,6 +6,7 @@ import { addCheck } from './check/command.ts';
 import { addLimit } from './limit/command.ts';
 import { addOverride } from './override/command.ts';
 import { addPause, addResume } from './pause/command.ts';
+import { addPlan } from './plan/command.ts';
 import { addRelease } from './release/command.ts';
 import { addSimulate } from './simulate/command.ts';
 import { addStatus } from './status/command.ts';
@@ -27,7 +28,18 @@ function inOneLine(error: string): string {
   return `pullgate: ${what.replace(/[.]$/, '')}${guess === '' ? '' : ` ${guess}`}; see --help\n`;
 }
 
-const COMMANDS = [addSimulate, addCheck, addStatus, addWhy, addLimit, addOverride, addRelease, addPause, addResume];
+const COMMANDS = [
+  addSimulate,
+  addPlan,
+  addCheck,
+  addStatus,
+  addWhy,
+  addLimit,
+  addOverride,
+  addRelease,
+  addPause,
+  addResume,
+];
 for (const add of COMMANDS) add(program);
 
 await program.parseAsync();

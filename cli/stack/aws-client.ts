@@ -49,7 +49,7 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
     // On AWS, a lock always blocks pulls of the whole repository.
     obstacles: (image) => findObstacles(reader, image),
     repositoryObstacles: (repository) => findObstacles(reader, repository),
-    read: (gate) => lock.read(gate),
+    read: (gate, lockIds) => lock.read(gate, lockIds),
     openByMark: (gate) => openByMark(lock, gate),
     reconcile: (...asked) => reconcileByCommand(settings, async () => portsFrom(now()), ...asked),
     deliver: (gates) => deliverByCommand(adapters.delivery, gates),

@@ -76,8 +76,12 @@ export interface Client {
   /** What prevents pulls of all images in a repository. Empty on Azure, because the records contain every lock. */
   repositoryObstacles(repository: Gate): Promise<readonly Obstacle[]>;
 
-  /** Reads the gate in the registry; undefined if it does not exist. */
-  read(gate: Gate): Promise<Reading<unknown> | undefined>;
+  /**
+   * Reads the gate in the registry; undefined if it does not exist.
+   *
+   * @param lockIds the older ids in the gate's record. A lock with one of them is ours
+   */
+  read(gate: Gate, lockIds?: readonly string[]): Promise<Reading<unknown> | undefined>;
   /**
    * Opens a gate whose record cannot be read, if a mark in the registry shows that the lock is this stack's. Changes no
    * record and sends no notice.

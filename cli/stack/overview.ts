@@ -68,17 +68,17 @@ export interface ObservedRepository extends Observed {
  *
  * @param loaded all records of the cloud
  * @param use receives one repository at a time, because all of them may not fit into memory
+ * @param includes selects the repositories without a record. Default: by the deployed config
  */
 export async function observeEverything(
   client: Client,
   { records, unreadable }: StackRecords,
   use: (repository: ObservedRepository) => void | Promise<void>,
+  includes: (repository: string) => boolean = includedIn(client.settings),
 ): Promise<void> {
   const repositories = new Map<string, Gate>();
   const add = ({ registry, repository }: Gate) =>
     repositories.set(gateKey({ registry, repository }), { registry, repository });
-  const { include, exclude } = client.settings.repositories;
-  const includes = globFilter(include, exclude);
   for (const gate of await client.repositoriesWithFindings()) if (includes(gate.repository)) add(gate);
   for (const { gate } of [...records, ...unreadable]) add(gate);
   const recordsOf = Map.groupBy(records, ({ gate: { registry, repository } }) => gateKey({ registry, repository }));
@@ -91,4 +91,8 @@ export async function observeEverything(
     progress.show(() => `${done} of ${countRepositories(repositories.size)} on ${CLOUD_NAMES[client.cloud]}`);
   });
   await observing.finally(() => progress.end());
+}
+
+function includedIn({ repositories: { include, exclude } }: Client['settings']) {
+  return globFilter(include, exclude);
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import * as v from 'valibot';
 import * as aws from '../../aws/function/settings.ts';
 import * as azure from '../../azure/function/settings.ts';
-import { CLOUDS } from '../../config/config.ts';
+import { CLOUDS, type Cloud } from '../../config/config.ts';
 import { describeProblem, problemsFrom, required } from '../../shared/runtime/problem.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 import { CLOUD_NAMES } from './cloud.ts';
@@ -75,6 +75,8 @@ export interface Stack {
   readonly isWhole: boolean;
   readonly aws: AwsStack | undefined;
   readonly azure: AzureStack | undefined;
+  /** The content of each function's `settings.json`, as the outputs have it. */
+  readonly contents: Readonly<Partial<Record<Cloud, Readonly<Record<string, unknown>>>>>;
 }
 export type AwsStack = aws.Settings & { readonly region: string };
 export interface AzureStack extends azure.Settings {
@@ -89,7 +91,10 @@ export interface AzureStack extends azure.Settings {
  *   options name
  */
 export async function findStack(options: StackOptions): Promise<Stack> {
-  const printed = options.outputs === undefined ? await askPulumi(options.stack) : await readOutputs(options.outputs);
+  const printed =
+    options.outputs === undefined
+      ? await askPulumi(['stack', 'output', '--json'], options.stack, 'its outputs (--outputs FILE)')
+      : await readOutputs(options.outputs);
   const outputs = v.safeParse(outputsSchema, parseJson(printed));
   if (!outputs.success) throw strangeOutputs(problemsFrom(outputs.issues, '').map(describeProblem));
   const { aws, azure, stack } = outputs.output;
@@ -97,7 +102,8 @@ export async function findStack(options: StackOptions): Promise<Stack> {
   const id = aws?.statementId ?? azure?.resourceGroup;
   if (id === undefined) throw strangeOutputs(['aws and azure are missing: expected the outputs of at least one cloud']);
   const name = stack ?? options.stack ?? id;
-  return restricted({ name, label: `the stack ${name}`, isWhole: true, ...clouds }, options);
+  const contents = { ...(aws && { aws: aws.settings }), ...(azure && { azure: azure.settings }) };
+  return restricted({ name, label: `the stack ${name}`, isWhole: true, ...clouds, contents }, options);
 }
 
 /** Removes the clouds that the options exclude. */
@@ -152,17 +158,27 @@ function stackSettings<T>(settings: Readonly<Record<string, unknown>>, parse: (t
   }
 }
 
-async function askPulumi(stack: string | undefined): Promise<string> {
-  const args = ['stack', 'output', '--json', ...(stack === undefined ? [] : ['--stack', stack])];
+const HOW_TO_ASK = 'Log in (`pulumi login`) and select the stack (--stack NAME), or give';
+
+/**
+ * Runs a command of the Pulumi CLI for a stack.
+ *
+ * @param instead what the user may give instead, such as `its outputs (--outputs FILE)`
+ * @throws UsageError if it fails
+ */
+export async function askPulumi(
+  command: readonly string[],
+  stack: string | undefined,
+  instead: string,
+): Promise<string> {
+  const args = [...command, ...(stack === undefined ? [] : ['--stack', stack])];
   try {
     const { stdout } = await promisify(execFile)('pulumi', args);
     return stdout;
   } catch (cause) {
-    throw new UsageError(
-      `\`pulumi ${args.join(' ')}\` failed: ${pulumiMessage(cause)}\n` +
-        'Log in (`pulumi login`) and select the stack (--stack NAME), or give its outputs (--outputs FILE).',
-      { cause },
-    );
+    throw new UsageError(`\`pulumi ${args.join(' ')}\` failed: ${pulumiMessage(cause)}\n${HOW_TO_ASK} ${instead}.`, {
+      cause,
+    });
   }
 }
 

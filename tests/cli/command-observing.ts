@@ -7,7 +7,7 @@ import type { PolicyDocument } from '../../local/aws/principals.ts';
 import type { Grant } from '../../local/azure/grant.ts';
 import type { Graph } from '../../local/graph.ts';
 import { REGISTRY, type Stage } from '../e2e/azure/stage.ts';
-import { outputsOf } from './command.ts';
+import { outputsOf, without } from './command.ts';
 
 const ALL_REPOSITORIES = 'arn:aws:ecr:eu-west-1:123456789012:repository/*';
 
@@ -56,6 +56,11 @@ export function leastForLive(graph: Graph): PolicyDocument {
       },
     ],
   };
+}
+
+/** What `plan` and `plan --save` need: what `status --live` does, and not the queue. */
+export function leastForPlan(graph: Graph): PolicyDocument {
+  return without(leastForLive(graph), 'sqs:GetQueueAttributes');
 }
 
 function recordsOf(graph: Graph) {

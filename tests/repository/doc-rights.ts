@@ -13,7 +13,7 @@ function commandOf(line: string): string {
   const [command = '', ...words] = argvOf(line);
   const option = words.find((word) => ['--orphans', '--live'].includes(word));
   if (option !== undefined) return `${command} ${option}`;
-  if (command === 'simulate' && words[0]?.startsWith('--') === false) return 'simulate FILE';
+  if (['simulate', 'plan'].includes(command) && words[0]?.startsWith('--') === false) return `${command} FILE`;
   if (command === 'check') return 'check --policy';
   return command === 'override' ? `${command} ${words[0]}` : command;
 }

@@ -17,6 +17,7 @@ import { actionsOf, COMMAND, FOLDER, leastToOpen, type Ran } from '../cli/comman
 import { asAzureOperator, leastToOpenOnAzure } from '../cli/command-azure.ts';
 import {
   leastForLive,
+  leastForPlan,
   leastForStatus,
   leastForWhy,
   leastToObserveOnAzure,
@@ -46,6 +47,11 @@ const EXCEPTING = {
       reason: 'the vulnerable function is not called',
     },
   ],
+};
+/** The config of the working tree, as Pulumi prints it. */
+const CONFIG = {
+  'pullgate:mode': { value: 'enforce', secret: false },
+  'pullgate:policy': { value: JSON.stringify(EXCEPTING), objectValue: EXCEPTING, secret: false },
 };
 /** As docs/cli.md shows it. */
 const POLICY = { severityThreshold: 'critical', unfixable: 'never' };
@@ -80,6 +86,7 @@ const READS: readonly Run[] = [
   },
   { line: 'simulate --policy stricter.json --against stack', code: 0, shows: /./ },
   { line: 'simulate --html simulation.html', code: 1, shows: /shop\/checkout/ },
+  { line: 'plan', code: 0, shows: /\n {2}opens {2}shop\/checkout {2}CVE-2026-1001 / },
   { line: 'check --strict --live', code: 0, shows: /the stack dev: 0 exceptions/ },
   { line: 'check --live', code: 0, shows: /Self-test on Azure: 2 failed[.]\n/, on: 'azure' },
   { line: 'check --policy config.json', code: 0, shows: /1 exception/ },
@@ -103,6 +110,12 @@ const RAISED = '--reason "CVE-2026-1001 is in our base image"';
 
 /** What changes something: in this order. */
 const CHANGES: readonly Run[] = [
+  { line: 'plan --save snapshot.json', code: 0, shows: /^Saved a snapshot of the stack dev with 2 repositories / },
+  {
+    line: 'plan snapshot.json --config config.json --markdown --max-closes 5',
+    code: 0,
+    shows: /^### pullgate plan: 0 would close\n.+shop\/checkout/s,
+  },
   {
     line: `override open ${AWS_IMAGE} ${OVERRIDE}`,
     code: 0,
@@ -241,17 +254,19 @@ async function writeFiles(folder: string, config: ReturnType<LocalAws['clientCon
     'findings.json': { findings },
     'policy.json': POLICY,
     'stricter.json': { severityThreshold: 'high' },
-    'config.json': { 'pullgate:policy': { value: JSON.stringify(EXCEPTING), objectValue: EXCEPTING, secret: false } },
+    'config.json': CONFIG,
   };
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), JSON.stringify(content));
 }
 
-/** A folder with a Pulumi CLI that knows one stack, and nothing but its outputs. */
+/** A folder with a Pulumi CLI that knows one stack, and nothing but its outputs and the config. */
 function pulumiOf(graph: Graph): string {
   const folder = mkdtempSync(join(FOLDER, 'bin-'));
   const script = `#!${process.execPath}
-if (process.argv.slice(2).join(' ') !== 'stack output --json') process.exit(1);
-process.stdout.write(${JSON.stringify(JSON.stringify(graph.outputs))});
+const asked = process.argv.slice(2).join(' ');
+if (asked === 'config --json') process.stdout.write(${JSON.stringify(JSON.stringify(CONFIG))});
+else if (asked === 'stack output --json') process.stdout.write(${JSON.stringify(JSON.stringify(graph.outputs))});
+else process.exit(1);
 `;
   writeFileSync(join(folder, 'pulumi'), script, { mode: 0o755 });
   return folder;
@@ -313,6 +328,7 @@ describe('a command of the docs', () => {
     ['why', leastForWhy],
     ['status', leastForStatus],
     ['status --live', leastForLive],
+    ['plan', leastForPlan],
     ['pause', leastToOpen],
     ['release', leastToOpen],
   ])('needs what its own tests show that it needs, and docs/permissions.md says no more: %s', (command, least) => {
