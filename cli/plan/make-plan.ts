@@ -2,9 +2,9 @@
 import type { Cloud } from '../../config/config.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { counted } from '../../shared/report/sentences.ts';
+import { minute } from '../../shared/report/times.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
-import { minute } from '../terminal/words.ts';
 import { compareTarget, countClosed, type TargetComparison } from './compare.ts';
 import type { WorkingConfig } from './config.ts';
 import { type Difference, differences } from './differences.ts';

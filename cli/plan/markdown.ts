@@ -1,7 +1,7 @@
 // The output of `pullgate plan --markdown`: a comment for a pull request. Text from images is escaped.
 import { capitalized, gateName } from '../../shared/report/sentences.ts';
+import { minute } from '../../shared/report/times.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
-import { minute } from '../terminal/words.ts';
 import type { Change, GateChange } from './compare.ts';
 import { describeDifference } from './differences.ts';
 import type { Plan } from './make-plan.ts';

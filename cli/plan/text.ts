@@ -1,8 +1,8 @@
 // The text output of `pullgate plan`: one line for each gate that changes, then the totals.
 import { shortName } from '../../shared/report/sentences.ts';
+import { minute } from '../../shared/report/times.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import { paint, type Style } from '../terminal/terminal.ts';
-import { minute } from '../terminal/words.ts';
 import type { Change, GateChange } from './compare.ts';
 import { describeDifference } from './differences.ts';
 import type { Plan } from './make-plan.ts';
