@@ -24,6 +24,7 @@ import {
   statementsNamingPrincipals,
   withOurs,
   withoutOurs,
+  withoutWhiteSpace,
 } from './repository-policy.ts';
 
 /** A repository policy as it was read. `unreadable` holds a text that is not a valid policy. */
@@ -103,7 +104,8 @@ async function writeOver(lock: Lock, repository: string, snapshot: Snapshot, des
   if (snapshot.kind === 'unreadable') return refused(unreadablePolicy(repository, snapshot.text), 'unreadable policy');
   const { ours, olderIds } = lock;
   const { policy: current } = snapshot;
-  const text = desired === 'closed' ? withOurs(current, ours, olderIds) : withoutOurs(current, [ours.Sid, ...olderIds]);
+  const full = desired === 'closed' ? withOurs(current, ours, olderIds) : withoutOurs(current, [ours.Sid, ...olderIds]);
+  const text = full !== undefined && full.length > MAX_POLICY_CHARACTERS ? withoutWhiteSpace(full) : full;
   if (text !== undefined && text.length > MAX_POLICY_CHARACTERS)
     return refused(tooLongPolicy(repository, text), 'policy too long');
   const write = () => (text === undefined ? deletePolicy(lock, repository) : putPolicy(lock, repository, text));
@@ -168,7 +170,7 @@ function unreadablePolicy(repository: string, text: string): string {
 }
 
 function tooLongPolicy(repository: string, text: string): string {
-  return `the policy of ${repository} would have ${text.length} characters with pullgate's statement, but ECR allows ${MAX_POLICY_CHARACTERS}: shorten the other statements`;
+  return `the policy of ${repository} would have ${text.length} characters with pullgate's statement and without white space, but ECR allows ${MAX_POLICY_CHARACTERS}: shorten the other statements`;
 }
 
 function refusedPolicy(repository: string, error: Error, statements: readonly string[]): string {

@@ -16,7 +16,7 @@ export interface DenyStatement {
  */
 export const PULL_ACTIONS = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'] as const;
 /**
- * The maximum length of a policy in ECR.
+ * The maximum length of the text that ECR accepts as a policy, white space included.
  * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
  */
 export const MAX_POLICY_CHARACTERS = 10_240;
@@ -249,21 +249,32 @@ export function withoutOurs(policy: RepositoryPolicy, ourIds: readonly string[])
 }
 
 /**
- * Describes the foreign statements that name principals, so that a person can find them: by Sid or number, with the
- * principals. ECR shows a deleted principal as its unique id (AROA..., AIDA...). If any statement has such an id, only
- * those statements are returned.
+ * Describes the foreign statements that name principals, also as exceptions (`NotPrincipal`), so that a person can find
+ * them: by Sid or number, with the principals. ECR shows a deleted principal as its unique id (AROA..., AIDA...). If any
+ * statement has such an id, only those statements are returned.
+ * Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html,
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
  */
 export function statementsNamingPrincipals({ statements }: RepositoryPolicy, statementId: string): readonly string[] {
   const named = statements.flatMap(({ value }, index) => {
-    const principal = value['Principal'];
-    if (value['Sid'] === statementId || typeof principal !== 'object' || principal === null) return [];
-    const accounts: unknown = 'AWS' in principal ? principal.AWS : undefined;
-    const principals = [accounts].flat().flatMap((one) => (typeof one === 'string' && one !== '*' ? [one] : []));
+    if (value['Sid'] === statementId) return [];
+    const principals = [value['Principal'], value['NotPrincipal']].flatMap(accountsIn).filter((one) => one !== '*');
     const name = typeof value['Sid'] === 'string' ? `"${value['Sid']}"` : `number ${index + 1}`;
     return principals.length === 0 ? [] : [{ name, principals }];
   });
   const orphaned = named.filter(({ principals }) => principals.some((one) => /^A(ROA|IDA)[A-Z0-9]+$/.test(one)));
   return (orphaned.length > 0 ? orphaned : named).map(({ name, principals }) => `${name} (${principals.join(', ')})`);
+}
+
+/** The roles, users and accounts in a `Principal` or `NotPrincipal`. */
+function accountsIn(principal: unknown): readonly string[] {
+  const accounts = typeof principal === 'object' && principal !== null && 'AWS' in principal ? principal.AWS : [];
+  return [accounts].flat().filter((one): one is string => typeof one === 'string');
+}
+
+/** The policy without white space between its parts. Its strings and numbers stay as they are. */
+export function withoutWhiteSpace(text: string): string {
+  return text.replace(/("(?:[^"\\]|\\.)*")|[ \t\r\n]+/g, '$1');
 }
 
 function endOf({ offset, length }: Node): number {

@@ -284,7 +284,7 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
         );
       }
       const named = principalsIn(text);
-      const removed = named.find((arn) => principals.isRemoved(arn));
+      const removed = named.find((one) => UNIQUE_ID.test(one) || principals.isRemoved(one));
       if (removed !== undefined)
         throw invalid(
           `'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided' (Principal not found: ${removed})`,
@@ -304,7 +304,13 @@ function invalid(what: string) {
   return failure('InvalidParameterException', `Invalid parameter at ${what}`);
 }
 
-/** The AWS principals that a policy names. Text that is not a policy is rejected. */
+/**
+ * The unique id of a role or user. ECR shows it in place of the ARN of a deleted one, and refuses a policy with it.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+ */
+const UNIQUE_ID = /^A(?:ROA|IDA)[A-Z0-9]+$/;
+
+/** The AWS principals that a policy names, also as exceptions. Text that is not a policy is rejected. */
 function principalsIn(text: string): readonly string[] {
   let policy: unknown;
   try {
@@ -320,8 +326,10 @@ function principalsIn(text: string): readonly string[] {
     throw invalid("'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'");
   }
   return statements.flatMap((statement) => {
-    const { Principal }: { Principal?: unknown } = statement as object;
-    const aws = typeof Principal === 'object' && Principal !== null && 'AWS' in Principal ? [Principal.AWS].flat() : [];
-    return aws.filter((arn) => typeof arn === 'string');
+    const { Principal, NotPrincipal }: { Principal?: unknown; NotPrincipal?: unknown } = statement as object;
+    return [Principal, NotPrincipal].flatMap((one) => {
+      const aws = typeof one === 'object' && one !== null && 'AWS' in one ? [one.AWS].flat() : [];
+      return aws.filter((arn) => typeof arn === 'string');
+    });
   });
 }

@@ -116,7 +116,7 @@ describe('a write that fails at first', () => {
 describe('an opening', () => {
   it('reads the policy again and keeps a statement that was added after the observation', async () => {
     const reading = await readFrom(policy(JSON.stringify(OURS)));
-    const since = policy(JSON.stringify(OURS), OTHER);
+    const since = policy(OTHER, JSON.stringify(OURS));
     cloud.ecr.repository(gate.repository).policyText = since;
     expect(await gates.write(gate, reading, 'open')).toEqual({ kind: 'written', before: since, after: policy(OTHER) });
     expect(isNow()).toBe(policy(OTHER));

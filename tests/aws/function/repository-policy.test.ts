@@ -1,5 +1,6 @@
 // Edits of a repository policy: our statement is added and removed, and every byte of foreign statements stays
 // unchanged.
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   denyStatement,
@@ -11,6 +12,7 @@ import {
   statementsNamingPrincipals,
   withOurs,
   withoutOurs,
+  withoutWhiteSpace,
 } from '../../../aws/function/repository-policy.ts';
 
 const SETTINGS = {
@@ -28,6 +30,11 @@ const FOREIGN_ALLOW =
   '{ "Sid" : "pull" , "Effect":"Allow",\n  "Principal": {"AWS": "arn:aws:iam::210987654321:root"}, "Action":["ecr:BatchGetImage"]}';
 const FOREIGN_DENY =
   '{"Effect":"Deny","Principal":"*","Action":"ecr:PutImage","Condition":{"Bool":{"aws:SecureTransport":"false"}}}';
+
+/** The text of a policy, as someone wrote it. */
+function caseOf(name: string): string {
+  return readFileSync(new URL(`../../events/cases/${name}.json`, import.meta.url), 'utf8');
+}
 
 function policyOf(text: string | undefined): RepositoryPolicy {
   const policy = parseRepositoryPolicy(text);
@@ -339,6 +346,23 @@ describe('a repository policy that grants a pull to Lambda', () => {
   });
 });
 
+it('a policy whose statement is not in a list is byte for byte what it was after the gate opens', () => {
+  const before = caseOf('policy-single-object-statement');
+  const closed = withOurs(policyOf(before), OURS);
+  expect(lockStateOf(policyOf(closed), OURS)).toBe('current');
+  expect(withoutOurs(policyOf(closed), [OURS.Sid])).toBe(before);
+});
+
+describe('white space', () => {
+  it.each([
+    ['is dropped between parts', '{ "a" :\t[ 1 ,\r\n 2.0 ] , "b" : { } }', '{"a":[1,2.0],"b":{}}'],
+    ['stays in strings', '{ "a b" : " \\" c \\\\ " , "d" : "\\u0020 " }', '{"a b":" \\" c \\\\ ","d":"\\u0020 "}'],
+    ['may be missing', '{"a":1}', '{"a":1}'],
+  ])('%s', (_name, text, expected) => {
+    expect(withoutWhiteSpace(text)).toBe(expected);
+  });
+});
+
 describe('the statements that may be the cause if ECR rejects a policy are', () => {
   const list = (...statements: unknown[]) => JSON.stringify({ Statement: statements });
   const role = 'arn:aws:iam::210987654321:role/deploy';
@@ -370,6 +394,16 @@ describe('the statements that may be the cause if ECR rejects a policy are', () 
         { Sid: 'orphan', Principal: { AWS: ['AROAEXAMPLE1234567890', role] } },
       ),
       [`"orphan" (AROAEXAMPLE1234567890, ${role})`],
+    ],
+    [
+      'also those that deny all but a deleted role',
+      caseOf('policy-notprincipal-of-deleted-role'),
+      ['"DenyRest" (AROADELETEDDELETEDDEL)'],
+    ],
+    [
+      'those that name principals as exceptions',
+      list({ Sid: 'rest', Effect: 'Deny', NotPrincipal: { AWS: [role] } }, { Sid: 'all', NotPrincipal: '*' }),
+      [`"rest" (${role})`],
     ],
     [
       'also those with a deleted user',

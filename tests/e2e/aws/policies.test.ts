@@ -1,4 +1,5 @@
 // Repository policies with foreign statements, and repositories that cannot or should not be closed.
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { allowing } from '../../../local/aws/principals.ts';
 import { CRITICAL, FOREIGN_POLICY, FOREIGN_STATEMENT, HOUR, REPOSITORY, stage } from './stage.ts';
@@ -99,8 +100,39 @@ describe('repository policies', () => {
     expect(policy()).toBe(long);
     expect(cloud.deadLetters.messages()).toEqual([]);
     expect(decisions().at(-1)?.problem).toMatch(
-      /^the policy of team\/app would have 10\d{3} characters with pullgate's statement, but ECR allows 10240: shorten the other statements$/,
+      /^the policy of team\/app would have 10\d{3} characters with pullgate's statement and without white space, but ECR allows 10240: shorten the other statements$/,
     );
+  });
+
+  test('a policy that is near the limit only by its white space closes, and keeps every statement', async () => {
+    const { cloud, pushVulnerable, runUntilIdle, policy, isClosed } = await stage();
+    const Statement = Array.from({ length: 42 }, (_, index) => ({
+      Sid: `Pull ${index}`,
+      Effect: 'Allow',
+      Principal: { AWS: `arn:aws:iam::${100000000000 + index}:root` },
+      Action: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
+    }));
+    const policyText = JSON.stringify({ Version: '2012-10-17', Statement }, null, 2);
+    expect([policyText.length > 9_700, policyText.length < 10_240]).toEqual([true, true]);
+    cloud.ecr.createRepository(REPOSITORY, { policyText });
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await runUntilIdle();
+    expect(isClosed()).toBe(true);
+    expect(JSON.parse(policy() ?? '').Statement.slice(0, -1)).toEqual(Statement);
+  });
+
+  test('a policy that denies all but a deleted role stays, and the notice names its statement', async () => {
+    const { cloud, pushVulnerable, runUntilIdle, tick, policy } = await stage();
+    const text = readFileSync(
+      new URL('../../events/cases/policy-notprincipal-of-deleted-role.json', import.meta.url),
+      'utf8',
+    );
+    cloud.ecr.createRepository(REPOSITORY, { policyText: text });
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await runUntilIdle();
+    await tick();
+    expect(policy()).toBe(text);
+    expect(cloud.notices[0]?.message).toContain('Correct statement "DenyRest" (AROADELETEDDELETEDDEL)');
   });
 
   test('a policy that is not JSON is not overwritten, and the error names the repository', async () => {

@@ -68,6 +68,11 @@ describe('ECR', () => {
       '{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/gone"},"Action":"ecr:PutImage"}]}',
       /Principal not found/,
     ],
+    [
+      'text that names a deleted role by its unique id, as an exception',
+      '{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"AROADELETEDDELETEDDEL"},"Action":"ecr:PutImage"}}',
+      /Principal not found: AROADELETEDDELETEDDEL/,
+    ],
   ])('refuses %s', async (_what, policyText, message) => {
     cloud.principals.remove('arn:aws:iam::123456789012:role/gone');
     const repository = cloud.ecr.createRepository(`team/refused-${policyText.length}`);
