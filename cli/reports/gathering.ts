@@ -1,7 +1,7 @@
 // Gathers the findings of reports by image. Equal findings are stored once, because images with the same base share
 // most of their findings.
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
-import type { Finding } from '../../shared/policy/finding.ts';
+import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 import { NO_FINDINGS, type SeverityCounts, severityWord } from './counts.ts';
@@ -20,6 +20,8 @@ export interface ReportedImage {
    * AWS: the account id. Azure: the registry's id or name. Otherwise, the host in the image's name; empty if unknown.
    */
   readonly registry: string;
+  /** The AWS region, in which an account has a registry of its own. Undefined elsewhere, and if the report has none. */
+  readonly region?: string | undefined;
   /** Empty if the report does not name the image. Each such image is another one. */
   readonly repository: string;
   /** Empty if the report does not contain it. Then no exception for a digest matches. */
@@ -46,6 +48,10 @@ export interface Gathered {
   readonly leftOut: Readonly<Record<string, number>>;
   /** How many findings that could matter have no disclosure date. They have no grace period. */
   readonly undated: number;
+  /** How many of them have a disclosure date in the future. They have no grace period either. */
+  readonly future: number;
+  /** The disclosure dates that cannot be read, as the reports give them. */
+  readonly unreadDates: ReadonlySet<string>;
 }
 
 export interface Gathering {
@@ -53,6 +59,8 @@ export interface Gathering {
   add(image: GatheredImage, finding: Finding): void;
   /** @param count the number of report entries. Default: 1 */
   leaveOut(why: string, count?: number): void;
+  /** Notes a disclosure date that cannot be read. */
+  unreadDate(given: string): void;
   /** The number of findings so far. */
   count(): number;
   /** Packs a finding for later. Equal findings share one string in memory. */
@@ -71,8 +79,11 @@ export function isNothingJudged({ images, leftOut }: Pick<Gathered, 'images' | '
   return images.length === 0 && Object.keys(leftOut).some((why) => why !== LEFT_OUT && !SETTLED.includes(why));
 }
 
-/** @param policies findings that could matter to any of them are kept; all others are only counted */
-export function gatheringFor(policies: readonly Policy[]): Gathering {
+/**
+ * @param policies findings that could matter to any of them are kept; all others are only counted
+ * @param now the present time
+ */
+export function gatheringFor(policies: readonly Policy[], now: Instant): Gathering {
   const images = new Map<string, GatheredImage>();
   const shared = new Map<Packed, Packed>();
   const reported = { ...NO_FINDINGS };
@@ -80,6 +91,8 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
   const cannotMatter = severitiesBelowAll(policies);
   let count = 0;
   let undated = 0;
+  let future = 0;
+  const unreadDates = new Set<string>();
   let unnamed = 0;
 
   function keep(finding: Finding): Packed {
@@ -93,7 +106,7 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
   return {
     image(given) {
       const image = given.repository === '' ? { ...given, repository: `unnamed-${++unnamed}` } : given;
-      const key = `${image.registry}/${image.repository}@${image.digest === '' ? image.tags.join() : image.digest}`;
+      const key = `${image.registry} ${image.region ?? ''}/${image.repository}@${image.digest === '' ? image.tags.join() : image.digest}`;
       const before = images.get(key);
       if (before !== undefined) return before;
       const made = { ...image, findings: new Set<Packed>() };
@@ -106,14 +119,16 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
       reported[severityWord(finding)] += 1;
       if (severity.kind === 'known' && cannotMatter.has(severity.severity)) return;
       if (finding.disclosedAt === undefined) undated += 1;
+      else if (finding.disclosedAt > now) future += 1;
       findings.add(keep(finding));
     },
     leaveOut(why, count = 1) {
       leftOut[why] = (leftOut[why] ?? 0) + count;
     },
+    unreadDate: (given) => void unreadDates.add(given),
     count: () => count,
     keep,
-    result: () => ({ images: [...images.values()], reported, leftOut, undated }),
+    result: () => ({ images: [...images.values()], reported, leftOut, undated, future, unreadDates }),
   };
 }
 

@@ -10,7 +10,7 @@ const DIGEST = /@(sha256:[0-9a-f]{64})$/;
 
 /**
  * Splits an image name into its parts. A first part with a dot or a colon, or `localhost`, is the registry's host. For
- * ECR, the registry is the account id, as in its gates.
+ * ECR, the registry is the account id, as in its gates, with its region.
  *
  * @example
  * imageNamed('reg.azurecr.io/team/app:1.4')
@@ -31,6 +31,7 @@ export function imageNamed(name: string): ReportedImage {
   const known = registryOf(host.toLowerCase());
   return {
     registry: known?.cloud === 'aws' ? known.accountId : host.toLowerCase(),
+    ...(known?.cloud === 'aws' ? { region: known.region } : {}),
     repository: path.slice(slash + 1),
     digest,
     tags,
@@ -56,20 +57,20 @@ export function imageAmong(
   ];
   const wanted = asked === undefined || asked === '' ? undefined : imageNamed(asked);
   const isKnown = wanted !== undefined && [...tagged, ...digested].some((one) => isOfOneRepository(one, wanted));
-  const { registry, repository, digest, tags } = (isKnown ? wanted : (digested[0] ?? tagged[0] ?? wanted)) ?? UNNAMED;
-  const isOfIt = (one: ReportedImage) => isOfOneRepository(one, { registry, repository });
+  const found = (isKnown ? wanted : (digested[0] ?? tagged[0] ?? wanted)) ?? UNNAMED;
+  const { digest, tags } = found;
+  const isOfIt = (one: ReportedImage) => isOfOneRepository(one, found);
   return {
-    registry,
-    repository,
+    ...found,
     digest: digest || (digested.find(isOfIt)?.digest ?? ''),
     tags: [...new Set([...tags, ...tagged.filter(isOfIt).flatMap((one) => one.tags)])],
   };
 }
 
-type Repository = Pick<ReportedImage, 'registry' | 'repository'>;
+type Repository = Pick<ReportedImage, 'registry' | 'region' | 'repository'>;
 
 const UNNAMED: ReportedImage = { registry: '', repository: '', digest: '', tags: [] };
 
 function isOfOneRepository(one: Repository, other: Repository): boolean {
-  return one.registry === other.registry && one.repository === other.repository;
+  return one.registry === other.registry && one.region === other.region && one.repository === other.repository;
 }

@@ -94,6 +94,8 @@ export async function inspectorReader({
       const images = finding.resources.flatMap(({ details }) => details?.awsEcrContainerImage ?? []);
       if (finding.status === 'CLOSED') return gathering.leaveOut('closed');
       if (images.length === 0) return gathering.leaveOut('not for an ECR image');
+      // Inspector and the image are in one region: arn:aws:inspector2:REGION:ACCOUNT:finding/ID.
+      const region = finding.findingArn.split(':')[3];
       const findings = findingsFrom(withoutNulls(finding) as InspectorFinding);
       for (const { registry, repositoryName: repository, imageHash: digest, imageTags } of images) {
         if (!includes.aws(repository)) {
@@ -101,7 +103,8 @@ export async function inspectorReader({
           continue;
         }
         const tags = imageTags ?? [];
-        const image = gathering.image({ registry, repository, digest, tags, mayNotCount: tags.length === 0 });
+        const mayNotCount = tags.length === 0;
+        const image = gathering.image({ registry, region, repository, digest, tags, mayNotCount });
         for (const one of findings) gathering.add(image, one);
       }
     },

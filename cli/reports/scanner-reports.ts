@@ -7,7 +7,7 @@ import { type DocumentReader, mustBeList, type ReportInput } from './documents.t
 import { AWS_ACCOUNT, type Gathering, LEFT_OUT, type ReportedImage } from './gathering.ts';
 import { grypeFinding, grypeImage, grypeMatch, grypeSource } from './grype.ts';
 import { type Packed, unpack } from './packed.ts';
-import { trivyFinding, trivyImage, trivyMetadata, trivyModified, trivyVulnerability } from './trivy.ts';
+import { instantOf, trivyFinding, trivyImage, trivyMetadata, trivyModified, trivyVulnerability } from './trivy.ts';
 
 /** Gathers the findings of a document until its end shows which image they belong to, if any. */
 function oneImage(gathering: Gathering, includes: ReportInput['includes']) {
@@ -72,6 +72,8 @@ export function trivyReader({ gathering, name, includes }: ReportInput): Documen
         return;
       }
       const finding = checked(trivyVulnerability, value, 'Vulnerabilities[]', name);
+      const date = finding.PublishedDate ?? '';
+      if (date !== '' && instantOf(date) === undefined) gathering.unreadDate(date);
       if (finding.Status === 'not_affected') gathering.leaveOut('not affected');
       else image.add(trivyFinding(finding, false));
     },

@@ -1,6 +1,6 @@
 // Converts Trivy's vulnerabilities and image to the core's types.
 import * as v from 'valibot';
-import type { Finding } from '../../shared/policy/finding.ts';
+import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import { required } from '../../shared/runtime/problem.ts';
 import type { ReportedImage } from './gathering.ts';
@@ -38,7 +38,6 @@ const NO_FIX: readonly string[] = ['affected', 'will_not_fix', 'fix_deferred', '
 export function trivyFinding(found: v.InferOutput<typeof trivyVulnerability>, isSuppressed: boolean): Finding {
   const fixedVersion = found.FixedVersion || undefined;
   const link = found.PrimaryURL ?? '';
-  const published = new Date(found.PublishedDate ?? '');
   return {
     vulnerability: found.VulnerabilityID,
     aliases: found.VendorIDs ?? [],
@@ -48,10 +47,16 @@ export function trivyFinding(found: v.InferOutput<typeof trivyVulnerability>, is
     fix: fixedVersion !== undefined ? 'available' : fixOf(found.Status ?? ''),
     // Trivy does not report known exploits.
     exploited: false,
-    disclosedAt: Number.isNaN(published.getTime()) ? undefined : published.toISOString(),
+    disclosedAt: instantOf(found.PublishedDate),
     state: isSuppressed ? 'suppressed' : 'active',
     link: link.startsWith('https://') ? link : undefined,
   };
+}
+
+/** The date, if it can be read. */
+export function instantOf(given: string | null | undefined): Instant | undefined {
+  const date = new Date(given ?? '');
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
 function fixOf(status: string): Finding['fix'] {

@@ -51,6 +51,8 @@ const STACK = 'stack';
  * gigabyte for a large report. https://nodejs.org/api/v8.html#v8setflagsfromstringflags
  */
 const HEAP_GROWTH_PERCENT = 20;
+/** How many disclosure dates that cannot be read are shown. */
+const SHOWN_DATES = 3;
 const CHANGES = ['closes', 'opens', 'staysClosed', 'staysOpen'] as const;
 
 type Policies = readonly [Policy, ...Policy[]];
@@ -81,7 +83,7 @@ export async function simulateCommand(files: readonly string[], options: Simulat
   const policies: Policies = against === undefined ? [policy.policy] : [policy.policy, against.policy];
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const at = now();
-  const gathering = gatheringFor(policies);
+  const gathering = gatheringFor(policies, at);
   const progress = progressOn();
   try {
     const search: Search = { files, format: options.format, stack, policies, gathering, progress, at };
@@ -208,7 +210,7 @@ function subjectsOf(
 }
 
 function* notesOf(
-  { images, leftOut, undated }: Gathered,
+  { images, leftOut, undated, future, unreadDates }: Gathered,
   policies: Policies,
   formats: readonly Format[],
 ): Generator<string> {
@@ -219,8 +221,17 @@ function* notesOf(
   for (const [why, count] of Object.entries(leftOut)) {
     yield `${counted(count, 'report entry', 'report entries')} left out: ${why}`;
   }
-  if (undated > 0 && policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {
-    yield `${counted(undated, 'finding has', 'findings have')} no disclosure date, so graceDays does not exempt ${undated === 1 ? 'it' : 'them'}`;
+  if (policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {
+    const which = [
+      [undated, 'no disclosure date'],
+      [future, 'a disclosure date in the future'],
+    ] as const;
+    for (const [count, what] of which.filter(([count]) => count > 0))
+      yield `${counted(count, 'finding has', 'findings have')} ${what}, so graceDays does not exempt ${count === 1 ? 'it' : 'them'}`;
+    const dates = [...unreadDates].slice(0, SHOWN_DATES).map((date) => JSON.stringify(date));
+    const more = unreadDates.size - dates.length;
+    if (dates.length > 0)
+      yield `disclosure dates that cannot be read: ${dates.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   }
   if (formats.includes('trivy') && policies.some(({ exploited }) => exploited !== 'never')) {
     yield "Trivy does not report known exploits, so the policy's `exploited` has no effect on its findings";

@@ -20,6 +20,8 @@ export type PresentImage = Extract<ImageObservation, { presence: 'present' }>;
 /** An image, and the gate that it would close. */
 export interface Subject {
   readonly gate: Gate;
+  /** The region of a registry on AWS, if it is known. One repository in two regions is two gates. */
+  readonly region?: string | undefined;
   /** The display name of the gate. It distinguishes two gates of one repository that have no digest. */
   readonly name: string;
   readonly tags: readonly string[];
@@ -50,6 +52,7 @@ export interface Worst<T> {
 
 export interface GateOutcome {
   readonly gate: Gate;
+  readonly region?: string | undefined;
   readonly name: string;
   /** The tags of all its images, for display. */
   readonly tags: readonly string[];
@@ -98,7 +101,7 @@ export interface SimulationInput {
 
 /** Simulates what the policy would do to each gate. */
 export function simulate({ subjects, rules, against, now, most }: SimulationInput): Simulation {
-  const byGate = Map.groupBy(subjects, ({ gate, name }) => `${gateKey(gate)} ${name}`);
+  const byGate = Map.groupBy(subjects, ({ gate, region, name }) => `${gateKey(gate)} ${name} ${region}`);
   const gates: GateOutcome[] = [];
   let images = 0;
   for (const ofGate of byGate.values()) {
@@ -139,6 +142,7 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
   const former = judged.flatMap(({ before }) => (before?.kind === 'block' ? before.reasons : []));
   return {
     gate: subject.gate,
+    region: subject.region,
     name: subject.name,
     tags: [...new Set(subjects.flatMap(({ tags }) => tags))].toSorted(),
     images: subjects.length,

@@ -31,12 +31,13 @@ export function* subjectsFrom(
   granularityOf: (image: GatheredImage) => Granularity,
 ): Generator<Subject> {
   for (const image of images) {
-    const { registry, repository, digest, tags, findings, tagged = true, mayNotCount = false } = image;
+    const { registry, region, repository, digest, tags, findings, tagged = true, mayNotCount = false } = image;
     const isByImage = granularityOf(image) === 'image';
     const gate = isByImage && digest !== '' ? { registry, repository, digest } : { registry, repository };
     const [tag] = tags;
     yield {
       gate,
+      region,
       name: isByImage && digest === '' && tag !== undefined ? `${repository}:${tag}` : gateName(gate),
       tags,
       observe: (known) => {

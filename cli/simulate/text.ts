@@ -145,10 +145,14 @@ export function wordOf({ change, outcome }: GateOutcome): string {
   return change === undefined ? OUTCOMES[outcome] : CHANGES[change];
 }
 
-/** Names gates, with their registry if there is more than one. */
+/** Names gates, with their registry and region if there is more than one. */
 export function namesOf(gates: readonly GateOutcome[]): (gate: GateOutcome) => string {
-  const registries = new Set(gates.map(({ gate }) => gate.registry));
-  return ({ gate, name }) => (registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${name}` : name);
+  const isOneRegistry = new Set(gates.map(({ gate }) => gate.registry)).size === 1;
+  const isOneRegion = new Set(gates.map(({ region }) => region)).size === 1;
+  return ({ gate, region, name }) =>
+    [isOneRegistry ? undefined : gate.registry.split('/').at(-1), isOneRegion ? undefined : region, name]
+      .filter((part) => part !== undefined)
+      .join('/');
 }
 
 function coloured(word: string, text: string): string {

@@ -36,8 +36,16 @@ describe('Amazon Inspector', () => {
     const { format, images } = await readText(input, { piece: 1_000 });
     expect(format).toBe('inspector');
     expect(images.map(({ digest, findings, ...image }) => [digest.slice(0, 10), findings.size, image])).toEqual([
-      ['sha256:bbb', 4, { registry: '123456789012', repository: 'team/app', tags: ['v1'], mayNotCount: false }],
-      ['sha256:ccc', 4, { registry: '123456789012', repository: 'team/app', tags: ['v1'], mayNotCount: false }],
+      [
+        'sha256:bbb',
+        4,
+        { registry: '123456789012', region: 'us-east-1', repository: 'team/app', tags: ['v1'], mayNotCount: false },
+      ],
+      [
+        'sha256:ccc',
+        4,
+        { registry: '123456789012', region: 'us-east-1', repository: 'team/app', tags: ['v1'], mayNotCount: false },
+      ],
     ]);
     // Both images have the same findings, which are stored once.
     expect(new Set(images.flatMap(({ findings }) => [...findings])).size).toBe(4);

@@ -51,7 +51,7 @@ export async function read(
   options: Options = {},
 ): Promise<Read> {
   const { policies = [policy()], includes = { aws: () => true, azure: () => true }, format, piece } = options;
-  const gathering = gatheringFor(policies);
+  const gathering = gatheringFor(policies, NOW);
   const progress = { show: (text: () => string) => void text(), end: () => {} };
   const text = typeof input === 'string' || input instanceof Uint8Array ? input : JSON.stringify(input);
   const stdin = inPieces(Buffer.from(text), piece);
