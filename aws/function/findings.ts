@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-inspector2';
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import { type Finding, findingKey } from '../../shared/policy/finding.ts';
+import { otherNames, plainVersion } from '../../shared/policy/names.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, Scan, Usage } from '../../shared/reconcile/observation.ts';
@@ -208,9 +209,10 @@ function reportFrom(finding: InspectorFinding): Report {
 export function findingsFrom(finding: InspectorFinding): readonly Finding[] {
   const details = finding.packageVulnerabilityDetails;
   const packages = details?.vulnerablePackages ?? [];
+  const vulnerability = details?.vulnerabilityId ?? finding.title ?? finding.findingArn ?? 'unnamed finding';
   const shared = {
-    vulnerability: details?.vulnerabilityId ?? finding.title ?? finding.findingArn ?? 'unnamed finding',
-    aliases: details?.relatedVulnerabilities ?? [],
+    vulnerability,
+    aliases: otherNames(vulnerability, details?.relatedVulnerabilities ?? []),
     severity: severityFrom(finding.severity ?? 'none given'),
     score: highestScore(finding),
     exploited: finding.exploitAvailable === 'YES',
@@ -239,14 +241,14 @@ function highestScore({ packageVulnerabilityDetails }: InspectorFinding): number
 
 /** Epoch, version and release in the notation of package managers, which Inspector also uses for the fixed version. */
 function versionOf({ epoch, version, release }: VulnerablePackage): string {
-  return `${epoch ? `${epoch}:` : ''}${version ?? ''}${release ? `-${release}` : ''}`;
+  return plainVersion(`${epoch ? `${epoch}:` : ''}${version ?? ''}${release ? `-${release}` : ''}`);
 }
 
 /** Inspector writes "NotAvailable" if there is no fix. */
 function fixedVersion({ fixedInVersion }: VulnerablePackage): string | undefined {
   return fixedInVersion === undefined || fixedInVersion === '' || fixedInVersion === 'NotAvailable'
     ? undefined
-    : fixedInVersion;
+    : plainVersion(fixedInVersion);
 }
 
 /**

@@ -1,6 +1,7 @@
 // Converts one row of findings.kql to an assessment of one image. Keys are read without regard to case, and details
 // come in more than one form.
 import type { Finding } from '../../shared/policy/finding.ts';
+import { otherNames, plainVersion } from '../../shared/policy/names.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, ReportStatus } from '../../shared/reconcile/observation.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
@@ -196,9 +197,10 @@ function findingFrom(row: Row, name: string, cve: unknown, ofReport: Finding['se
   const found = packageOf(row, cve);
   const severity = severityFrom(textOf(pick(cve, 'severity')) || 'none given');
   const score = highestScore(pick(cve, 'cvss')) ?? numberOf(pick(row['Details'], 'cvssV30Score'));
+  const vulnerability = textOf(pick(cve, 'cveId')) || `assessment:${name}`;
   return {
-    vulnerability: textOf(pick(cve, 'cveId')) || `assessment:${name}`,
-    aliases: textsOf(pick(cve, 'additionalIdentifiers')),
+    vulnerability,
+    aliases: otherNames(vulnerability, textsOf(pick(cve, 'additionalIdentifiers'))),
     package: found,
     severity,
     // Without a severity, a score of 0 means that the field was left empty.
@@ -217,8 +219,10 @@ function packageOf({ Details: details, Title: title }: Row, cve: unknown): Findi
   const fixed = pick(cve, 'fixedVersion') ?? pick(details, 'fixedVersion') ?? pick(grouped, 'fixedVersion');
   return {
     name: textOf(pick(details, 'softwareName')) || textOf(pick(grouped, 'packageName')) || textOf(title) || 'the image',
-    version: textsOf(pick(details, 'detectedSoftwareVersions')).join(', ') || textOf(pick(grouped, 'version')),
-    fixedVersion: textOf(fixed) || undefined,
+    version: plainVersion(
+      textsOf(pick(details, 'detectedSoftwareVersions')).join(', ') || textOf(pick(grouped, 'version')),
+    ),
+    fixedVersion: plainVersion(textOf(fixed)) || undefined,
   };
 }
 

@@ -1,6 +1,7 @@
 // Converts Grype's matches and image to the core's types.
 import * as v from 'valibot';
 import type { Finding } from '../../shared/policy/finding.ts';
+import { otherNames, plainVersion } from '../../shared/policy/names.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import { required } from '../../shared/runtime/problem.ts';
 import type { ReportedImage } from './gathering.ts';
@@ -72,11 +73,14 @@ export function grypeFinding(match: v.InferOutput<typeof grypeMatch>): Finding {
   const link = found.dataSource ?? '';
   return {
     vulnerability: found.id,
-    aliases: others.map(({ id }) => id).filter((id) => id !== found.id),
+    aliases: otherNames(
+      found.id,
+      others.map(({ id }) => id),
+    ),
     package: {
       name: artifact.name,
-      version: artifact.version ?? '',
-      fixedVersion: found.fix?.versions?.join(', ') || undefined,
+      version: plainVersion(artifact.version ?? ''),
+      fixedVersion: plainVersion(found.fix?.versions?.join(', ') ?? '') || undefined,
     },
     severity: severityFrom(wordOf(found.severity ?? '')),
     score: highestScore(found.cvss) ?? highestScore(others.flatMap(({ cvss }) => cvss ?? [])),

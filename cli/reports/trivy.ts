@@ -1,6 +1,7 @@
 // Converts Trivy's vulnerabilities and image to the core's types.
 import * as v from 'valibot';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
+import { otherNames, plainVersion } from '../../shared/policy/names.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import { required } from '../../shared/runtime/problem.ts';
 import type { ReportedImage } from './gathering.ts';
@@ -36,12 +37,12 @@ export const trivyModified = v.object({ Type: v.nullish(text), Finding: v.unknow
 const NO_FIX: readonly string[] = ['affected', 'will_not_fix', 'fix_deferred', 'end_of_life'];
 
 export function trivyFinding(found: v.InferOutput<typeof trivyVulnerability>, isSuppressed: boolean): Finding {
-  const fixedVersion = found.FixedVersion || undefined;
+  const fixedVersion = plainVersion(found.FixedVersion ?? '') || undefined;
   const link = found.PrimaryURL ?? '';
   return {
     vulnerability: found.VulnerabilityID,
-    aliases: found.VendorIDs ?? [],
-    package: { name: found.PkgName, version: found.InstalledVersion ?? '', fixedVersion },
+    aliases: otherNames(found.VulnerabilityID, found.VendorIDs ?? []),
+    package: { name: found.PkgName, version: plainVersion(found.InstalledVersion ?? ''), fixedVersion },
     severity: severityFrom(found.Severity || 'none given'),
     score: highestScore(found.CVSS),
     fix: fixedVersion !== undefined ? 'available' : fixOf(found.Status ?? ''),

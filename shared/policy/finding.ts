@@ -1,4 +1,5 @@
 // Findings, as a scanner reports them, and the image that they are about.
+import { plainVersion } from './names.ts';
 import { type ReportedSeverity, SEVERITIES, type Severity, severityOfScore } from './severity.ts';
 
 /** A time as ISO 8601 in UTC with milliseconds (`2026-01-31T12:00:00.000Z`), so that text order is time order. */
@@ -60,10 +61,11 @@ export interface ImageId {
 }
 
 /**
- * The identity of a finding in an image. It stays the same if the provider reports the finding again under a new id.
+ * The identity of a finding in an image. It stays the same if the provider reports the finding again under a new id, or
+ * its version with or without the epoch 0.
  */
 export function findingKey(finding: Finding): string {
-  return `${finding.vulnerability}\n${finding.package.name}\n${finding.package.version}`;
+  return `${finding.vulnerability}\n${finding.package.name}\n${plainVersion(finding.package.version)}`;
 }
 
 /** A finding's severity, and its source: the scanner, the CVSS base score, or the report that names the finding. */

@@ -72,7 +72,7 @@ describe('the finding from the documentation', () => {
     expect(findingsFrom(finding)).toEqual(
       ['libssl3t64', 'openssl'].map((name) => ({
         ...shared,
-        package: { name, version: '3.0.13-0ubuntu3.2', fixedVersion: '0:3.0.13-0ubuntu3.4' },
+        package: { name, version: '3.0.13-0ubuntu3.2', fixedVersion: '3.0.13-0ubuntu3.4' },
       })),
     );
   });

@@ -53,6 +53,16 @@ describe('the severity', () => {
   });
 });
 
+it('versions have no epoch 0, and the other names of a CVE do not repeat it', () => {
+  const Details = {
+    ...DETAILS,
+    DetectedSoftwareVersions: ['0:1.2', '1:1.2'],
+    CvesDetails: [{ ...CVE, FixedVersion: '0:1.3', AdditionalIdentifiers: [CVE['CveId'], 'GHSA-a', 'ghsa-A'] }],
+  };
+  const [found] = findingsIn(read(individualRow({ Details })));
+  expect(found).toMatchObject({ aliases: ['GHSA-a'], package: { version: '1.2, 1:1.2', fixedVersion: '1.3' } });
+});
+
 /** The verdict in one word, with the severity that decided. */
 function verdictOf(row: Row): string {
   const assessment = read(row);

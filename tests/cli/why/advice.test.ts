@@ -146,13 +146,15 @@ describe('if findings have no details but the severity of their report', () => {
   const line = (id: string, name: string) =>
     `       - {"id":"${id}","repository":"team/app","package":"${name}","expires":"2026-07-15","reason":"TO DO: say why it does not affect this image","approvedBy":"TO DO: say who approved it"}`;
 
-  it('one exception covers all advisories of a package, and the config accepts it', async () => {
+  it('one exception covers all advisories of a package, and the config accepts it once it is reviewed', async () => {
     const { advice, lines } = await next({ findings: [bare('CVE-2026-1'), bare('CVE-2026-2'), bare('CVE-2026-3')] });
     expect(lines).toContain(line('*', 'openssl'));
     expect(lines.filter((one) => one.startsWith('       - '))).toHaveLength(1);
     expect(lines).toContain('       The id * exempts every finding of its package, also those with details.');
     expect(advice.exceptionsOpen).toBe(true);
-    expect(parsePolicy('high', { exceptions: advice.exceptions }, NOW).ok).toBe(true);
+    const reviewed = advice.exceptions.map((one) => ({ ...one, reason: 'not reachable', approvedBy: 'Grace' }));
+    expect(parsePolicy('high', { exceptions: reviewed }, NOW).ok).toBe(true);
+    expect(parsePolicy('high', { exceptions: advice.exceptions }, NOW).ok).toBe(false);
   });
 
   it('each package has its own, and a single advisory is named', async () => {

@@ -190,7 +190,8 @@ describe('why, on AWS', () => {
     // The command uses every permission in the policy of docs/permissions.md, and none of them allows a write.
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(actionsOf(least).toSorted());
 
-    await s.redeploy({ policy: { exceptions } });
+    const reviewed = exceptions.map((one) => ({ ...one, reason: 'not reachable', approvedBy: 'Grace' }));
+    await s.redeploy({ policy: { exceptions: reviewed } });
     expect(s.isClosed('team/app')).toBe(false);
   });
 
