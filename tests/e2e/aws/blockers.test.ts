@@ -79,6 +79,16 @@ describe('blockers', () => {
     expect(isClosed()).toBe(false);
   });
 
+  test("an image that has only a tool's tag closes the gate, which opens once a purge deletes it", async () => {
+    const { cloud, pushVulnerable, runUntilIdle, isClosed } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'buildcache-main', CRITICAL);
+    await runUntilIdle();
+    expect(isClosed()).toBe(true);
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await runUntilIdle();
+    expect(isClosed()).toBe(false);
+  });
+
   test('nothing opens and the message is retried if ECR does not return the index', async () => {
     const { cloud, runUntilIdle, isClosed } = await stage();
     cloud.ecr.createRepository(REPOSITORY);

@@ -164,6 +164,21 @@ describe('repository policies', () => {
     expect(notified()).toEqual(['waiting', 'closed']);
   });
 
+  test('a closed repository begins to serve Lambda functions: it stays closed, and people are notified', async () => {
+    const { cloud, pushVulnerable, runUntilIdle, sweep, tick, isClosed, policy } = await stage();
+    const lambda = { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'ecr:BatchGetImage' };
+    cloud.ecr.createRepository(REPOSITORY);
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await runUntilIdle();
+    const { Statement, ...rest } = JSON.parse(policy() ?? '');
+    const policyText = JSON.stringify({ ...rest, Statement: [lambda, ...Statement] });
+    cloud.ecr.repository(REPOSITORY).policyText = policyText;
+    await sweep();
+    await tick();
+    expect([isClosed(), policy()]).toEqual([true, policyText]);
+    expect(cloud.notices.at(-1)?.message).toContain('Lambda functions');
+  });
+
   test('the id changes while a gate is closed: the statement is rewritten under the new one, and opening removes it', async () => {
     const { cloud, graph, pushVulnerable, runUntilIdle, sweep, policy, pull } = await stage();
     cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
@@ -240,5 +255,18 @@ describe('repository policies', () => {
       .oci(cloud.principals.add('arn:aws:iam::123456789012:role/pusher', everything))
       .push(REPOSITORY, 'v2', 'fixed');
     expect(pushed.status).toBe(201);
+  });
+
+  test('an exempt role that a statement of the team denies stays denied', async () => {
+    const ci = 'arn:aws:iam::123456789012:role/ci';
+    const { cloud, pushVulnerable, runUntilIdle, isClosed } = await stage({ aws: { exemptPrincipals: [ci] } });
+    const denies = `{"Sid":"NotCi","Effect":"Deny","Principal":{"AWS":"${ci}"},"Action":"ecr:BatchGetImage"}`;
+    cloud.principals.add(ci, []);
+    cloud.ecr.createRepository(REPOSITORY, { policyText: `{"Version":"2012-10-17","Statement":[${denies}]}` });
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await runUntilIdle();
+    expect(isClosed()).toBe(true);
+    const pulled = await cloud.oci(cloud.principals.add(ci, [allowing('ecr:*')])).pull(REPOSITORY, 'v1');
+    expect(pulled.status).toBe(403);
   });
 });
