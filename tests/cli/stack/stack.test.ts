@@ -1,6 +1,6 @@
 // Tests the errors that the user can correct: each is a sentence without a stack trace that says what is needed, and
 // the exit code is 2.
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findStack } from '../../../cli/stack/stack.ts';
@@ -54,10 +54,21 @@ describe('a command with wrong usage', () => {
     expect(await pullgate(args)).toEqual({ code: 2, stdout: '', stderr });
   });
 
-  test('an unknown option prints the help', async () => {
-    const { code, stderr } = await pullgate(['release', '--all']);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: unknown option '--all'\n\nUsage: pullgate release \[options\] \[gate\]\n/);
+  test.each([
+    ['release --all', "unknown option '--all'"],
+    ['status --jsn', "unknown option '--jsn' (Did you mean --json?)"],
+    ['statsu', "unknown command 'statsu' (Did you mean status?)"],
+    ['why', "missing required argument 'image'"],
+    ['why a b', "too many arguments for 'why'. Expected 1 argument but got 2: a, b"],
+    ['override open x --nonsense', "unknown option '--nonsense'"],
+  ])('%s is answered in one line', async (line, what) => {
+    const answer = { code: 2, stdout: '', stderr: `pullgate: ${what}; see --help\n` };
+    expect(await pullgate(line.split(' '))).toEqual(answer);
+  });
+
+  test('--version prints the version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+    expect(await pullgate(['--version'])).toEqual({ code: 0, stdout: `pullgate ${version}\n`, stderr: '' });
   });
 
   test.each([
