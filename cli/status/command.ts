@@ -18,7 +18,7 @@ and, on Azure, images that match no registry or no row, and details of CVEs that
 Exit codes: 0 no action is required; 1 action is required (a pause, the day limit is reached,
 messages in the dead-letter queue, no sweep within twice sweepHours, a gate that is stuck while
 closing or opening, a notice that could not be sent, a record that cannot be read, an expired
-exception or, with --live, an unhealthy scanner); 2 no answer.
+exception or, with --live, an unhealthy scanner); 2 no answer, or a cloud could not be read.
 
 Example:
   pullgate status --live
@@ -40,6 +40,7 @@ export function addStatus(program: Command): void {
         const stack = await findStack(where);
         const status = await readStatus({ stack: stack.name, clients: await connect(stack, now), now, isLive: live });
         printAnswer(json, status, () => statusLines(status));
+        if (status.unseen.length > 0) return 2;
         return status.concerns.length === 0 ? 0 : 1;
       }),
     );

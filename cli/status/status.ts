@@ -16,7 +16,7 @@ import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { loadRecords, type UnreadableGate } from '../stack/overview.ts';
-import { sentenceOf } from '../terminal/ending.ts';
+import { endingOf, isOfCloud, sentenceOf } from '../terminal/ending.ts';
 import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
 import { countInherited, type InheritedShare } from './evidence.ts';
 import { type LiveStatus, observeLive } from './live.ts';
@@ -70,10 +70,18 @@ export interface ExceptionStatus {
   readonly end: 'expired' | number;
 }
 
+/** A cloud that could not be read, because of its credentials, a permission or a failed request. */
+export interface UnseenCloud {
+  readonly cloud: Cloud;
+  readonly problem: string;
+}
+
 export interface Status {
   readonly stack: string;
   readonly at: Instant;
   readonly clouds: readonly CloudStatus[];
+  /** If not empty, the status is incomplete. */
+  readonly unseen: readonly UnseenCloud[];
   /** The policy's exceptions that have expired or expire within 14 days, in the order of their end. */
   readonly exceptions: readonly ExceptionStatus[];
   /** What requires action; empty if nothing does. */
@@ -91,14 +99,24 @@ export interface StatusQuestion {
 /** A change and its notice take minutes. After an hour, the change is stuck. */
 const STUCK_MILLISECONDS = HOUR_MILLISECONDS;
 
+/** Reads the status of the clouds that can be read. @throws the error of the first cloud if none can be read */
 export async function readStatus({ stack, clients, now, isLive }: StatusQuestion): Promise<Status> {
-  const clouds = await Promise.all(clients.map((client) => readCloud(client, now, isLive)));
+  const read = await Promise.allSettled(clients.map((client) => readCloud(client, now, isLive)));
+  const clouds = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = read.flatMap((one, index) =>
+    one.status === 'rejected' ? [{ error: one.reason as unknown, cloud: clients[index]?.cloud }] : [],
+  );
+  const unseen = failed.flatMap(({ error, cloud }): readonly UnseenCloud[] => {
+    if (clouds.length === 0 || cloud === undefined || !isOfCloud(error)) throw error;
+    return [{ cloud, problem: endingOf(error, 'reads').text }];
+  });
   const at = now();
   const exceptions = endingExceptions(clients, at);
   return {
     stack,
     at,
     clouds,
+    unseen,
     exceptions,
     concerns: [...clouds.flatMap((cloud) => concernsOf(cloud, at)), ...exceptions.flatMap(concernOfException)],
   };

@@ -15,12 +15,19 @@ import type { ImageStatus } from './live.ts';
 import type { CloudStatus, GateStatus, Status } from './status.ts';
 
 /** Formats the answer as lines, in colour if stdout is a terminal. */
-export function statusLines({ stack, at, clouds, exceptions, concerns }: Status): readonly string[] {
+export function statusLines({ stack, at, clouds, unseen, exceptions, concerns }: Status): readonly string[] {
   return [
     `Status of the stack ${plain(stack)} at ${minute(at)}`,
     '',
+    ...unseen.flatMap(({ cloud, problem }) => [
+      paint('red', `${CLOUD_NAMES[cloud]} could not be read, so nothing of it is shown:`),
+      ...problem.split('\n').map((line) => `  ${plain(line)}`),
+      '',
+    ]),
     ...(concerns.length === 0
-      ? [paint('green', 'No action required.')]
+      ? unseen.length > 0
+        ? []
+        : [paint('green', 'No action required.')]
       : [paint('red', 'Action required:'), ...concerns.map((concern) => `  - ${plain(concern)}`)]),
     ...clouds.flatMap((cloud) => cloudLines(cloud, at)),
     ...(exceptions.length === 0 ? [] : ['', 'Exceptions that have expired or expire soon:']),

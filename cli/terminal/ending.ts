@@ -26,9 +26,26 @@ export function endingOf(error: unknown, access: Access = 'changes'): Ending {
       text: `no Azure credentials found${whyNot(error)}: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET`,
     };
   }
-  if (isOfAzure(error)) return { code: 1, text: `the request to Azure failed. ${sentenceOf(error, access)}` };
-  if (isOfAws(error)) return { code: 1, text: `the request to AWS failed. ${sentenceOf(error)}` };
+  const more = isDenied(error) ? `\n${PERMISSIONS}` : '';
+  if (isOfAzure(error)) return { code: 1, text: `the request to Azure failed. ${sentenceOf(error, access)}${more}` };
+  if (isOfAws(error)) return { code: 1, text: `the request to AWS failed. ${sentenceOf(error)}${more}` };
   return { code: 1, text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
+
+const PERMISSIONS = 'docs/permissions.md lists the permissions that each command needs.';
+
+/** Does a cloud deny access? A refused network has the same status, but needs no permission. */
+function isDenied(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (isOfAzure(error)) return [401, 403].includes((error as RestProblem).statusCode ?? 0) && !isRefusedNetwork(error);
+  return /^AccessDenied(Exception)?$/.test(error.name);
+}
+
+/** Is it an error of a cloud, or of the credentials for it? Any other error is a bug or wrong usage. */
+export function isOfCloud(error: unknown): boolean {
+  const isOfCredentials =
+    error instanceof Error && [...CREDENTIAL_ERRORS, 'CredentialsProviderError'].includes(error.name);
+  return isOfCredentials || isOfAzure(error) || isOfAws(error);
 }
 
 /** Describes an error in one line: its name and message or, if Azure denies access, the missing role. */

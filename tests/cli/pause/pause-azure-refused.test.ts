@@ -40,7 +40,7 @@ describe('roles', () => {
     const { code, stdout, stderr } = await run('pause --yes', 'records');
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(
-      /^pullgate: the request to Azure failed[.] \w+[.]table[.]core[.]windows[.]net returned 403: you need Storage Table Data Contributor on the table of the stack; a new role assignment takes a few minutes to take effect\n$/,
+      /^pullgate: the request to Azure failed[.] \w+[.]table[.]core[.]windows[.]net returned 403: you need Storage Table Data Contributor on the table of the stack; a new role assignment takes a few minutes to take effect\ndocs[/]permissions[.]md lists .+\n$/,
     );
     expect(await s.world()).toEqual(before);
     expect((await run('resume', 'records')).code).toBe(1);

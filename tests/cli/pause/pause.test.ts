@@ -233,7 +233,9 @@ describe('failures', () => {
     const { s, run, least } = await twoClosedOneWaiting();
     const { code, stdout, stderr } = await run('pause --yes', without(least, action));
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^pullgate: the request to AWS failed[.] AccessDeniedException: .+\n$/);
+    expect(stderr).toMatch(
+      /^pullgate: the request to AWS failed[.] AccessDeniedException: .+\ndocs[/]permissions[.]md lists .+\n$/,
+    );
     expect(stderr).toContain(`is not authorized to perform: ${action} on resource:`);
     expect(stderr).toContain(resource);
     expect(closed(s)).toEqual([FOREIGN, ALONE]);

@@ -198,7 +198,9 @@ A deployment that still exists has its Sid in the output \`aws.statementId\`. To
         asOperator(s.cloud, without(LEAST_FOR_ORPHANS, action)),
       );
       expect(code).toBe(1);
-      expect(stderr).toMatch(/^pullgate: the request to AWS failed[.] AccessDeniedException: .+\n$/);
+      expect(stderr).toMatch(
+        /^pullgate: the request to AWS failed[.] AccessDeniedException: .+\ndocs[/]permissions[.]md lists .+\n$/,
+      );
       expect(stderr).toContain(`is not authorized to perform: ${action} on resource:`);
     },
   );

@@ -35,7 +35,7 @@ test('why and status --live work with the roles in docs/permissions.md, and name
   const ofTheOtherMode = Object.values(leastToObserveOnAzure(s.graph, 'rbac'));
   const sentence = (host: string, status: number, role: string) =>
     new RegExp(
-      `^pullgate: the request to Azure failed[.] ${host} returned ${status}: you need ${role}; a new role assignment takes a few minutes to take effect\n$`,
+      `^pullgate: the request to Azure failed[.] ${host} returned ${status}: you need ${role}; a new role assignment takes a few minutes to take effect\ndocs[/]permissions[.]md lists .+\n$`,
     );
   const images = 'AcrPull on the registry [(]in the role assignment mode abac, Container Registry Repository Reader[)]';
   for (const words of [why, live]) {
