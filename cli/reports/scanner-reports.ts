@@ -35,7 +35,7 @@ function oneImage(gathering: Gathering, includes: ReportInput['includes']) {
 }
 
 /** Images of other registries are never left out. */
-const ACR_HOST = /[.]azurecr[.]io$/i;
+const ACR_HOST = /[.]azurecr[.](?:io|cn|us)$/i;
 const NO_IMAGE = 'not for a container image';
 
 /**

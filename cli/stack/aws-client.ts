@@ -16,7 +16,7 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import type { Outcome } from '../../shared/report/decision.ts';
 import { obstaclesIn } from './aws-obstacles.ts';
 import { type Client, deliverByCommand, type Found, type Obstacle, reconcileByCommand } from './client.ts';
-import type { ImageName } from './image-name.ts';
+import { ecrHost, type ImageName } from './image-name.ts';
 import type { AwsStack } from './stack.ts';
 
 /**
@@ -124,7 +124,7 @@ async function openByMark(lock: RepositoryLock, gate: Gate): Promise<Outcome> {
 async function findImage(reader: Reader, { registry, repository, tag, digest }: ImageName): Promise<Found> {
   const { accountId, region } = reader.settings;
   if (registry.cloud !== 'aws' || registry.accountId !== accountId || registry.region !== region)
-    return { kind: 'elsewhere', registries: [`${accountId}.dkr.ecr.${region}.amazonaws.com`] };
+    return { kind: 'elsewhere', registries: [ecrHost(accountId, region)] };
   const imageIds = [digest === undefined ? { imageTag: tag } : { imageDigest: digest }];
   try {
     // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImagesFilter.html

@@ -31,10 +31,19 @@ const FORMS = `give a name such as ${ECR_IMAGE} or NAME.azurecr.io/team/app:1.4;
 export const ECR =
   /^(?<accountId>\d{12})[.](?:dkr[.]ecr(?:-fips)?[.](?<region>[a-z0-9-]+)[.]amazonaws[.]com(?:[.]cn)?|dkr-ecr(?:-fips)?[.](?<dualStack>[a-z0-9-]+)[.]on[.](?:aws|amazonwebservices[.]com[.]cn))$/;
 /**
- * The host of a registry with a domain name label contains a hyphen.
+ * The host of an account's registry as image names have it. In China it ends in `.cn`.
+ * Source: https://docs.aws.amazon.com/general/latest/gr/ecr.html
+ */
+export function ecrHost(accountId: string, region: string): string {
+  return `${accountId}.dkr.ecr.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
+}
+
+/**
+ * The host of a registry with a domain name label contains a hyphen. In Azure China it ends in `.cn`, and in Azure
+ * Government in `.us`. Source: https://learn.microsoft.com/azure/container-registry/container-registry-faq
  * Source: https://learn.microsoft.com/azure/container-registry/container-registry-get-started-portal#configure-domain-name-label-dnl-option
  */
-export const ACR = /^[a-z0-9-]{5,63}[.]azurecr[.]io$/;
+export const ACR = /^[a-z0-9-]{5,63}[.]azurecr[.](?:io|cn|us)$/;
 /** Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
@@ -96,5 +105,5 @@ export function registryOf(host: string): RegistryName | undefined {
  */
 export function isAt(host: string, registry: string): boolean {
   const name = registry.slice(registry.lastIndexOf('/') + 1).toLowerCase();
-  return host.startsWith(`${name}.`) || (host.endsWith('.azurecr.io') && host.startsWith(`${name}-`));
+  return host.startsWith(`${name}.`) || (ACR.test(host) && host.startsWith(`${name}-`));
 }

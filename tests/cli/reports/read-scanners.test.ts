@@ -335,16 +335,19 @@ describe('an ECR image', () => {
     expect(leftOut).toEqual({ "in a repository that the stack's config excludes": 3 });
   });
 
-  test("in ACR has no gate if the stack's config excludes its repository there", async () => {
-    const reports = [trivy(1, 'acmeimages.azurecr.io/sandbox/x:1'), trivy(2, `${HOST}/sandbox/x:1`)];
-    const { images, leftOut } = await read(
-      reports.map((report) => fileOf(JSON.stringify(report))),
-      '',
-      { includes: { aws: () => true, azure: (repository) => !repository.startsWith('sandbox/') } },
-    );
-    expect(images.map(({ registry }) => registry)).toEqual(['123456789012']);
-    expect(Object.keys(leftOut)).toEqual(["in a repository that the stack's config excludes"]);
-  });
+  test.each(['io', 'cn', 'us'])(
+    "at azurecr.%s has no gate if the stack's config excludes its repository",
+    async (end) => {
+      const reports = [trivy(1, `acmeimages.azurecr.${end}/sandbox/x:1`), trivy(2, `${HOST}/sandbox/x:1`)];
+      const { images, leftOut } = await read(
+        reports.map((report) => fileOf(JSON.stringify(report))),
+        '',
+        { includes: { aws: () => true, azure: (repository) => !repository.startsWith('sandbox/') } },
+      );
+      expect(images.map(({ registry }) => registry)).toEqual(['123456789012']);
+      expect(Object.keys(leftOut)).toEqual(["in a repository that the stack's config excludes"]);
+    },
+  );
 });
 
 test.each([

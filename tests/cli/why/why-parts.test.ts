@@ -3,13 +3,32 @@
 import { describe, expect, it } from 'vitest';
 import { parseRepositoryPolicy } from '../../../aws/function/repository-policy.ts';
 import { obstaclesIn } from '../../../cli/stack/aws-obstacles.ts';
-import { parseImageName } from '../../../cli/stack/image-name.ts';
+import { ecrHost, isAt, parseImageName, registryOf } from '../../../cli/stack/image-name.ts';
 import { documentOf, endOf, nearEnd, plainLines } from '../../../cli/terminal/words.ts';
 import { APPROVER, compareVersions, exceptionsFor, movesFor, REASON } from '../../../cli/why/advice.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { daysLater, digest, finding, NOW } from '../../shared/samples.ts';
 
 const ECR = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+
+it.each([
+  ['eu-west-1', '123456789012.dkr.ecr.eu-west-1.amazonaws.com'],
+  ['us-gov-west-1', '123456789012.dkr.ecr.us-gov-west-1.amazonaws.com'],
+  ['cn-north-1', '123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn'],
+])('the host of a registry in %s is %s, and it is read as such', (region, host) => {
+  expect(ecrHost('123456789012', region)).toBe(host);
+  expect(registryOf(host)).toEqual({ cloud: 'aws', host, accountId: '123456789012', region });
+});
+
+it.each([
+  ['acme-a1b2c3.azurecr.io', true],
+  ['acme-a1b2c3.azurecr.cn', true],
+  ['acme.azurecr.cn', true],
+  ['acme-a1b2c3.example.com', false],
+  ['acmex.azurecr.cn', false],
+])('the host %s belongs to the registry acme: %s', (host, expected) => {
+  expect(isAt(host, '/subscriptions/x/registries/acme')).toBe(expected);
+});
 
 describe('the name of an image', () => {
   it.each([
@@ -26,6 +45,8 @@ describe('the name of an image', () => {
     ['AcmeImages.azurecr.io/team/app:v1', { registry: { cloud: 'azure', host: 'acmeimages.azurecr.io' }, tag: 'v1' }],
     [`${ECR}/team--shop/check__out:1`, { repository: 'team--shop/check__out', tag: '1' }],
     ['acmeimages.azurecr.io/team---shop/check___out:1', { repository: 'team---shop/check___out', tag: '1' }],
+    ['acmeimages.azurecr.cn/app', { registry: { cloud: 'azure', host: 'acmeimages.azurecr.cn' } }],
+    ['acmeimages.azurecr.us/app', { registry: { cloud: 'azure', host: 'acmeimages.azurecr.us' } }],
     ['acme-a1b2c3.azurecr.io/app', { registry: { cloud: 'azure', host: 'acme-a1b2c3.azurecr.io' } }],
   ])('%j is parsed', (name, parts) => {
     expect(parseImageName(name)).toMatchObject(parts);
