@@ -5,6 +5,7 @@ import type { AcrPullGateOutputs } from './azure/component/pull-gate.ts';
 import type { PullGateArgs } from './config/args.ts';
 import { AZURE_ENVIRONMENT, parseConfig, type Settings } from './config/config.ts';
 import { expiredExceptions } from './shared/policy/exceptions.ts';
+import { minute } from './shared/report/times.ts';
 import { describeProblem } from './shared/runtime/problem.ts';
 
 /** The stack's outputs, for people and for the command line tool. */
@@ -25,7 +26,7 @@ export default async function deploy(): Promise<Outputs> {
   const settings = readSettings(now);
   for (const { id, expiresAt, reason } of expiredExceptions(settings.policy, now)) {
     pulumi.log.warn(
-      `The exception for ${id} (${reason}) expired at ${expiresAt} and exempts nothing: renew it or remove it from pullgate:policy.`,
+      `The exception for ${id} (${reason}) expired at ${minute(expiresAt)} and exempts nothing: renew it or remove it from pullgate:policy.`,
     );
   }
   const made: Made = {

@@ -264,7 +264,7 @@ describe('the program', () => {
     ];
     const { warnings } = await graphOf({ 'pullgate:policy': { exceptions } });
     expect(warnings).toEqual([
-      'The exception for CVE-2024-6119 (not reachable) expired at 2025-02-01T00:00:00.000Z and exempts nothing: renew it or remove it from pullgate:policy.',
+      'The exception for CVE-2024-6119 (not reachable) expired at 2025-02-01 00:00 UTC and exempts nothing: renew it or remove it from pullgate:policy.',
     ]);
   });
 

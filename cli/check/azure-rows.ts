@@ -7,7 +7,7 @@ import { textOf } from '../../azure/function/loose-json.ts';
 import type { ResolvedRegistry } from '../../azure/function/registries.ts';
 import { type Finding, knownSeverity } from '../../shared/policy/finding.ts';
 import { counted } from '../../shared/report/sentences.ts';
-import { minute } from '../terminal/words.ts';
+import { minute } from '../../shared/report/times.ts';
 import { type AzureTest, runCheck, unchecked } from './azure-check.ts';
 import type { TestLine, TestResult } from './self-test.ts';
 

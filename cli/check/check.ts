@@ -6,8 +6,9 @@ import { globMatcher } from '../../shared/policy/glob.ts';
 import { isPlaceholder } from '../../shared/policy/placeholder.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
+import { endOf, minute } from '../../shared/report/times.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
-import { endOf, exceptionName, minute } from '../terminal/words.ts';
+import { exceptionName } from '../terminal/words.ts';
 
 export interface Warning {
   /**

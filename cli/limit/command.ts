@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { MAX_CLOSES_PER_DAY } from '../../shared/gate/brake.ts';
 import { counted } from '../../shared/report/sentences.ts';
+import { endOf } from '../../shared/report/times.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import { type JsonOption, now, run, userName, withJson, withStack } from '../command.ts';
 import { optionText, REASON_CHARACTERS, textProblems } from '../override/options.ts';
@@ -10,7 +11,7 @@ import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
 import { type ExitCode, UsageError } from '../terminal/ending.ts';
 import { DRY_RUN, processTerminal } from '../terminal/terminal.ts';
-import { documentOf, endOf } from '../terminal/words.ts';
+import { documentOf } from '../terminal/words.ts';
 import { type CloudLimit, loadLimits, type NewDayLimit, setDayLimit } from './limit.ts';
 
 interface LimitOptions extends StackOptions, JsonOption {

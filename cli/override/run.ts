@@ -5,12 +5,13 @@ import { isClosed } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
 import { counted, describeState, gateName } from '../../shared/report/sentences.ts';
+import { endOf } from '../../shared/report/times.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import type { Client } from '../stack/client.ts';
 import type { ImageName } from '../stack/image-name.ts';
 import type { ExitCode } from '../terminal/ending.ts';
 import { columns, DRY_RUN } from '../terminal/terminal.ts';
-import { documentOf, minute, plainLines } from '../terminal/words.ts';
+import { documentOf, plainLines } from '../terminal/words.ts';
 import { gatesToClear, imageAt } from './clear.ts';
 import {
   type GateInRun,
@@ -48,7 +49,7 @@ export async function setOverride(run: Run & { readonly order: NewOverride }): P
   const gates = dryRun ? before : await recordThenApply(before, (gate) => recordOrder(gate, order, located));
   const verb = order.kind === 'open' ? 'open' : 'close';
   answer(run, { command: verb, override: order, gates }, () => [
-    `${dryRun ? 'This would set an override' : 'Override set'}: ${order.kind} until ${minute(order.until)}, approved by ${plain(order.approvedBy)}. Reason: ${plain(order.reason)}`,
+    `${dryRun ? 'This would set an override' : 'Override set'}: ${order.kind} until ${endOf(order.until, order.at)}, approved by ${plain(order.approvedBy)}. Reason: ${plain(order.reason)}`,
     '',
     ...gateLines(gates),
     '',

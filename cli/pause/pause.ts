@@ -4,6 +4,7 @@ import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
 import { capitalized } from '../../shared/report/sentences.ts';
+import { endOf, minute } from '../../shared/report/times.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import {
   countOf,
@@ -23,7 +24,7 @@ import {
 import type { Client } from '../stack/client.ts';
 import type { ExitCode } from '../terminal/ending.ts';
 import { agreed, DRY_RUN, type Terminal } from '../terminal/terminal.ts';
-import { gateNames, minute } from '../terminal/words.ts';
+import { gateNames } from '../terminal/words.ts';
 import { type CloudPause, isAsWanted, loadPauses, openWhilePaused, setPause } from './state.ts';
 import { oldInvocationsEndAt, type Waited, type Waiting, waitUntilOpen } from './wait.ts';
 
@@ -93,7 +94,7 @@ export async function pauseStack(pause: Pause): Promise<ExitCode> {
       until,
       gates: gatesJson(closed),
     });
-    terminal.print(`\nThis would pause ${label}: nothing would close until ${endOf(until)}.${DRY_RUN}`);
+    terminal.print(`\nThis would pause ${label}: nothing would close until ${endText(until, wanted.at)}.${DRY_RUN}`);
     return 0;
   }
   if (!isDone) {
@@ -111,7 +112,7 @@ async function begin(
 ): Promise<boolean> {
   if (!yes && !(await agreed(terminal, question))) return false;
   for (const client of clients) await setPause(client, { ...wanted, by });
-  terminal.print(`\nPaused ${label}: nothing closes until ${endOf(wanted.until)}.`);
+  terminal.print(`\nPaused ${label}: nothing closes until ${endText(wanted.until, wanted.at)}.`);
   return true;
 }
 
@@ -241,6 +242,6 @@ function stillNote(isForDestroy: boolean, endsAt: Instant): string {
     : `${note} To wait for it, use --wait.`;
 }
 
-function endOf(until: Instant | undefined): string {
-  return until === undefined ? '`pullgate resume`' : minute(until);
+function endText(until: Instant | undefined, now: Instant): string {
+  return until === undefined ? '`pullgate resume`' : endOf(until, now);
 }

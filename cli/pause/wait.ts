@@ -5,13 +5,13 @@ import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { isPaused } from '../../shared/reconcile/schedule.ts';
 import { counted } from '../../shared/report/sentences.ts';
+import { minute } from '../../shared/report/times.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import { loadGates, lockedOf, type Openings, openOne, sendNotices, type ToOpen, toOpen } from '../release/opening.ts';
 import type { Client } from '../stack/client.ts';
 import { minutesAfter } from '../terminal/duration.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { minute } from '../terminal/words.ts';
 import { type CloudPause, loadPauses, openWhilePaused } from './state.ts';
 
 /** How to wait. */

@@ -6,13 +6,13 @@ import { rankOf } from '../../shared/policy/finding.ts';
 import type { Outcome } from '../../shared/report/decision.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
 import { counted, describeFinding, describeState, gateName } from '../../shared/report/sentences.ts';
+import { minute } from '../../shared/report/times.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import type { Client } from '../stack/client.ts';
 import { loadRecords, type UnreadableGate } from '../stack/overview.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { columns, counter, gateCount, type Terminal } from '../terminal/terminal.ts';
-import { minute } from '../terminal/words.ts';
 
 /** A gate's record, and the client for its cloud. */
 export interface GateOnRecord {

@@ -12,12 +12,13 @@ import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { createRules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import { counted, shortName } from '../../shared/report/sentences.ts';
+import { endOf, minute } from '../../shared/report/times.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { loadRecords, type UnreadableGate } from '../stack/overview.ts';
 import { endingOf, isOfCloud, sentenceOf } from '../terminal/ending.ts';
-import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
+import { exceptionName, nearEnd } from '../terminal/words.ts';
 import { countInherited, type InheritedShare } from './evidence.ts';
 import { type LiveStatus, observeLive } from './live.ts';
 
@@ -223,7 +224,7 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
     ...(pause === undefined
       ? []
       : [
-          `${where}: paused since ${minute(pause.at)} by ${pause.by}: no gate closes until ${pause.until === undefined ? '`pullgate resume`' : minute(pause.until)}`,
+          `${where}: paused since ${minute(pause.at)} by ${pause.by}: no gate closes until ${pause.until === undefined ? '`pullgate resume`' : endOf(pause.until, now)}`,
         ]),
     ...(sweep === undefined || sweepAgeHours === undefined
       ? [

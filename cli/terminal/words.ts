@@ -4,14 +4,9 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Exemption } from '../../shared/policy/verdict.ts';
-import { counted, gateName } from '../../shared/report/sentences.ts';
-import { DAY_MILLISECONDS, HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
+import { gateName } from '../../shared/report/sentences.ts';
+import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
-
-/** `2026-03-02 09:00 UTC` */
-export function minute(at: Instant): string {
-  return `${at.slice(0, 16).replace('T', ' ')} UTC`;
-}
 
 /** Replaces unseen characters as `plain` does, but keeps line ends. */
 export function plainLines(text: string): string {
@@ -30,18 +25,6 @@ export function jsonText(value: unknown, indent?: number): string {
 
 /** Unseen characters except line ends. */
 const IN_LINES = /[^\P{Cc}\n]|\p{Cf}|\p{Zl}|\p{Zp}/gu;
-
-/** Describes when something ends: `2026-03-02 09:00 UTC (in 3 days)`. */
-export function endOf(at: Instant, now: Instant): string {
-  return `${minute(at)} (${at <= now ? 'ended' : distance(Date.parse(at) - Date.parse(now))})`;
-}
-
-function distance(milliseconds: number): string {
-  const hours = Math.floor(milliseconds / HOUR_MILLISECONDS);
-  if (hours === 0) return 'within the hour';
-  const days = Math.floor(milliseconds / DAY_MILLISECONDS);
-  return `in ${days === 0 ? counted(hours, 'hour') : counted(days, 'day')}`;
-}
 
 /** The days before its end at which an exception gets a warning. */
 export const WARNING_DAYS = [1, 3, 14] as const;

@@ -13,10 +13,11 @@ import {
   describeState,
   describeUsage,
 } from '../../shared/report/sentences.ts';
+import { endOf, minute } from '../../shared/report/times.ts';
 import { escapeUnseen, plain } from '../../shared/runtime/unseen.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { columns, paint } from '../terminal/terminal.ts';
-import { endOf, exceptionName, minute, nearEnd } from '../terminal/words.ts';
+import { exceptionName, nearEnd } from '../terminal/words.ts';
 import type { Move } from './advice.ts';
 import type { ExemptedAnswer, ImageAnswer } from './images.ts';
 import type { GateAnswer, WhyAnswer } from './why.ts';

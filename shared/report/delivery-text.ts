@@ -12,6 +12,7 @@ import {
 } from './notice-text.ts';
 import { describeOverride } from './override-text.ts';
 import { CLEARANCES, counted, gateName } from './sentences.ts';
+import { minute } from './times.ts';
 
 /** A notice, and the gate that it is about. */
 export interface GateNotice {
@@ -70,7 +71,7 @@ function summarize(
 ): NoticeMessage {
   const { subject, change } = WORDS[kind];
   const gates = [...Map.groupBy(about, ({ gate }) => gateKey(gate)).values()];
-  const times = about.map(({ notice: { at } }) => at).toSorted();
+  const times = about.map(({ notice: { at } }) => minute(at)).toSorted();
   const isClosing = kind === 'closed' || kind === 'restored';
   const rendered = message(`${about.length} ${subject}`, [
     `${change} ${counted(gates.length, 'gate')}, from ${times[0]} to ${times.at(-1)}.${isClosing ? ` ${effectOfClosing}` : ''}`,

@@ -27,6 +27,7 @@ import {
   shortName,
   type Users,
 } from './sentences.ts';
+import { minute } from './times.ts';
 
 /** A message to the people that the config lists. */
 export interface Message {
@@ -110,7 +111,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
   switch (notice.kind) {
     case 'closed':
       return changeOf(`closed: ${name}`, [
-        `pullgate closed ${where} at ${notice.at}. ${effectOfClosing}`,
+        `pullgate closed ${where} at ${minute(notice.at)}. ${effectOfClosing}`,
         ...becauseOf(notice),
         ...waysOut(notice, subject, false),
       ]);
@@ -123,7 +124,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       ]);
     case 'unexplained':
       return changeOf(`closed, reason unknown: ${name}`, [
-        `${where} has had a lock of pullgate since ${notice.since ?? notice.at} at the latest, and the record does not say why. The record may be lost, an older copy of it may have been restored, or someone may have written the lock back.`,
+        `${where} has had a lock of pullgate since ${minute(notice.since ?? notice.at)} at the latest, and the record does not say why. The record may be lost, an older copy of it may have been restored, or someone may have written the lock back.`,
         `It stays closed, and opens automatically once each of its images has a scan that finished after that time and shows nothing that violates the policy.`,
         `If you know that its images are fine, run \`${overrideCommand('IMAGE')}\`. pullgate then removes the lock, and closes the gate again only for a finding.`,
       ]);
@@ -141,12 +142,12 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       ]);
     case 'cleared':
       return changeOf(`clear: ${name}`, [
-        `${where} no longer needs to be closed. Its last blocker was cleared at ${notice.at}.`,
+        `${where} no longer needs to be closed. Its last blocker was cleared at ${minute(notice.at)}.`,
         ...describeClearances(notice.clearances, context),
       ]);
     case 'opened':
       return changeOf(`opened: ${name}`, [
-        `pullgate opened ${where} at ${notice.at}.${notice.closedSince === undefined ? '' : ` It had been closed since ${notice.closedSince}.`}`,
+        `pullgate opened ${where} at ${minute(notice.at)}.${notice.closedSince === undefined ? '' : ` It had been closed since ${minute(notice.closedSince)}.`}`,
         ...(notice.waiting === undefined
           ? describeClearances(notice.clearances, context)
           : [
@@ -168,24 +169,24 @@ function describeRestoration(
   const { at, was } = notice;
   if (was === 'closed') {
     return [
-      `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it at ${at}.`,
+      `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it at ${minute(at)}.`,
       notice.removedBy === undefined ? whereToLook : describeChange(notice.removedBy),
       IGNORE_THE_LOCK,
     ];
   }
   const because = was === 'open' ? 'an image that had kept it closed violates the policy again' : OVER[was.for];
-  return [`pullgate closed ${where} again at ${at}: ${because}.`];
+  return [`pullgate closed ${where} again at ${minute(at)}: ${because}.`];
 }
 
 /** It is the last change that was reported, not proof: an earlier one may have removed the lock unreported. */
 function describeChange({ who, call, at }: OutsideChange): string {
-  return `The last change by someone else: ${who} called ${call} at ${at}.`;
+  return `The last change by someone else: ${who} called ${call} at ${minute(at)}.`;
 }
 
 function describeRepetition({ times, since }: Repetition, name: string, where: string): Change {
   const often = counted(times, 'time');
   return changeOf(`closed again ${often}: ${name}`, [
-    `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it ${often} since ${since}. There is at most one notice a day about it.`,
+    `The lock that keeps ${where} closed was missing or did not match the config. pullgate restored it ${often} since ${minute(since)}. There is at most one notice a day about it.`,
     IGNORE_THE_LOCK,
   ]);
 }

@@ -7,6 +7,7 @@ import type { ExemptedFinding, Exemption, Reason, Verdict } from '../policy/verd
 import type { Usage } from '../reconcile/observation.ts';
 import type { Decision, ImageDecision } from './decision.ts';
 import { describeOverride } from './override-text.ts';
+import { minute } from './times.ts';
 
 /** The number of images in a sentence, and of findings in an image, that are named; the rest is counted. */
 const MAX_NOTES = 3;
@@ -71,9 +72,9 @@ function describeFix({ fix, package: found }: Finding): string {
 export function describeExemption(exemption: Exemption): string {
   switch (exemption.kind) {
     case 'exception':
-      return `exempted by an exception until ${exemption.exception.expiresAt}${exemption.exception.untilFixed ? ' or until a fix exists' : ''}: ${exemption.exception.reason}`;
+      return `exempted by an exception until ${minute(exemption.exception.expiresAt)}${exemption.exception.untilFixed ? ' or until a fix exists' : ''}: ${exemption.exception.reason}`;
     case 'grace':
-      return `in its grace period until ${exemption.until}`;
+      return `in its grace period until ${minute(exemption.until)}`;
     case 'suppressed':
       return 'suppressed in the scanner';
     case 'rejected':

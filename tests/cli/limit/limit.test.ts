@@ -94,7 +94,7 @@ describe('limit', () => {
     ['--reason why', '--reason needs --today <number>: add it, or leave --reason out'],
     [
       '--today 0 --reason why',
-      "error: option '--today <number>' argument '0' is invalid. expected a whole number of gates, 1 to 24000",
+      "pullgate: option '--today <number>' argument '0' is invalid. expected a whole number of gates, 1 to 24000; see --help",
     ],
     ['--today many --reason why', "argument 'many' is invalid. expected a whole number of gates, 1 to 24000"],
   ])('%s is wrong usage', async (options, sentence) => {

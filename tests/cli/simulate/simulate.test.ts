@@ -35,12 +35,12 @@ describe('simulate', () => {
   open    ghcr.io/aquasecurity/trivy-test-images:centos-7
 
 Exempted findings, which would otherwise violate the policy:
-  CVE-2019-1559 in openssl-libs 1:1.0.2k-16.el7  in its grace period until 2029-02-24T23:29:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:centos-7)
-  CVE-2019-1549 in libcrypto1.1 1.1.1c-r0  in its grace period until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
-  CVE-2019-1549 in libssl1.1 1.1.1c-r0  in its grace period until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
-  CVE-2019-1551 in libcrypto1.1 1.1.1c-r0  in its grace period until 2029-12-03T18:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
-  CVE-2019-1551 in libssl1.1 1.1.1c-r0  in its grace period until 2029-12-03T18:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
-  CVE-2019-18224 in libidn2-0 2.0.5-1  exempted by an exception until 2099-02-01T00:00:00.000Z: not reachable  (ghcr.io/aquasecurity/trivy-test-images:debian-buster)
+  CVE-2019-1559 in openssl-libs 1:1.0.2k-16.el7  in its grace period until 2029-02-24 23:29 UTC  (ghcr.io/aquasecurity/trivy-test-images:centos-7)
+  CVE-2019-1549 in libcrypto1.1 1.1.1c-r0  in its grace period until 2029-09-07 17:15 UTC  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
+  CVE-2019-1549 in libssl1.1 1.1.1c-r0  in its grace period until 2029-09-07 17:15 UTC  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
+  CVE-2019-1551 in libcrypto1.1 1.1.1c-r0  in its grace period until 2029-12-03 18:15 UTC  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
+  CVE-2019-1551 in libssl1.1 1.1.1c-r0  in its grace period until 2029-12-03 18:15 UTC  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
+  CVE-2019-18224 in libidn2-0 2.0.5-1  exempted by an exception until 2099-02-01 00:00 UTC: not reachable  (ghcr.io/aquasecurity/trivy-test-images:debian-buster)
 `);
     expect([code, stderr]).toEqual([
       1,

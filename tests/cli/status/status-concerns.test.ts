@@ -159,7 +159,7 @@ describe('required actions', () => {
     [
       'one for a pause with an end',
       { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada', until: hoursLater(2) } },
-      ['AWS: paused since 2026-06-15 09:00 UTC by ada: no gate closes until 2026-06-15 14:00 UTC'],
+      ['AWS: paused since 2026-06-15 09:00 UTC by ada: no gate closes until 2026-06-15 14:00 UTC (in 2 hours)'],
     ],
   ])('%s', async (_name, world, expected) => {
     expect((await status(clientOf('aws', world))).concerns).toEqual(expected);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseRepositoryPolicy } from '../../../aws/function/repository-policy.ts';
 import { obstaclesIn } from '../../../cli/stack/aws-obstacles.ts';
 import { ecrHost, isAt, parseImageName, registryOf } from '../../../cli/stack/image-name.ts';
-import { documentOf, endOf, nearEnd, plainLines } from '../../../cli/terminal/words.ts';
+import { documentOf, nearEnd, plainLines } from '../../../cli/terminal/words.ts';
 import { APPROVER, compareVersions, exceptionsFor, movesFor, REASON } from '../../../cli/why/advice.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { daysLater, digest, finding, NOW } from '../../shared/samples.ts';
@@ -180,13 +180,5 @@ describe('words', () => {
   it('show how near an end is', () => {
     const ends = [-1, 0, 0.5, 1, 2, 3, 14, 15].map((days) => nearEnd(daysLater(days), NOW));
     expect(ends).toEqual(['expired', 'expired', 1, 1, 3, 3, 14, undefined]);
-    expect([-1, 0.01, 0.05, 0.5, 1, 9].map((days) => endOf(daysLater(days), NOW))).toEqual([
-      '2026-06-14 12:00 UTC (ended)',
-      '2026-06-15 12:14 UTC (within the hour)',
-      '2026-06-15 13:12 UTC (in 1 hour)',
-      '2026-06-16 00:00 UTC (in 12 hours)',
-      '2026-06-16 12:00 UTC (in 1 day)',
-      '2026-06-24 12:00 UTC (in 9 days)',
-    ]);
   });
 });

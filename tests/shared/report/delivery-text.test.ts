@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Notice } from '../../../shared/gate/record.ts';
 import { type GateNotice, MAX_SINGLE, renderDelivery } from '../../../shared/report/delivery-text.ts';
 import { describeOverride } from '../../../shared/report/override-text.ts';
+import { minute } from '../../../shared/report/times.ts';
 import { anOverride, CONTEXT, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
 const gateOf = (number: number) => ({ ...GATE, repository: `team/app-${number}` });
@@ -60,7 +61,7 @@ describe('a summary', () => {
       ...many(1, { kind: 'opened', waiting: { for: 'pause' }, at: hoursLater(1) } as Partial<Notice>, 299),
     ]);
     expect(lines.slice(0, 6)).toEqual([
-      `pullgate opened 300 gates, from ${NOW} to ${hoursLater(1)}.`,
+      `pullgate opened 300 gates, from ${minute(NOW)} to ${minute(hoursLater(1))}.`,
       'The reason is the same for each: pullgate is paused; run `pullgate resume` to end the pause.',
       '',
       'In the registry 123456789012:',
@@ -78,7 +79,7 @@ describe('a summary', () => {
 
   it('of closings says what they mean for pulls', () => {
     expect(linesOf(many(21, {}))[0]).toBe(
-      `pullgate closed 21 gates, from ${NOW} to ${NOW}. Pulls are blocked for everyone.`,
+      `pullgate closed 21 gates, from ${minute(NOW)} to ${minute(NOW)}. Pulls are blocked for everyone.`,
     );
     expect(linesOf(many(21, { kind: 'restored' }))[0]).toContain('pullgate closed again 21 gates, ');
   });

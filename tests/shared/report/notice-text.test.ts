@@ -7,6 +7,7 @@ import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Exemption } from '../../../shared/policy/verdict.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { describeExemption, describeFinding, gateName } from '../../../shared/report/sentences.ts';
+import { minute } from '../../../shared/report/times.ts';
 import { anOverride, CONTEXT, daysLater, digest, exception, finding, GATE, NOW, notice } from '../samples.ts';
 
 const IMAGE: NoticeImage = { digest: digest(1), tags: ['1.0', 'latest'], findings: [finding()], moreFindings: 0 };
@@ -48,7 +49,7 @@ const HOW_TO_KEEP_OPEN = [
 describe('a notice', () => {
   it('of a closing says what happened, when, why, and what to do', () => {
     expect(linesOf({})).toEqual([
-      'pullgate closed team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z. Pulls are blocked for everyone.',
+      'pullgate closed team/app (registry 123456789012) at 2026-06-15 12:00 UTC. Pulls are blocked for everyone.',
       ...WHY,
       ...HOW_TO_OPEN,
     ]);
@@ -72,7 +73,7 @@ describe('a notice', () => {
     const { subject, text } = renderNotice(GATE, withImage({ kind: 'restored', repeated }), CONTEXT);
     expect(subject).toBe('[pullgate] closed again 7 times: team/app');
     expect(text.split('\n')).toEqual([
-      'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config. pullgate restored it 7 times since 2026-06-15T12:00:00.000Z. There is at most one notice a day about it.',
+      'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config. pullgate restored it 7 times since 2026-06-15 12:00 UTC. There is at most one notice a day about it.',
       'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
       '',
     ]);
@@ -90,7 +91,7 @@ describe('a notice', () => {
 
   it('of a restored lock says how to keep it from being removed again', () => {
     expect(linesOf({ kind: 'restored' })).toEqual([
-      'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config. pullgate restored it at 2026-06-15T12:00:00.000Z.',
+      'The lock that keeps team/app (registry 123456789012) closed was missing or did not match the config. pullgate restored it at 2026-06-15 12:00 UTC.',
       'The audit log says who changed it.',
       'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
       ...WHY,
@@ -101,7 +102,7 @@ describe('a notice', () => {
   it('of a restored lock names who changed it last, if that was reported', () => {
     const removedBy = { who: 'arn:role/terraform', call: 'DeleteLock', at: '2026-06-15T11:59:58Z' };
     expect(linesOf({ kind: 'restored', was: 'closed', removedBy }).slice(1, 3)).toEqual([
-      'The last change by someone else: arn:role/terraform called DeleteLock at 2026-06-15T11:59:58Z.',
+      'The last change by someone else: arn:role/terraform called DeleteLock at 2026-06-15 11:59 UTC.',
       'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.',
     ]);
   });
@@ -109,7 +110,7 @@ describe('a notice', () => {
   it('of a restored lock shows no line end from a name', () => {
     const removedBy = { who: 'arn:role/x\nTo open it', call: 'DeleteLock', at: NOW };
     expect(linesOf({ kind: 'restored', was: 'closed', removedBy })[1]).toBe(
-      `The last change by someone else: arn:role/x\u{fffd}To open it called DeleteLock at ${NOW}.`,
+      `The last change by someone else: arn:role/x\u{fffd}To open it called DeleteLock at ${minute(NOW)}.`,
     );
   });
 
@@ -125,9 +126,7 @@ describe('a notice', () => {
     [{ for: 'refused', problem: 'the policy is too long', cause: 'too long' }, 'the registry accepts the change now'],
   ])('of a gate that is closed again says why (%j)', (was, because) => {
     const [first] = linesOf({ kind: 'restored', was });
-    expect(first).toBe(
-      `pullgate closed team/app (registry 123456789012) again at 2026-06-15T12:00:00.000Z: ${because}.`,
-    );
+    expect(first).toBe(`pullgate closed team/app (registry 123456789012) again at 2026-06-15 12:00 UTC: ${because}.`);
   });
 
   it('of a lock that the record does not explain says what opens it', () => {
@@ -135,7 +134,7 @@ describe('a notice', () => {
       '[pullgate] closed, reason unknown: team/app',
     );
     expect(linesOf({ kind: 'unexplained' })).toEqual([
-      'team/app (registry 123456789012) has had a lock of pullgate since 2026-06-15T12:00:00.000Z at the latest, and the record does not say why. The record may be lost, an older copy of it may have been restored, or someone may have written the lock back.',
+      'team/app (registry 123456789012) has had a lock of pullgate since 2026-06-15 12:00 UTC at the latest, and the record does not say why. The record may be lost, an older copy of it may have been restored, or someone may have written the lock back.',
       'It stays closed, and opens automatically once each of its images has a scan that finished after that time and shows nothing that violates the policy.',
       'If you know that its images are fine, run `pullgate override open IMAGE --for 4h --reason TEXT --approved-by NAME`. pullgate then removes the lock, and closes the gate again only for a finding.',
     ]);
@@ -143,7 +142,7 @@ describe('a notice', () => {
 
   it('of a lock that was found before names that time', () => {
     expect(linesOf({ kind: 'unexplained', since: '2026-06-01T00:00:00.000Z' })[0]).toContain(
-      'has had a lock of pullgate since 2026-06-01T00:00:00.000Z at the latest',
+      'has had a lock of pullgate since 2026-06-01 00:00 UTC at the latest',
     );
   });
 
@@ -232,7 +231,7 @@ describe('a notice', () => {
   it('of an image gate has the full digest', () => {
     const { text } = renderNotice({ ...GATE, digest: digest(1) }, withImage({}), CONTEXT);
     expect(text.split('\n')[0]).toBe(
-      `pullgate closed team/app@${DIGEST} (registry 123456789012) at 2026-06-15T12:00:00.000Z. Pulls are blocked for everyone.`,
+      `pullgate closed team/app@${DIGEST} (registry 123456789012) at 2026-06-15 12:00 UTC. Pulls are blocked for everyone.`,
     );
   });
 
@@ -242,7 +241,7 @@ describe('a notice', () => {
       { digest: digest(2), how: 'exempted', usage: { inUseCount: 1 } },
     ] as const;
     expect(linesOf({ kind: 'cleared', images: [], clearances })).toEqual([
-      'team/app (registry 123456789012) no longer needs to be closed. Its last blocker was cleared at 2026-06-15T12:00:00.000Z.',
+      'team/app (registry 123456789012) no longer needs to be closed. Its last blocker was cleared at 2026-06-15 12:00 UTC.',
       `  ${DIGEST}: it is no longer in the registry (deleted or archived). Whether it runs is not known.`,
       `  ${DIGEST.replace(/1$/, '2')}: its findings no longer violate the policy (policy change, exception or suppression).`,
       'To find out, look for the digest.',
@@ -270,7 +269,7 @@ describe('a notice', () => {
       { digest: digest(1), tags: ['1.0', '1'], why: 'undetermined', vulnerabilities: ['CVE-2024-4'] },
     ] as const;
     expect(linesOf({ kind: 'opened', images: [], closedSince: daysLater(-1), clearances, stillPullable })).toEqual([
-      'pullgate opened team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z. It had been closed since 2026-06-14T12:00:00.000Z.',
+      'pullgate opened team/app (registry 123456789012) at 2026-06-15 12:00 UTC. It had been closed since 2026-06-14 12:00 UTC.',
       `  ${DIGEST}: a newer scan shows nothing that violates the policy.`,
       `  ${DIGEST}: it is out of scope (no tag points to it, or the config excludes its repository). In use by 3 tasks, last at 2026-06-13T12:00:00.000Z; last pull recorded at 2026-06-12T12:00:00.000Z.`,
       `  ${DIGEST}: the scanner reports all its findings as resolved.`,
@@ -285,7 +284,7 @@ describe('a notice', () => {
 
   it('of an opening by a pause says that there is still a reason to close', () => {
     expect(linesOf({ kind: 'opened', waiting: { for: 'pause' } })).toEqual([
-      'pullgate opened team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z.',
+      'pullgate opened team/app (registry 123456789012) at 2026-06-15 12:00 UTC.',
       'There is still a reason to close it, but pullgate is paused; run `pullgate resume` to end the pause.',
       ...WHY,
     ]);
@@ -409,13 +408,13 @@ describe('an exemption', () => {
   it.each<[Exemption, string]>([
     [
       { kind: 'exception', exception: exception({ reason: 'not reachable' }) },
-      'exempted by an exception until 2026-06-16T12:00:00.000Z: not reachable',
+      'exempted by an exception until 2026-06-16 12:00 UTC: not reachable',
     ],
     [
       { kind: 'exception', exception: exception({ reason: 'no fix yet', untilFixed: true }) },
-      'exempted by an exception until 2026-06-16T12:00:00.000Z or until a fix exists: no fix yet',
+      'exempted by an exception until 2026-06-16 12:00 UTC or until a fix exists: no fix yet',
     ],
-    [{ kind: 'grace', until: NOW }, 'in its grace period until 2026-06-15T12:00:00.000Z'],
+    [{ kind: 'grace', until: NOW }, 'in its grace period until 2026-06-15 12:00 UTC'],
     [{ kind: 'suppressed' }, 'suppressed in the scanner'],
     [{ kind: 'rejected' }, 'about an advisory that was withdrawn'],
     [{ kind: 'unknownIgnored' }, 'of unknown severity, which the policy ignores'],

@@ -6,6 +6,7 @@ import type { Decision } from '../../../shared/report/decision.ts';
 import { decisionLine } from '../../../shared/report/log-line.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { summarize } from '../../../shared/report/sentences.ts';
+import { minute } from '../../../shared/report/times.ts';
 import { anOverride, CONTEXT, decision, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
 const OPEN = anOverride();
@@ -30,11 +31,11 @@ function news(
 describe('the notice of an override that begins', () => {
   const endOpen = [
     '',
-    "The override ends at 2026-06-15T15:00:00.000Z; pullgate then closes it if it has blockers. To end it earlier, run `pullgate override clear` with the image's name.",
+    "The override ends at 2026-06-15 15:00 UTC; pullgate then closes it if it has blockers. To end it earlier, run `pullgate override clear` with the image's name.",
   ];
   const endClosed = [endOpen[0], endOpen[1]?.replace('closes it if it has blockers', 'opens it if it has no blockers')];
   const keeps = (kind: string) =>
-    `An override by ada keeps ${WHERE} ${kind} from 2026-06-15T11:00:00.000Z until 2026-06-15T15:00:00.000Z, regardless of the policy.`;
+    `An override by ada keeps ${WHERE} ${kind} from 2026-06-15 11:00 UTC until 2026-06-15 15:00 UTC, regardless of the policy.`;
   it.each<[string, Notice, string, readonly (string | undefined)[]]>([
     [
       'and opens a closed gate',
@@ -49,7 +50,7 @@ describe('the notice of an override that begins', () => {
         keeps('open'),
         ...WHY,
         '',
-        `It is open now. It had been closed since ${hoursLater(-24)}.`,
+        `It is open now. It had been closed since ${minute(hoursLater(-24))}.`,
         ...HELD_BY,
         ...endOpen,
       ],
@@ -61,7 +62,7 @@ describe('the notice of an override that begins', () => {
       [
         keeps('open'),
         ...WHY,
-        `It replaces an override by bob that would have kept it closed until ${NOW}.`,
+        `It replaces an override by bob that would have kept it closed until ${minute(NOW)}.`,
         '',
         'It is open now.',
         ...endOpen,
@@ -113,7 +114,7 @@ describe('the notice of an override that begins', () => {
 
 describe('the notice of an override that ends', () => {
   const ended = (kind: string, how = '') => [
-    `The override by ada that had kept ${WHERE} ${kind} since 2026-06-15T11:00:00.000Z ended at ${NOW}.${how}`,
+    `The override by ada that had kept ${WHERE} ${kind} since 2026-06-15 11:00 UTC ended at ${minute(NOW)}.${how}`,
     ...WHY,
     '',
   ];
@@ -122,7 +123,7 @@ describe('the notice of an override that ends', () => {
       'and had kept a gate with blockers open: the gate closes',
       news('ends', OPEN, { kind: 'closed', images: IMAGES }),
       'closed',
-      [...ended('open'), `pullgate closed ${WHERE} at ${NOW}. Pulls are blocked for everyone.`, ...HELD_BY],
+      [...ended('open'), `pullgate closed ${WHERE} at ${minute(NOW)}. Pulls are blocked for everyone.`, ...HELD_BY],
     ],
     [
       'early, and had kept a gate without blockers open: the gate stays open',
@@ -151,7 +152,10 @@ describe('the notice of an override that ends', () => {
       'and had kept a gate without blockers closed: the gate opens',
       news('ends', CLOSED, { kind: 'opened', closedSince: hoursLater(-1) }),
       'opened',
-      [...ended('closed'), `pullgate opened ${WHERE} at ${NOW}. It had been closed since ${hoursLater(-1)}.`],
+      [
+        ...ended('closed'),
+        `pullgate opened ${WHERE} at ${minute(NOW)}. It had been closed since ${minute(hoursLater(-1))}.`,
+      ],
     ],
     [
       'and had kept a gate with blockers closed: the gate stays closed',
@@ -187,7 +191,7 @@ describe('a notice while an override is in force', () => {
     );
     expect(subject).toBe('[pullgate] NOT closed: team/app');
     expect(text.split('\n')[0]).toBe(
-      `${WHERE} should be closed, but is still open: an override by ada keeps it open until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down.`,
+      `${WHERE} should be closed, but is still open: an override by ada keeps it open until 2026-06-15 15:00 UTC, approved by Grace: the shop is down.`,
     );
   });
 
@@ -196,9 +200,9 @@ describe('a notice while an override is in force', () => {
     expect(text.split('\n').slice(3)).toEqual([
       '',
       'Why:',
-      '  an override by ada keeps it closed until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
+      '  an override by ada keeps it closed until 2026-06-15 15:00 UTC, approved by Grace: the shop is down',
       '',
-      "The override ends at 2026-06-15T15:00:00.000Z; pullgate then opens it if it has no blockers. To end it earlier, run `pullgate override clear` with the image's name.",
+      "The override ends at 2026-06-15 15:00 UTC; pullgate then opens it if it has no blockers. To end it earlier, run `pullgate override clear` with the image's name.",
       '',
     ]);
   });
@@ -212,7 +216,7 @@ describe('the log line', () => {
     [
       'of an override in force',
       of('runs', OPEN, { to: { kind: 'waiting', for: 'override' } }),
-      'team/app stays open, waiting: an override is in force: an override by ada keeps it open until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
+      'team/app stays open, waiting: an override is in force: an override by ada keeps it open until 2026-06-15 15:00 UTC, approved by Grace: the shop is down',
     ],
     [
       'of an override that ended',
