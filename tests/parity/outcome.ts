@@ -40,6 +40,8 @@ const WHERE_TO_LOOK = [
   "If someone changed it, the registry's diagnostic logs show who used the registry at that time, if you collect them: https://learn.microsoft.com/azure/azure-monitor/reference/supported-logs/microsoft-containerregistry-registries-logs",
 ];
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
+/** A time as mails have it. */
+const MINUTE = /\d{4}-\d\d-\d\d \d\d:\d\d UTC/g;
 
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
 
@@ -88,7 +90,11 @@ function neutral(value: unknown, world: Surroundings): unknown {
 /** Replaces the parts of a text that depend on the cloud. Times of the run do; the ends of exemptions do not. */
 function neutralText(text: string, { registry, startedAt, now }: Surroundings): string {
   const isOfRow = (instant: string) => instant >= startedAt.toISOString() && instant <= now().toISOString();
+  const minuteOf = (at: Date) => at.toISOString().slice(0, 16).replace('T', ' ');
+  const isMinuteOfRow = (minute: string) =>
+    minute.slice(0, 16) >= minuteOf(startedAt) && minute.slice(0, 16) <= minuteOf(now());
   let known = text.replaceAll(registry, '(registry)');
+  known = known.replaceAll(MINUTE, (minute) => (isMinuteOfRow(minute) ? '(a moment of the run)' : minute));
   known = known.replaceAll(INSTANT, (instant) => (isOfRow(instant) ? '(a moment of the run)' : instant));
   for (const proof of MISSING_PROOFS) known = known.replaceAll(proof, '(what the scanner does not say)');
   for (const effect of EFFECTS) known = known.replaceAll(effect, '(the effect of a closing)');

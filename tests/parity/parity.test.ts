@@ -109,6 +109,7 @@ describe('what is not compared', () => {
   test.each([
     ['the registry', 'in (registry)', `in ${aws.registry}`, `in ${azure.registry}`],
     ['times of the run', 'at (a moment of the run)', 'at 2026-03-02T09:00:00.000Z', 'at 2026-03-02T10:59:00.001Z'],
+    ['minutes of the run', 'at (a moment of the run)', 'at 2026-03-02 09:00 UTC', 'at 2026-03-02 10:59 UTC'],
     ['the label of an unknown severity', '(severity "(not known)")', '(severity "UNTRIAGED")', '(severity "Unknown")'],
     [
       'the effect of a closing',
@@ -122,6 +123,7 @@ describe('what is not compared', () => {
       'Whether it runs is not known. Amazon Inspector counts the use by ECS and EKS only. Other uses are not known: look for the digest where your workloads are defined.',
       "Whether it runs is not known. To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.",
     ],
+    ['and no other minute', 'until 2026-03-02 11:01 UTC', undefined, undefined],
     ['and nothing else', 'UNTRIAGED until 2026-03-02T11:00:00.001Z', undefined, undefined],
   ])('of a text: %s', (_what, wanted, ofAws = wanted, ofAzure = wanted) => {
     expect(neutralMail({ subject: '', text: ofAws }, aws).text).toBe(wanted);

@@ -30,7 +30,7 @@ describe('a state change', () => {
         TopicArn: 'arn:aws:sns:eu-west-1:123456789012:dev',
         Subject: '[pullgate] clear: team/app',
         Message:
-          'team/app (registry 123456789012) no longer needs to be closed. Its last blocker was cleared at 2026-06-15T12:00:00.000Z.\n',
+          'team/app (registry 123456789012) no longer needs to be closed. Its last blocker was cleared at 2026-06-15 12:00 UTC.\n',
         MessageAttributes: {
           cloud: { DataType: 'String', StringValue: 'aws' },
           change: { DataType: 'String', StringValue: 'cleared' },
@@ -53,7 +53,7 @@ describe('a state change', () => {
     );
     const removedBy = { who: 'arn:aws:iam::123456789012:user/ada', call: 'DeleteRepositoryPolicy', at: NOTICE.at };
     const [known] = await published(GATE, notice({ kind: 'restored', removedBy }));
-    expect(known?.Message).toContain(`${removedBy.who} called DeleteRepositoryPolicy at 2026-06-15T12:00:00.000Z.\n`);
+    expect(known?.Message).toContain(`${removedBy.who} called DeleteRepositoryPolicy at 2026-06-15 12:00 UTC.\n`);
     expect(known?.Message).not.toContain('CloudTrail');
   });
 

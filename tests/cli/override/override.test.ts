@@ -119,7 +119,7 @@ test('the real commands open and clear an override, and release one gate', { tim
   const opened = await run(least, 'override', 'open', IMAGE, ...ORDER);
   expect([opened.code, opened.stderr, s.isClosed(), await s.pull('v1')]).toEqual([0, '', false, 'pulled']);
   expect(opened.stdout).toMatch(
-    /^Override set: open until \d{4}-\d\d-\d\d \d\d:\d\d UTC, approved by Grace[.] Reason: the shop is down\n\n {2}opened {2}team\/app {2}was closed; 1 blocker\n\nOn AWS, the gate is the whole repository team\/app with all its images[.]\nWhen the override ends, pullgate closes it again if it still has a blocker[.]\nTo end it earlier: pullgate override clear 123456789012[.]dkr[.]ecr[.]eu-west-1[.]amazonaws[.]com\/team\/app:v1\n$/,
+    /^Override set: open until \d{4}-\d\d-\d\d \d\d:\d\d UTC [(]in \d hours?[)], approved by Grace[.] Reason: the shop is down\n\n {2}opened {2}team\/app {2}was closed; 1 blocker\n\nOn AWS, the gate is the whole repository team\/app with all its images[.]\nWhen the override ends, pullgate closes it again if it still has a blocker[.]\nTo end it earlier: pullgate override clear 123456789012[.]dkr[.]ecr[.]eu-west-1[.]amazonaws[.]com\/team\/app:v1\n$/,
   );
   expect(s.notified()).toEqual(['closed', 'opened']);
   expect(s.cloud.notices.at(-1)?.subject).toBe('[pullgate] open by override: team/app');

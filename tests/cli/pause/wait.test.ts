@@ -303,7 +303,7 @@ describe('pause --for', () => {
       hoursLater(4),
       { paused: true, at: NOW, by: 'ada', until: hoursLater(4) },
     ]);
-    expect(text).toContain('\nPaused the stack dev: nothing closes until 2026-06-15 16:00 UTC.\n');
+    expect(text).toContain('\nPaused the stack dev: nothing closes until 2026-06-15 16:00 UTC (in 4 hours).\n');
     world.advance(4);
     expect(await world.resume()).toEqual([0, 'There is nothing to do: the stack dev is not paused.']);
     expect(world.writes()).toBe(1);

@@ -149,7 +149,7 @@ test('lock: if the account has a trail, the removal of a lock restores it withou
   await s.tick();
   expect(s.notified(NAME)).toEqual(['closed', 'restored']);
   expect(lastNotice(s)).toContain(
-    `The last change by someone else: ${SESSION} called DeleteRepositoryPolicy at 2026-03-02T09:`,
+    `The last change by someone else: ${SESSION} called DeleteRepositoryPolicy at 2026-03-02 09:`,
   );
   expect(s.cloud.deadLetters.messages()).toEqual([]);
 });

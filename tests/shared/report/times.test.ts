@@ -17,3 +17,11 @@ it('an end has the time that is left', () => {
     '2026-06-24 12:00 UTC (in 9 days)',
   ]);
 });
+
+it.each([
+  [4 * 3_600_000 - 5, 'in 4 hours'],
+  [4 * 3_600_000 - 60_000, 'in 3 hours'],
+  [24 * 3_600_000 - 5, 'in 1 day'],
+])('a time that is %d ms away is %s', (milliseconds, expected) => {
+  expect(endOf(new Date(Date.parse(NOW) + milliseconds).toISOString(), NOW)).toContain(`(${expected})`);
+});
