@@ -213,8 +213,8 @@ export function withOurs(policy: RepositoryPolicy, ours: DenyStatement, olderIds
 }
 
 /**
- * Did closing make the list? Then locks of pullgate's stacks, and no white space, are before the only statement that was
- * there.
+ * Did closing make the list? Then locks of pullgate's stacks, and no white space, are before the only statement that
+ * was there.
  */
 function isOurList({ text, statements, list }: RepositoryPolicy): boolean {
   if (text === undefined || list?.type !== 'array' || statements.length < 2) return false;
@@ -250,8 +250,8 @@ export function withoutOurs(policy: RepositoryPolicy, ourIds: readonly string[])
 
 /**
  * Describes the foreign statements that name principals, also as exceptions (`NotPrincipal`), so that a person can find
- * them: by Sid or number, with the principals. ECR shows a deleted principal as its unique id (AROA..., AIDA...). If any
- * statement has such an id, only those statements are returned.
+ * them: by Sid or number, with the principals. ECR shows a deleted principal as its unique id (AROA..., AIDA...). If
+ * any statement has such an id, only those statements are returned.
  * Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html,
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
  */

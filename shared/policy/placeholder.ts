@@ -1,4 +1,4 @@
-// Placeholders: texts that someone still has to replace, such as TO DO. `why` prints them in the exceptions it suggests.
+// Placeholders: texts that someone still has to replace, such as TO DO. `why` prints them in exceptions.
 
 /** The beginning of each text that `why` leaves to the user. */
 export const TO_DO = 'TO DO: ';
