@@ -143,9 +143,7 @@ function unreadLocks(unread: LockReader['unread']): readonly string[] {
   const [first] = unread;
   if (first === undefined) return [];
   const more = unread.length === 1 ? '' : ` and ${counted(unread.length - 1, 'more gate')}`;
-  return [
-    `the lock of ${gateKey(first.gate)}${more} could not be read, so it counts as open and unused: ${first.problem}`,
-  ];
+  return [`locks that could not be read count as open and unused: ${gateKey(first.gate)}${more} (${first.problem})`];
 }
 
 /** The scans that may prove a blocker clean. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CRITICAL, HOUR, type Stage, stage } from '../../e2e/aws/stage.ts';
 import * as azure from '../../e2e/azure/stage.ts';
-import { actionsOf, asOperator, FOLDER, fileOf, OPERATOR, outputsOf, pullgate } from '../command.ts';
+import { actionsOf, asOperator, FOLDER, fileOf, OPERATOR, outputsOf, pullgate, without } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';
 import { leastForPlan, leastToObserveOnAzure } from '../command-observing.ts';
 
@@ -148,11 +148,26 @@ describe('plan, on AWS', () => {
       '',
     ]);
 
+    const unable = asOperator(s.cloud, without(leastForPlan(s.graph), 'ecr:GetRepositoryPolicy'));
+    const blind = await pullgate(['plan', '--config', config, '--outputs', outputsOf(s.graph)], unable);
+    expect([blind.code, blind.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^pullgate: note: AWS: locks that could not be read count as open and unused: 123456789012\/\S+ and 5 more gates \(AccessDenied.+\)\n$/,
+      ),
+    ]);
+
     // What was planned is what happens, once the earlier closings no longer count.
     s.cloud.clock.advance(2 * HOUR);
     await s.redeploy({ severityThreshold: 'medium', maxClosesPerHour: 1, policy: { exceptions: [REVIEWED] } });
     const closed = ['team/medium', 'team/closed', 'team/both', 'team/lambda', 'team/clean', 'sandbox/x'];
     expect(closed.filter((name) => s.isClosed(name))).toEqual(['team/medium', 'team/both']);
+
+    await s.pause();
+    const paused = JSON.parse((await planOn(s, config, '--json')).stdout) as Answer;
+    expect(paused.notes).toEqual([
+      expect.stringMatching(/^AWS: paused since 2026-.+ UTC; the plan shows what happens after the pause$/),
+    ]);
   });
 });
 
