@@ -68,12 +68,14 @@ async function createOnAzure(settings: Settings, now: string): Promise<AcrPullGa
 function sharedArgs({
   policy,
   refinements,
+  rules: _rules,
+  givenRules,
   clouds: _clouds,
   aws: _aws,
   azure: _azure,
   ...same
 }: Settings): PullGateArgs {
-  return { severityThreshold: policy.severityThreshold, policy: refinements, ...same };
+  return { severityThreshold: policy.severityThreshold, policy: refinements, rules: givenRules, ...same };
 }
 
 function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<readonly string[]> {

@@ -169,6 +169,27 @@ export interface PolicyArgs {
   exceptions?: ExceptionArgs[];
 }
 
+/** The policy of a rule: its fields replace those of the stack. Its exceptions are added to the stack's. */
+export interface RulePolicyArgs extends PolicyArgs {
+  /** Default: the stack's threshold. Example: `critical`. */
+  severityThreshold?: Severity;
+}
+
+/** The mode, the policy or both for some repositories. The first rule that matches a repository applies to it. */
+export interface RuleArgs {
+  /**
+   * Limits the rule to targets that match one of these globs. A target is `aws/ACCOUNT/REGION` or `azure/REGISTRY`; a
+   * glob also matches what is below, so `aws` matches all of AWS. Default: all. Example: `["azure/acmeimages"]`.
+   */
+  targets?: string[];
+  /** Limits the rule to repositories that match one of these globs. Default: all. Example: `["shop/**"]`. */
+  repositories?: string[];
+  /** Default: the stack's mode. */
+  mode?: Mode;
+  /** Default: the stack's policy. Example: `{ severityThreshold: 'critical' }`. */
+  policy?: RulePolicyArgs;
+}
+
 /** Selects repositories by globs over their names: at least one of `include` and none of `exclude` must match. */
 export interface RepositoriesArgs {
   /** Default: `["**"]`, all repositories. Example: `["team/**"]`. */
@@ -188,6 +209,11 @@ export interface PullGateArgs {
    * pullgate closed before. Default: `audit`.
    */
   mode?: Mode;
+  /**
+   * The mode and the policy of some repositories, in place of `mode`, `severityThreshold` and `policy`. The first rule
+   * that matches applies. Default: none. Example: `[{ repositories: ['shop/**'], mode: 'enforce' }]`.
+   */
+  rules?: RuleArgs[];
   /** How often all gates are reconciled to catch what events missed, in hours, 1 to 24. Default: 6. */
   sweepHours?: number;
   /**

@@ -89,7 +89,7 @@ const keys = closedObject(
  * @returns the settings, or every problem, each with the key as the user writes it
  */
 export function parseConfig(raw: Readonly<Record<string, unknown>>, now?: string): Parsed<Settings> {
-  const given: Given = { severityThreshold: undefined, policy: undefined };
+  const given: Given = { severityThreshold: undefined, policy: undefined, rules: undefined };
   for (const [key, value] of Object.entries(raw)) {
     if (!key.startsWith(NAMESPACE)) continue;
     const name = key.slice(NAMESPACE.length);
@@ -138,10 +138,11 @@ function azureProblems(given: Given, raw: Readonly<Record<string, unknown>>): re
   return problems;
 }
 
-/** The config without its namespace. Two keys belong to the policy. */
+/** The config without its namespace. The policy and the rules are checked together. */
 interface Given {
   readonly severityThreshold: unknown;
   readonly policy: unknown;
+  readonly rules: unknown;
   [key: string]: unknown;
 }
 

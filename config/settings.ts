@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { type BrakeLimits, MAX_CLOSES_PER_DAY } from '../shared/gate/brake.ts';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
+import { parseRules, type Rule } from '../shared/policy/rule.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
 import {
   BrakeExempt,
@@ -13,6 +14,7 @@ import {
   type PolicyArgs,
   RegistryRoles,
   type RepositoriesArgs,
+  type RuleArgs,
   StorageRedundancy,
 } from './args.ts';
 import { type PushEvents, pushEventsProblems, pushEventsSchema } from './push-events.ts';
@@ -25,6 +27,9 @@ export interface SharedSettings {
    * them again.
    */
   readonly refinements: PolicyArgs;
+  readonly rules: readonly Rule[];
+  /** The rules as the user wrote them, for the function's archive. */
+  readonly givenRules: RuleArgs[];
   readonly mode: Mode;
   readonly sweepHours: number;
   /** Default: by `brakeLimits`. */
@@ -33,7 +38,7 @@ export interface SharedSettings {
   readonly maxClosesPerDay?: number | undefined;
   readonly brakeExempt: BrakeExempt;
   readonly notifyEmails: string[];
-  /** Whether the records are protected from deletion. Default: in the mode `enforce`. */
+  /** Whether the records are protected from deletion. Default: if the stack or a rule enforces. */
   readonly deletionProtection: boolean;
 }
 
@@ -147,10 +152,11 @@ export function brakeLimits(
 
 const EMAIL = 'an email address, such as security@example.com';
 
-/** The keys that both clouds share. The first two belong to the policy, which checks itself. */
+/** The keys that both clouds share. The policy and the rules check themselves. */
 export const sharedEntries = {
   severityThreshold: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),
+  rules: v.optional(v.unknown()),
   mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'audit'),
   sweepHours: wholeNumber(1, 24, 'hours', 6),
   maxClosesPerHour: v.optional(closesPerHour),
@@ -285,22 +291,23 @@ const { workspaceId, ...acrEntries } = azureEntries;
 const someRegistries = required(v.pipe(registryList, v.minLength(1, SOME_REGISTRIES)));
 const acrArgs = closedObject({ ...sharedEntries, ...acrEntries, registries: someRegistries }, 'an object');
 
-/** Values that are checked together with their policy. */
+/** Values that are checked together with their policy and rules. */
 interface WithPolicy {
   readonly severityThreshold?: unknown;
   readonly policy?: unknown;
+  readonly rules?: unknown;
 }
 /** Checked values whose default depends on another value. */
 interface Known extends WithPolicy {
   readonly mode: Mode;
   readonly deletionProtection?: boolean | undefined;
 }
-/** The result of the check: the checked values, with the parsed policy in place of its two keys. */
+/** The result of the check: the checked values, with the parsed policy and rules in place of their keys. */
 type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof WithPolicy | 'deletionProtection'> &
-  Pick<SharedSettings, 'policy' | 'refinements' | 'deletionProtection'>;
+  Pick<SharedSettings, 'policy' | 'refinements' | 'rules' | 'givenRules' | 'deletionProtection'>;
 
 /**
- * Checks values and their policy.
+ * Checks values, their policy and their rules.
  *
  * @param now the present time. Default: ends that are limited are not checked
  * @param more problems with values that do not fit together. Default: none
@@ -313,15 +320,22 @@ export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
 ): Parsed<Checked<Schema>> {
   const checked = v.safeParse(schema, given);
   const policy = parsePolicy(given.severityThreshold, given.policy, now);
+  const rules = parseRules(given.rules, policy.ok ? { ...given, parsed: policy.value } : undefined, now);
   const own = checked.success ? [] : problemsFrom(checked.issues, '');
-  const [first, ...others] = [...own, ...(policy.ok ? [] : policy.problems), ...more];
+  const [first, ...others] = [
+    ...own,
+    ...(policy.ok ? [] : policy.problems),
+    ...(rules.ok ? [] : rules.problems),
+    ...more,
+  ];
   if (first !== undefined) return { ok: false, problems: [first, ...others] };
-  if (!checked.success || !policy.ok)
+  if (!checked.success || !policy.ok || !rules.ok)
     throw new Error('a failed check names no problem: this is a bug in pullgate; please report it');
-  const { severityThreshold: _threshold, policy: refinements = {}, ...rest } = checked.output;
-  const { mode, deletionProtection = mode === 'enforce' } = rest;
-  const resolved = { deletionProtection, policy: policy.value, refinements: refinements as PolicyArgs };
-  return { ok: true, value: { ...rest, ...resolved } as Checked<Schema> };
+  const { severityThreshold: _threshold, policy: refinements = {}, rules: givenRules = [], ...rest } = checked.output;
+  const enforces = [rest, ...rules.value].some(({ mode }) => mode === 'enforce');
+  const { deletionProtection = enforces } = rest;
+  const parsed = { policy: policy.value, refinements, rules: rules.value, givenRules };
+  return { ok: true, value: { ...rest, ...parsed, deletionProtection } as unknown as Checked<Schema> };
 }
 
 /** Checks the arguments of an `EcrPullGate` except its exempt principals, which may be outputs of other resources. */

@@ -53,35 +53,44 @@ const epss = v.union(
   EPSS,
 );
 
-const refinements = closedObject(
-  {
-    unfixable: v.optional(threshold),
-    unknownSeverity: v.optional(v.picklist(UNKNOWN_SEVERITY, `one of ${UNKNOWN_SEVERITY.join(', ')}`), 'inherit'),
-    exploited: v.optional(threshold, 'never'),
-    epss: v.optional(epss, 'never'),
-    graceDays: v.optional(
-      closedObject(
-        {
-          informational: v.optional(days),
-          low: v.optional(days),
-          medium: v.optional(days),
-          high: v.optional(days),
-          critical: v.optional(days),
-        },
-        'an object from severity to days, such as { "high": 7 }',
-      ),
-      {},
+const refinementEntries = {
+  unfixable: v.optional(threshold),
+  unknownSeverity: v.optional(v.picklist(UNKNOWN_SEVERITY, `one of ${UNKNOWN_SEVERITY.join(', ')}`), 'inherit'),
+  exploited: v.optional(threshold, 'never'),
+  epss: v.optional(epss, 'never'),
+  graceDays: v.optional(
+    closedObject(
+      {
+        informational: v.optional(days),
+        low: v.optional(days),
+        medium: v.optional(days),
+        high: v.optional(days),
+        critical: v.optional(days),
+      },
+      'an object from severity to days, such as { "high": 7 }',
     ),
-    images: v.optional(v.picklist(IMAGES, `one of ${IMAGES.join(', ')}`), 'tagged'),
-    exceptions: v.optional(v.array(exception, 'a list of exceptions'), []),
-  },
-  'an object of refinements, such as { "unfixable": "never" }',
-);
+    {},
+  ),
+  images: v.optional(v.picklist(IMAGES, `one of ${IMAGES.join(', ')}`), 'tagged'),
+  exceptions: v.optional(v.array(exception, 'a list of exceptions'), []),
+};
+/** The refinements' keys in the config. */
+export const REFINEMENTS: readonly string[] = Object.keys(refinementEntries);
+
+const refinements = closedObject(refinementEntries, 'an object of refinements, such as { "unfixable": "never" }');
 
 const both = v.object({
   severityThreshold: v.optional(severity, DEFAULT_THRESHOLD),
   policy: v.optional(refinements, {}),
 });
+
+function toPolicy({ severityThreshold, policy }: v.InferOutput<typeof both>): Policy {
+  const { unfixable = severityThreshold, ...fields } = policy;
+  return { severityThreshold, unfixable, ...fields };
+}
+
+/** The policy of a stack whose config has none. */
+export const DEFAULT_POLICY: Policy = toPolicy(v.parse(both, {}));
 
 /**
  * Checks the stack's policy.
@@ -94,8 +103,7 @@ const both = v.object({
 export function parsePolicy(severityThreshold: unknown, policy: unknown, now?: Instant): Parsed<Policy> {
   const { success, output, issues } = v.safeParse(both, { severityThreshold, policy });
   if (!success) return { ok: false, problems: problemsFrom(issues, '') };
-  const { unfixable = output.severityThreshold, ...fields } = output.policy;
-  const value: Policy = { severityThreshold: output.severityThreshold, unfixable, ...fields };
+  const value = toPolicy(output);
   const [first, ...others] = conflictsIn(value, now);
   return first === undefined ? { ok: true, value } : { ok: false, problems: [first, ...others] };
 }

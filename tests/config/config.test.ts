@@ -20,6 +20,8 @@ const DEFAULTS: Settings = {
     exceptions: [],
   },
   refinements: {},
+  rules: [],
+  givenRules: [],
   mode: 'audit',
   sweepHours: 6,
   brakeExempt: 'never',
@@ -535,6 +537,7 @@ describe('Pulumi.yaml', () => {
     expect(Object.fromEntries(Object.entries(project.config).map(([key, { type }]) => [key, type]))).toEqual({
       severityThreshold: 'string',
       policy: 'object',
+      rules: 'array',
       clouds: 'array',
       mode: 'string',
       sweepHours: 'integer',
@@ -565,6 +568,8 @@ describe('Pulumi.yaml', () => {
     const { severityThreshold: _key, ...refinements } = DEFAULTS.policy;
     const descriptionOf = (key: string) => project.config[key]?.description ?? '';
     for (const field of Object.keys(refinements)) expect(descriptionOf('policy')).toContain(`${field}:`);
+    for (const field of ['targets', 'repositories', 'mode', 'policy'])
+      expect(descriptionOf('rules')).toContain(`${field}:`);
     for (const field of ['repositories', 'reservedConcurrency', ...Object.keys(flat)])
       expect(descriptionOf('aws')).toContain(`${field}:`);
     for (const field of Object.keys(repositories)) expect(descriptionOf('aws')).toContain(field);
