@@ -5,6 +5,7 @@ import { addCheck } from './check/command.ts';
 import { addLimit } from './limit/command.ts';
 import { addOverride } from './override/command.ts';
 import { addPause, addResume } from './pause/command.ts';
+import { addProve } from './prove/command.ts';
 import { addRelease } from './release/command.ts';
 import { addSimulate } from './simulate/command.ts';
 import { addStatus } from './status/command.ts';
@@ -16,7 +17,18 @@ const program = new Command('pullgate')
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-const COMMANDS = [addSimulate, addCheck, addStatus, addWhy, addLimit, addOverride, addRelease, addPause, addResume];
+const COMMANDS = [
+  addSimulate,
+  addCheck,
+  addStatus,
+  addWhy,
+  addLimit,
+  addOverride,
+  addRelease,
+  addPause,
+  addResume,
+  addProve,
+];
 for (const add of COMMANDS) add(program);
 
 await program.parseAsync();

@@ -19,6 +19,7 @@ import type { AwsStack } from '../stack/stack.ts';
 import { MANIFEST } from './image.ts';
 import { type AskRegistry, pullImage, pushImage } from './oci.ts';
 import {
+  eventUnknown,
   fieldsOf,
   fieldsUnknown,
   type Measures,
@@ -78,6 +79,8 @@ export function createAwsScratch(
     },
     push: async (image, tag) => pushImage(ask, repository, image, tag),
     pull: async (tag) => pullImage(ask, repository, tag),
+    // Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors-docker.html
+    isRefusal: (status) => status === 403,
     async deleteImage(digest) {
       const request = { ...named, imageIds: [{ imageDigest: digest }] };
       const { failures: [failure] = [] } = await ecr.send(new BatchDeleteImageCommand(request));
@@ -156,6 +159,7 @@ function unknownsOf(
   { region, accountId }: AwsStack,
 ): readonly Unknown[] {
   return [
+    eventUnknown(measures),
     scanUnknown(measures),
     refusalUnknown(measures),
     policyUnknown(isAsWritten),
@@ -181,7 +185,9 @@ function scanUnknown({ scanWhileClosed }: Measures): Unknown {
 
 function policyUnknown(isAsWritten: boolean | undefined): Unknown {
   const question = 'Does ECR return a repository policy byte for byte as it was written?';
-  return isAsWritten === undefined ? notMeasured(question) : { question, settled: true, answer: isAsWritten ? 'yes' : 'no' };
+  return isAsWritten === undefined
+    ? notMeasured(question)
+    : { question, settled: true, answer: isAsWritten ? 'yes' : 'no' };
 }
 
 /** The recorded time is exact only to a day, so its absence after seconds proves nothing. */
@@ -191,6 +197,9 @@ function pullUnknown({ pulledAt }: Measures): Unknown {
   const { before, after } = pulledAt;
   if (after !== undefined && after !== before)
     return { question, settled: true, answer: `yes: lastRecordedPullTime is ${after} after the refused pull` };
-  const why = before === undefined ? 'there is no lastRecordedPullTime right after it' : `lastRecordedPullTime was ${before} before and after it, by the scanner`;
+  const why =
+    before === undefined
+      ? 'there is no lastRecordedPullTime right after it'
+      : `lastRecordedPullTime was ${before} before and after it, by the scanner`;
   return { question, settled: false, answer: `not settled: ${why}, and ECR may record a pull up to 24 hours later` };
 }

@@ -42,5 +42,7 @@ export async function pullImage(ask: AskRegistry, repository: string, tag: strin
 async function expectOk(response: Response): Promise<Response> {
   const text = await response.text();
   if (response.ok) return response;
-  throw new Error(`the registry answers ${response.status} to ${new URL(response.url).pathname}: ${text.slice(0, 300)}`);
+  throw new Error(
+    `the registry answers ${response.status} to ${new URL(response.url).pathname}: ${text.slice(0, 300)}`,
+  );
 }

@@ -1,7 +1,8 @@
 // Runs the steps of `prove` and cleans up, whatever happens: after a failed step, after Ctrl-C, and at the end.
+
+import { isClosed } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeState } from '../../shared/report/sentences.ts';
-import { isClosed } from '../../shared/gate/record.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { buildImage } from './image.ts';
 import { type Measures, NameTaken, type Scratch, type Unknown } from './scratch.ts';
@@ -131,7 +132,9 @@ async function remainsOf({ scratch, nonce }: ProveInput): Promise<readonly strin
   try {
     const { value: record } = await client.records.load(gate(buildImage('vulnerable', nonce).digest));
     if (record === undefined) return [];
-    const later = isClosed(record.state) ? '; pullgate opens it by itself within minutes, because the image is gone' : '';
+    const later = isClosed(record.state)
+      ? '; pullgate opens it by itself within minutes, because the image is gone'
+      : '';
     return [`the record of the gate (${describeState(record.state)}${later}). pullgate removes it 30 days later`];
   } catch (error) {
     return [`the record of the gate could not be read: ${sentenceOf(error)}`];

@@ -37,6 +37,8 @@ export interface Scratch {
   remove(): Promise<void>;
   push(image: BuiltImage, tag: string): Promise<void>;
   pull(tag: string): Promise<Pull>;
+  /** Can a pull with this status have been refused because of a lock, and of nothing else? */
+  isRefusal(status: number): boolean;
   deleteImage(digest: string): Promise<void>;
   /** What somebody else could have set there, and pullgate must not change. */
   readonly foreign: {
@@ -68,6 +70,8 @@ export interface Measures {
   pulledAt?: { readonly before: string | undefined; readonly after: string | undefined };
   /** A scan of the fixed image, which was pushed while the gate was closed. Undefined `at`: none was finished. */
   scanWhileClosed?: { readonly at: string | undefined; readonly detail: string };
+  /** Whether a sweep ran between the push and the closing. If not, the scanner's event made the function close. */
+  sweptMeanwhile?: boolean;
   /** When the pull was refused. */
   refusedAt?: string;
 }
@@ -88,11 +92,24 @@ export function fieldsOf(value: unknown, path = ''): readonly string[] {
   return Object.entries(value).flatMap(([key, part]) => fieldsOf(part, path === '' ? key : `${path}.${key}`));
 }
 
+export function answerOf({ status, body }: Pull): string {
+  return `status ${status}: ${body}`;
+}
+
 /** The answer to what a refused pull returns. Both clouds leave it open. */
 export function refusalUnknown({ refusal }: Measures): Unknown {
   const question = 'What does the registry answer to a refused pull?';
   if (refusal === undefined) return notMeasured(question);
-  return { question, settled: true, answer: `status ${refusal.status}: ${refusal.body}` };
+  return { question, settled: true, answer: answerOf(refusal) };
+}
+
+/** The answer to whether the scanner's event came. */
+export function eventUnknown({ sweptMeanwhile }: Measures): Unknown {
+  const question = "Does the scanner's event reach pullgate?";
+  if (sweptMeanwhile === undefined) return notMeasured(question);
+  return sweptMeanwhile
+    ? { question, settled: false, answer: 'not settled: a sweep ran before the gate closed, and may have closed it' }
+    : { question, settled: true, answer: 'yes: the gate closed without a sweep' };
 }
 
 /** The answer to what fields a report of the scanner has. */

@@ -5,7 +5,7 @@ import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { createRules } from '../../shared/reconcile/rules.ts';
 import { counted, describeState } from '../../shared/report/sentences.ts';
 import { type BuiltImage, buildImage } from './image.ts';
-import type { Measures, Scratch } from './scratch.ts';
+import { answerOf, type Measures, type Scratch } from './scratch.ts';
 import { spanOf, TimedOut, type Waiting, waitFor } from './wait.ts';
 
 /** The longest waits, in minutes. */
@@ -29,11 +29,6 @@ export interface Loop {
   readonly scannerAdvice: string;
 }
 
-export const STEP_NAMES = [
-  ...['created', 'foreign', 'pushed', 'found', 'closed', 'refused', 'intact'],
-  ...['unlocked', 'restored', 'fixed', 'scanned', 'deleted', 'opened', 'pulled'],
-] as const;
-
 export interface Step {
   readonly name: string;
   /** What the step shows, as a sentence without its end. */
@@ -55,6 +50,7 @@ export function stepsOf(loop: Loop): readonly Step[] {
 function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
   const { scratch, measures, waiting } = loop;
   const { foreign } = scratch;
+  let sweptAt: string | undefined;
   return [
     {
       name: 'created',
@@ -66,7 +62,7 @@ function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
     },
     {
       name: 'foreign',
-      title: 'Setting of somebody else made',
+      title: 'Foreign setting made',
       async run() {
         await foreign.place();
         return foreign.what;
@@ -76,12 +72,21 @@ function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
       name: 'pushed',
       title: 'Vulnerable image pushed',
       async run() {
+        sweptAt = await lastSweep(loop);
         await scratch.push(image, VULNERABLE_TAG);
         return image.digest;
       },
     },
     { name: 'found', title: 'Found by the scanner', run: () => waitUntilFound(loop, image) },
-    { name: 'closed', title: 'Closed by pullgate', run: () => waitUntilLocked(loop, image, 'close') },
+    {
+      name: 'closed',
+      title: 'Closed by pullgate',
+      async run() {
+        const found = await waitUntilLocked(loop, image, 'close');
+        measures.sweptMeanwhile = (await lastSweep(loop)) !== sweptAt;
+        return found;
+      },
+    },
     {
       name: 'refused',
       title: 'Pull refused',
@@ -90,12 +95,14 @@ function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
         const refusal = await scratch.pull(VULNERABLE_TAG);
         if (refusal.status === 200)
           throw new Error('the image was pulled although its gate is closed: are you exempt (exemptPrincipals)?');
+        if (!scratch.isRefusal(refusal.status))
+          throw new Error(`the pull failed for another reason than a lock: ${answerOf(refusal)}`);
         const after = await scratch.lastPulledAt(image.digest);
         Object.assign(measures, { refusal, pulledAt: { before, after }, refusedAt: waiting.now() });
-        return `status ${refusal.status}: ${refusal.body}`;
+        return answerOf(refusal);
       },
     },
-    { name: 'intact', title: 'Setting of somebody else unchanged', run: () => expectIntact(loop) },
+    { name: 'intact', title: 'Foreign setting unchanged', run: () => expectIntact(loop) },
   ];
 }
 
@@ -133,13 +140,17 @@ function openingSteps(loop: Loop, image: BuiltImage, fixed: BuiltImage): readonl
     { name: 'opened', title: 'Opened by pullgate', run: () => waitUntilOpen(loop, image) },
     {
       name: 'pulled',
-      title: 'Fixed image pulled, setting of somebody else unchanged',
+      title: 'Fixed image pulled, foreign setting unchanged',
       async run() {
         await expectPulled(scratch);
         return expectIntact(loop);
       },
     },
   ];
+}
+
+async function lastSweep({ scratch }: Loop): Promise<string | undefined> {
+  return (await scratch.client.sweep.load()).value?.sweptAt;
 }
 
 async function waitUntilFound(loop: Loop, { digest }: BuiltImage): Promise<string> {
@@ -167,7 +178,7 @@ async function waitUntilFound(loop: Loop, { digest }: BuiltImage): Promise<strin
       reported > 0
         ? `the scanner reports ${counted(reported, 'finding')}, none of which the policy blocks`
         : scan?.kind === 'finished'
-          ? 'the scanner finished a scan and found nothing'
+          ? 'the scanner finished a scan and found nothing that the policy could block'
           : 'the scanner has not reported the image';
     throw new Error(`${error.message}: ${heard}. ${loop.scannerAdvice}`, { cause: error });
   }
@@ -180,7 +191,9 @@ async function waitUntilLocked(loop: Loop, { digest }: BuiltImage, verb: 'close'
     const reading = await client.read(gate);
     if (reading === undefined || reading.lock === 'absent') return undefined;
     const { value: record } = await client.records.load(gate);
-    return record !== undefined && isClosed(record.state) ? 'the lock is in the registry, and the record says so' : undefined;
+    return record !== undefined && isClosed(record.state)
+      ? 'the lock is in the registry, and the record says so'
+      : undefined;
   });
 }
 
@@ -215,8 +228,8 @@ async function expectIntact({ scratch: { foreign } }: Loop): Promise<string> {
 }
 
 async function expectPulled(scratch: Scratch): Promise<void> {
-  const { status, body } = await scratch.pull(FIXED_TAG);
-  if (status !== 200) throw new Error(`the fixed image could not be pulled: status ${status}: ${body}`);
+  const answer = await scratch.pull(FIXED_TAG);
+  if (answer.status !== 200) throw new Error(`the fixed image could not be pulled: ${answerOf(answer)}`);
 }
 
 /** It is no failure if there is no scan in time: the run measures it. */
@@ -235,7 +248,10 @@ async function measureScan({ scratch, measures, waiting, limits }: Loop, { diges
     measures.scanWhileClosed = { at, detail: `a scan was finished ${took} after the push` };
   } catch (error) {
     if (!(error instanceof TimedOut)) throw error;
-    measures.scanWhileClosed = { at: undefined, detail: `no finished scan within ${limits.scanWhileClosed}m: ${detail}` };
+    measures.scanWhileClosed = {
+      at: undefined,
+      detail: `no finished scan within ${limits.scanWhileClosed}m: ${detail}`,
+    };
   }
   return measures.scanWhileClosed.detail;
 }

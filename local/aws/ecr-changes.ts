@@ -81,7 +81,10 @@ export function createEcrChanges({ place, world }: Parts): Operations {
 }
 
 /** The account is the only registry. */
-function refuseUnknown(name: string, { registryId: _registry, ...unknown }: object & { readonly registryId?: unknown }) {
+function refuseUnknown(
+  name: string,
+  { registryId: _registry, ...unknown }: object & { readonly registryId?: unknown },
+) {
   const [first] = Object.keys(unknown);
   if (first !== undefined) throw new Error(`the local ECR does not know ${first} of ${name}`);
 }

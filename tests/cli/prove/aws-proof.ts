@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { vi } from 'vitest';
 import { createClients } from '../../../aws/function/clients.ts';
 import { createAwsScratch } from '../../../cli/prove/aws.ts';
-import { type Proof, prove, type ProveInput } from '../../../cli/prove/prove.ts';
+import { type Proof, type ProveInput, prove } from '../../../cli/prove/prove.ts';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import type { Advisory } from '../../../local/aws/inspector-finding.ts';
@@ -23,7 +23,7 @@ export function leastToProve(graph: Graph): PolicyDocument {
     Statement: [
       {
         Effect: 'Allow',
-        Action: ['dynamodb:GetItem'],
+        Action: ['dynamodb:GetItem', 'dynamodb:Scan'],
         Resource: arnOf(graph, 'aws:dynamodb/table:Table'),
       },
       {
@@ -62,15 +62,22 @@ export interface ScannerOptions {
   readonly minutes?: number | 'never';
   /** What it reports for the vulnerable package. */
   readonly reports?: readonly Advisory[];
+  /** The Deny of a closed repository refuses its pulls, too. */
+  readonly isDenied?: boolean;
 }
 
-export function scannerOf({ cloud }: Stage, { minutes = 2, reports = [CURL] }: ScannerOptions = {}) {
+export function scannerOf(s: Stage, { minutes = 2, reports = [CURL], isDenied = false }: ScannerOptions = {}) {
+  const { cloud } = s;
   const scanned = new Set<string>();
   return async (): Promise<void> => {
     if (minutes === 'never') return;
     for (const { repository, blobs, digest, pushedAt } of scratchImages(cloud)) {
       if (scanned.has(digest) || cloud.clock.now().getTime() - pushedAt.getTime() < minutes * 60_000) continue;
       scanned.add(digest);
+      if (isDenied && s.isClosed(repository)) {
+        cloud.inspector.cover({ repository, digest, statusCode: 'INACTIVE', reason: 'ACCESS_DENIED' });
+        continue;
+      }
       const database = blobs.map((blob) => textOf(blob)).join('');
       cloud.inspector.scanned(repository, digest);
       if (!/Package: curl\n/.test(database)) continue;
@@ -104,19 +111,25 @@ export interface ProofOptions extends ScannerOptions {
 }
 
 /** Prepares runs of `prove` on a stage. */
-export async function provingOn(s: Stage) {
+export async function provingOn(s: Stage, rights = leastToProve(s.graph)) {
   const { aws } = await findStack({ outputs: outputsOf(s.graph) });
   if (aws === undefined) throw new Error('the stack is on AWS');
-  const operator = s.cloud.principals.add(OPERATOR, [leastToProve(s.graph)]);
+  const operator = s.cloud.principals.add(OPERATOR, [rights]);
   const now = () => s.cloud.clock.now().toISOString();
   for (const [name, value] of Object.entries(s.cloud.environment(operator))) vi.stubEnv(name, value);
   const sdk = createClients(aws.region);
   const client = createAwsClient(aws, now, sdk);
+  const scratchOf = (name: string) => createAwsScratch(aws, client, `pullgate-prove/${name}`, sdk);
   let runs = 0;
-  const run = async ({ name = `run-${++runs}`, signal = new AbortController().signal, onStep = () => {}, ...scanner }: ProofOptions = {}): Promise<Proof> => {
+  const run = async ({
+    name = `run-${++runs}`,
+    signal = new AbortController().signal,
+    onStep = () => {},
+    ...scanner
+  }: ProofOptions = {}): Promise<Proof> => {
     const scan = scannerOf(s, scanner);
     return prove({
-      scratch: createAwsScratch(aws, client, `pullgate-prove/${name}`, sdk),
+      scratch: scratchOf(name),
       waiting: {
         now,
         async sleep(milliseconds) {
@@ -132,5 +145,5 @@ export async function provingOn(s: Stage) {
       onStep,
     });
   };
-  return { run, aws, client, sdk, now };
+  return { run, scratchOf, client, now, gates: client.gates };
 }

@@ -34,7 +34,11 @@ it('the layer has the release of the system and its packages, and nothing that c
 });
 
 it('the fixed image has no vulnerable package', () => {
-  expect(unpacked('fixed').text('var/lib/dpkg/status').match(/^Package: .+$/gm)).toEqual(['Package: base-files']);
+  expect(
+    unpacked('fixed')
+      .text('var/lib/dpkg/status')
+      .match(/^Package: .+$/gm),
+  ).toEqual(['Package: base-files']);
 });
 
 it('manifest, config and layer name each other by digest and size, as the image specification requires', () => {
