@@ -23,7 +23,7 @@ export function leastToProve(graph: Graph): PolicyDocument {
     Statement: [
       {
         Effect: 'Allow',
-        Action: ['dynamodb:GetItem', 'dynamodb:Scan'],
+        Action: ['dynamodb:GetItem'],
         Resource: arnOf(graph, 'aws:dynamodb/table:Table'),
       },
       {
@@ -145,5 +145,5 @@ export async function provingOn(s: Stage, rights = leastToProve(s.graph)) {
       onStep,
     });
   };
-  return { run, scratchOf, client, now, gates: client.gates };
+  return { run, scratchOf, client, now };
 }

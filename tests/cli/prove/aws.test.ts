@@ -131,10 +131,11 @@ describe('whatever ends a run', () => {
   });
 
   /** Nothing is left in the registry, and pullgate knows that the gate is open. */
-  async function expectNothingLeft(): Promise<void> {
+  async function expectNothingLeft(name: string): Promise<void> {
     expect(scratchRepositories(s.cloud)).toEqual([]);
     await s.tick();
-    for await (const { state } of proving.gates()) expect(state).toBe('open');
+    const states = s.decisions(name).map(({ to }) => to);
+    expect(states.at(-1) ?? 'open').toBe('open');
   }
 
   it.each(STEPS)('Ctrl-C at the step %s leaves nothing behind', async (name) => {
@@ -146,7 +147,7 @@ describe('whatever ends a run', () => {
     });
     expect(proof).toMatchObject({ result: 'interrupted', left: [] });
     expect(stateOf(proof, 'cleaned')).toBe('done');
-    await expectNothingLeft();
+    await expectNothingLeft(`pullgate-prove/interrupted-${name}`);
   });
 
   it('an error of any call of the operator leaves nothing behind', async () => {
@@ -161,11 +162,12 @@ describe('whatever ends a run', () => {
       const where: Fault['where'] = ({ principal, ...made }) =>
         principal.arn === OPERATOR && made.service === service && made.operation === operation;
       const remove = s.cloud.faults.add({ ...error, where });
-      const proof = await proving.run({ name: `failed-${operation.toLowerCase()}` });
+      const name = `failed-${operation.toLowerCase()}`;
+      const proof = await proving.run({ name });
       remove();
       results[call] = failedStep(proof)?.name ?? proof.result;
       expect(proof.left).toEqual([]);
-      await expectNothingLeft();
+      await expectNothingLeft(`pullgate-prove/${name}`);
     }
     expect(results).toEqual({
       'dynamodb:GetItem': 'pushed',
@@ -194,9 +196,9 @@ describe('whatever ends a run', () => {
     async (operation) => {
       const where: Fault['where'] = (call) => call.principal.arn === OPERATOR && call.operation === operation;
       s.cloud.faults.add({ kind: 'drop', where });
-      const proof = await proving.run({ name: `lost-${operation.toLowerCase()}` });
-      expect(proof.left).toEqual([]);
-      await expectNothingLeft();
+      const name = `lost-${operation.toLowerCase()}`;
+      expect((await proving.run({ name })).left).toEqual([]);
+      await expectNothingLeft(`pullgate-prove/${name}`);
     },
   );
 
