@@ -50,6 +50,7 @@ export function createAwsScratch(
     host: `${registryId}.dkr.ecr.${region}.amazonaws.com`,
     gate: () => ({ registry: registryId, repository }),
     locksImages: false,
+    tellsScans: true,
     removal: `aws ecr delete-repository --force --region ${region} --registry-id ${registryId} --repository-name ${repository}`,
     async exists() {
       try {

@@ -54,6 +54,7 @@ export function createAzureScratch(
     host,
     gate,
     locksImages,
+    tellsScans: false,
     removal: `az acr repository delete --yes --name ${registry.name} --repository ${repository}`,
     exists: async () => (await unlessAbsent(metadata.getRepository(repository).getProperties())) !== undefined,
     create: async () => {},

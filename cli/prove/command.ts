@@ -136,6 +136,10 @@ async function runProof(
     },
   );
   const scanner = minutes ?? SCANNER_MINUTES[cloud];
+  const minutesOfFunction = FUNCTION_MINUTES[cloud];
+  // On Azure without push events, only a sweep notices that an image of a closed repository was deleted.
+  const isSwept = cloud === 'azure' && granularity === 'repository';
+  const opening = minutesOfFunction + (isSwept ? settings.sweepHours * 60 : 0);
   try {
     const proof = await prove({
       scratch,
@@ -146,7 +150,7 @@ async function runProof(
         progress: progressOn(),
         sleep: (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }).catch(() => {}),
       },
-      limits: { scanner, function: FUNCTION_MINUTES[cloud], scanWhileClosed: SCAN_WHILE_CLOSED_MINUTES },
+      limits: { scanner, function: minutesOfFunction, opening, scanWhileClosed: SCAN_WHILE_CLOSED_MINUTES },
       scannerAdvice: ADVICE[cloud],
       onStep: (step) => void ('state' in step && print(stepLine(step))),
     });

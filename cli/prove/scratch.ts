@@ -24,6 +24,8 @@ export interface Scratch {
   gate(digest: string): Gate;
   /** Whether the lock of an image leaves the other images of the repository pullable. */
   readonly locksImages: boolean;
+  /** Whether the scanner tells when it has scanned an image without findings. */
+  readonly tellsScans: boolean;
   /** A command with which a person removes the repository. */
   readonly removal: string;
   exists(): Promise<boolean>;
@@ -70,7 +72,9 @@ export interface Measures {
   pulledAt?: { readonly before: string | undefined; readonly after: string | undefined };
   /** A scan of the fixed image, which was pushed while the gate was closed. Undefined `at`: none was finished. */
   scanWhileClosed?: { readonly at: string | undefined; readonly detail: string };
-  /** Whether a sweep ran between the push and the closing. If not, the scanner's event made the function close. */
+  /** When the scanner was last seen not to report the vulnerability. */
+  notFoundAt?: string;
+  /** Whether a sweep ran between then and the closing. If not, the scanner's event made the function close. */
   sweptMeanwhile?: boolean;
   /** When the pull was refused. */
   refusedAt?: string;

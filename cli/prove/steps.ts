@@ -12,8 +12,10 @@ import { spanOf, TimedOut, type Waiting, waitFor } from './wait.ts';
 export interface Limits {
   /** For the scanner. */
   readonly scanner: number;
-  /** For the function: it closes, restores and opens. */
+  /** For the function: it closes and restores. */
   readonly function: number;
+  /** For the function: it notices the deletion and opens. */
+  readonly opening: number;
   /** For a scan under the lock, which is measured and not required. */
   readonly scanWhileClosed: number;
 }
@@ -50,7 +52,6 @@ export function stepsOf(loop: Loop): readonly Step[] {
 function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
   const { scratch, measures, waiting } = loop;
   const { foreign } = scratch;
-  let sweptAt: string | undefined;
   return [
     {
       name: 'created',
@@ -72,7 +73,6 @@ function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
       name: 'pushed',
       title: 'Vulnerable image pushed',
       async run() {
-        sweptAt = await lastSweep(loop);
         await scratch.push(image, VULNERABLE_TAG);
         return image.digest;
       },
@@ -83,7 +83,8 @@ function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
       title: 'Closed by pullgate',
       async run() {
         const found = await waitUntilLocked(loop, image, 'close');
-        measures.sweptMeanwhile = (await lastSweep(loop)) !== sweptAt;
+        const { value: sweep } = await scratch.client.sweep.load();
+        measures.sweptMeanwhile = sweep !== undefined && sweep.sweptAt >= (measures.notFoundAt ?? '');
         return found;
       },
     },
@@ -128,7 +129,15 @@ function openingSteps(loop: Loop, image: BuiltImage, fixed: BuiltImage): readonl
         return `${fixed.digest}; pullable, because the lock is on the vulnerable image only`;
       },
     },
-    { name: 'scanned', title: 'Scan of the fixed image while the gate is closed', run: () => measureScan(loop, fixed) },
+    ...(scratch.tellsScans
+      ? [
+          {
+            name: 'scanned',
+            title: 'Scan of the fixed image while the gate is closed',
+            run: () => measureScan(loop, fixed),
+          },
+        ]
+      : []),
     {
       name: 'deleted',
       title: 'Vulnerable image deleted',
@@ -149,10 +158,6 @@ function openingSteps(loop: Loop, image: BuiltImage, fixed: BuiltImage): readonl
   ];
 }
 
-async function lastSweep({ scratch }: Loop): Promise<string | undefined> {
-  return (await scratch.client.sweep.load()).value?.sweptAt;
-}
-
 async function waitUntilFound(loop: Loop, { digest }: BuiltImage): Promise<string> {
   const { scratch, measures, waiting, limits } = loop;
   const { client, repository } = scratch;
@@ -164,7 +169,9 @@ async function waitUntilFound(loop: Loop, { digest }: BuiltImage): Promise<strin
     const findings = images.filter((image) => image.digest === digest).flatMap(findingsIn);
     reported = findings.length;
     const verdict = rules.judge({ repository, digest }, findings, waiting.now());
-    return verdict.kind === 'block' ? verdict.reasons : undefined;
+    if (verdict.kind === 'block') return verdict.reasons;
+    measures.notFoundAt = waiting.now();
+    return undefined;
   };
   try {
     const reasons = await waitFor('the scanner to find the vulnerability', limits.scanner, ask, waiting);
@@ -187,7 +194,7 @@ async function waitUntilFound(loop: Loop, { digest }: BuiltImage): Promise<strin
 async function waitUntilLocked(loop: Loop, { digest }: BuiltImage, verb: 'close' | 'restore'): Promise<string> {
   const { client } = loop.scratch;
   const gate = loop.scratch.gate(digest);
-  return waitForFunction(loop, digest, `the function to ${verb} the gate`, async () => {
+  return waitForFunction(loop, digest, verb, async () => {
     const reading = await client.read(gate);
     if (reading === undefined || reading.lock === 'absent') return undefined;
     const { value: record } = await client.records.load(gate);
@@ -200,7 +207,7 @@ async function waitUntilLocked(loop: Loop, { digest }: BuiltImage, verb: 'close'
 async function waitUntilOpen(loop: Loop, { digest }: BuiltImage): Promise<string> {
   const { client } = loop.scratch;
   const gate = loop.scratch.gate(digest);
-  return waitForFunction(loop, digest, 'the function to open the gate', async () => {
+  return waitForFunction(loop, digest, 'open', async () => {
     const { value: record } = await client.records.load(gate);
     if (record?.state.kind !== 'open') return undefined;
     const reading = await client.read(gate);
@@ -209,10 +216,15 @@ async function waitUntilOpen(loop: Loop, { digest }: BuiltImage): Promise<string
 }
 
 /** Waits for the function. At the limit, the error says what the record says. */
-async function waitForFunction(loop: Loop, digest: string, what: string, ask: () => Promise<string | undefined>) {
-  const { scratch, waiting, limits } = loop;
+async function waitForFunction(
+  { scratch, waiting, limits }: Loop,
+  digest: string,
+  verb: 'close' | 'restore' | 'open',
+  ask: () => Promise<string | undefined>,
+): Promise<string> {
+  const limit = verb === 'open' ? limits.opening : limits.function;
   try {
-    return await waitFor(what, limits.function, ask, waiting);
+    return await waitFor(`the function to ${verb} the gate`, limit, ask, waiting);
   } catch (error) {
     if (!(error instanceof TimedOut)) throw error;
     const { value: record } = await scratch.client.records.load(scratch.gate(digest));

@@ -13,7 +13,7 @@ import type { Stage } from '../../e2e/aws/stage.ts';
 import { OPERATOR, outputsOf } from '../command.ts';
 import { arnOf } from '../command-observing.ts';
 
-export const LIMITS = { scanner: 30, function: 20, scanWhileClosed: 10 };
+export const LIMITS = { scanner: 30, function: 20, opening: 20, scanWhileClosed: 10 };
 
 /** What `prove` needs on AWS. */
 export function leastToProve(graph: Graph): PolicyDocument {
