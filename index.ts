@@ -5,6 +5,7 @@ import type { AcrPullGateOutputs } from './azure/component/pull-gate.ts';
 import type { PullGateArgs } from './config/args.ts';
 import { AZURE_ENVIRONMENT, parseConfig, type Settings } from './config/config.ts';
 import { expiredExceptions } from './shared/policy/exceptions.ts';
+import { exceptionsOf } from './shared/policy/rule.ts';
 import { describeProblem } from './shared/runtime/problem.ts';
 
 /** The stack's outputs, for people and for the command line tool. */
@@ -23,9 +24,9 @@ interface Outputs {
 export default async function deploy(): Promise<Outputs> {
   const now = new Date().toISOString();
   const settings = readSettings(now);
-  for (const { id, expiresAt, reason } of expiredExceptions(settings.policy, now)) {
+  for (const { id, expiresAt, reason } of expiredExceptions({ exceptions: exceptionsOf(settings) }, now)) {
     pulumi.log.warn(
-      `The exception for ${id} (${reason}) expired at ${expiresAt} and exempts nothing: renew it or remove it from pullgate:policy.`,
+      `The exception for ${id} (${reason}) expired at ${expiresAt} and exempts nothing: renew it or remove it from the config.`,
     );
   }
   const made: Made = {

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { type BrakeLimits, MAX_CLOSES_PER_DAY } from '../shared/gate/brake.ts';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
-import { parseRules, type Rule } from '../shared/policy/rule.ts';
+import { enforces, parseRules, type Rule } from '../shared/policy/rule.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
 import {
   BrakeExempt,
@@ -332,8 +332,7 @@ export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
   if (!checked.success || !policy.ok || !rules.ok)
     throw new Error('a failed check names no problem: this is a bug in pullgate; please report it');
   const { severityThreshold: _threshold, policy: refinements = {}, rules: givenRules = [], ...rest } = checked.output;
-  const enforces = [rest, ...rules.value].some(({ mode }) => mode === 'enforce');
-  const { deletionProtection = enforces } = rest;
+  const { mode, deletionProtection = enforces({ mode, rules: rules.value }) } = rest;
   const parsed = { policy: policy.value, refinements, rules: rules.value, givenRules };
   return { ok: true, value: { ...rest, ...parsed, deletionProtection } as unknown as Checked<Schema> };
 }

@@ -127,6 +127,7 @@ describe('the program on Azure', () => {
         settings: {
           severityThreshold: 'critical',
           policy: {},
+          rules: [],
           mode: 'audit',
           sweepHours: 6,
           maxClosesPerHour: 250,
@@ -220,6 +221,7 @@ describe('the program', () => {
         settings: {
           severityThreshold: 'critical',
           policy: {},
+          rules: [],
           mode: 'audit',
           sweepHours: 6,
           maxClosesPerHour: 25,
@@ -264,7 +266,7 @@ describe('the program', () => {
     ];
     const { warnings } = await graphOf({ 'pullgate:policy': { exceptions } });
     expect(warnings).toEqual([
-      'The exception for CVE-2024-6119 (not reachable) expired at 2025-02-01T00:00:00.000Z and exempts nothing: renew it or remove it from pullgate:policy.',
+      'The exception for CVE-2024-6119 (not reachable) expired at 2025-02-01T00:00:00.000Z and exempts nothing: renew it or remove it from the config.',
     ]);
   });
 

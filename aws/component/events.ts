@@ -26,17 +26,18 @@ const DELIVERY_RETRY = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts:
 
 /** What the rules depend on. */
 export interface RulesArgs {
-  readonly policy: Policy;
+  /** Every policy that applies to some repository. */
+  readonly policies: readonly Policy[];
   /** The ARN of the function's role. */
   readonly roleArn: pulumi.Output<string>;
 }
 
-function ruleSpecs({ policy, roleArn }: RulesArgs): readonly RuleSpec[] {
+function ruleSpecs({ policies, roleArn }: RulesArgs): readonly RuleSpec[] {
   return [
     {
       name: 'findings',
       description: 'Inspector findings of ECR images, in every state, that can matter to the policy',
-      when: { pattern: findingPattern(policy) },
+      when: { pattern: findingPattern(...policies) },
     },
     {
       name: 'images',

@@ -12,11 +12,11 @@ type PatternValue = string | { readonly 'anything-but': string | readonly string
 const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE';
 
 /**
- * The pattern for the Inspector findings of ECR images, in every state, that can matter to the policy.
+ * The pattern for the Inspector findings of ECR images, in every state, that can matter to one of the policies.
  * Source: https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
  */
-export function findingPattern(policy: Policy): EventPattern {
-  const ignored = severitiesThatCannotMatter(policy).map((severity) => severity.toUpperCase());
+export function findingPattern(...policies: readonly Policy[]): EventPattern {
+  const ignored = severitiesThatCannotMatter(...policies).map((severity) => severity.toUpperCase());
   return {
     source: ['aws.inspector2'],
     'detail-type': ['Inspector2 Finding'],

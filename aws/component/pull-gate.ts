@@ -4,6 +4,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
 import type { PullGateArgs, RepositoriesArgs } from '../../config/args.ts';
 import { brakeLimits, checkEcrArgs } from '../../config/settings.ts';
+import { policiesOf } from '../../shared/policy/rule.ts';
 import { createAlarms } from './alarms.ts';
 import { createDashboard } from './dashboard.ts';
 import { createEventRules, createQueues } from './events.ts';
@@ -97,7 +98,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
     const statementId = table.arn.apply(toStatementId);
     const queues = createQueues(name, visibilityTimeoutSeconds(checked.batchWindowSeconds), this);
     const role = createRole(name, this);
-    createEventRules(name, { policy: checked.policy, roleArn: role.arn }, queues, this);
+    createEventRules(name, { policies: policiesOf(checked), roleArn: role.arn }, queues, this);
     const topics = createTopics(name, { partition, accountId, notifyEmails: checked.notifyEmails }, this);
     const { lambda, logGroup } = createFunction(
       name,

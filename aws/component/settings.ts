@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
-import type { BrakeExempt, Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
+import type { BrakeExempt, Mode, PolicyArgs, RepositoriesArgs, RuleArgs, Severity } from '../../config/args.ts';
 import { brakeLimits, type checkEcrArgs, checkExemptPrincipals } from '../../config/settings.ts';
 
 /** The content of the function's `settings.json`, named like the component's arguments. */
@@ -10,6 +10,8 @@ export interface EcrFunctionSettings {
   severityThreshold: Severity;
   /** The refinements of the policy as the user wrote them. */
   policy: PolicyArgs;
+  /** The rules as the user wrote them. */
+  rules: RuleArgs[];
   mode: Mode;
   sweepHours: number;
   maxClosesPerHour: number;
@@ -38,6 +40,7 @@ export function functionSettings(
   return pulumi.output(exemptPrincipals).apply((known) => ({
     severityThreshold: settings.policy.severityThreshold,
     policy: settings.refinements,
+    rules: settings.givenRules,
     mode: settings.mode,
     sweepHours: settings.sweepHours,
     ...brakeLimits(settings, 'repository'),

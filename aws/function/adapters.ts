@@ -1,8 +1,10 @@
 // Builds the core's ports for an invocation from the clients and the settings.
 
 import type { Instant } from '../../shared/policy/finding.ts';
+import { policiesOf } from '../../shared/policy/rule.ts';
 import type { DeliveryPorts } from '../../shared/reconcile/deliver.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
+import { imagesChooser } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { decisionLine, type LogLine } from '../../shared/report/log-line.ts';
 import { limitedTo } from '../../shared/runtime/concurrency.ts';
@@ -35,16 +37,17 @@ const CLOUD_LOG = { cloud: 'aws', maxCharacters: MAX_LINE_CHARACTERS } as const;
 export function createAdapters({ settings, clients, now, log }: Dependencies) {
   const created = createTable(clients.dynamodb, settings.tableName);
   const table = { ...created, records: withLockIds(created.records, settings.statementId) };
-  const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
+  const scanner = createScanner(clients.inspector, settings.accountId, ...policiesOf(settings));
   const lock = createRepositoryLock(clients, settings.accountId, denyStatement(settings));
+  const imagesOf = imagesChooser(settings);
   const images = createImages(clients.ecr, settings.accountId);
   const registry = createRegistry({
     images,
     scanner,
     lock,
-    policy: settings.policy,
+    imagesOf,
   });
-  const { context, notify, publish } = createNotifier(clients.sns, settings.topicArn, settings.policy.images);
+  const { context, notify, publish } = createNotifier(clients.sns, settings.topicArn, imagesOf);
   const inTurn = limitedTo(1);
   /** The ports for one gate. Its log line says how long this gate took. */
   const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({

@@ -35,13 +35,13 @@ interface FindingsFilter {
 }
 
 /**
- * The part of a ListFindings filter that depends on the policy. It selects the findings of ECR images that are not
+ * The part of a ListFindings filter that depends on the policies. It selects the findings of ECR images that are not
  * closed and can matter. If Inspector treats several NOT_EQUALS conditions as alternatives, it returns more findings
  * than needed, never fewer.
  * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
  */
-export function listFindingsFilter(policy: Policy): FindingsFilter {
-  const severity = severitiesThatCannotMatter(policy).map(
+export function listFindingsFilter(...policies: readonly Policy[]): FindingsFilter {
+  const severity = severitiesThatCannotMatter(...policies).map(
     (word): StringFilter => ({ comparison: 'NOT_EQUALS', value: word.toUpperCase() }),
   );
   return {
@@ -74,9 +74,9 @@ export interface Scanner {
   health(): Promise<string | undefined>;
 }
 
-export function createScanner(client: Inspector2Client, accountId: string, policy: Policy): Scanner {
+export function createScanner(client: Inspector2Client, accountId: string, ...policies: readonly Policy[]): Scanner {
   const account: Account = { client, accountId };
-  const policyFilter = listFindingsFilter(policy);
+  const policyFilter = listFindingsFilter(...policies);
   return {
     reportsOf: (asked) => reportsOf(account, policyFilter, asked),
     unknownReports: (ids) => unknownReports(account, ids),

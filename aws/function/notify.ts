@@ -2,7 +2,7 @@
 import { type MessageAttributeValue, PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Notice } from '../../shared/gate/record.ts';
-import type { Policy } from '../../shared/policy/policy.ts';
+import type { ImagesOf } from '../../shared/reconcile/rules.ts';
 import type { NoticeMessage } from '../../shared/report/delivery-text.ts';
 import { type Message, type NoticeContext, renderNotice } from '../../shared/report/notice-text.ts';
 import { USERS } from './usage.ts';
@@ -26,9 +26,8 @@ export interface Notifier {
   publish(message: NoticeMessage): Promise<void>;
 }
 
-/** @param images the policy's `images` */
-export function createNotifier(client: SNSClient, topicArn: string, images: Policy['images']): Notifier {
-  const context: NoticeContext = { ...WORDING, images };
+export function createNotifier(client: SNSClient, topicArn: string, imagesOf: ImagesOf): Notifier {
+  const context: NoticeContext = { ...WORDING, imagesOf };
   const publishNotices = ({ kind, about, ...message }: NoticeMessage) => {
     const registries = [...new Set(about.map(({ gate }) => gate.registry))];
     const repositories = [...new Set(about.map(({ gate }) => gate.repository))];

@@ -1,7 +1,7 @@
 // Implements the core's registry with ECR and Inspector: observations, scans and the repository lock.
-import type { Policy } from '../../shared/policy/policy.ts';
 import type { ImageObservation, Scope } from '../../shared/reconcile/observation.ts';
 import type { Registry } from '../../shared/reconcile/ports.ts';
+import type { ImagesOf } from '../../shared/reconcile/rules.ts';
 import type { Reported, Scanner } from './findings.ts';
 import { type Image, type Images, MAX_NAMED } from './images.ts';
 import type { RepositoryLock, Snapshot } from './repository-lock.ts';
@@ -10,10 +10,10 @@ interface Parts {
   readonly images: Images;
   readonly scanner: Scanner;
   readonly lock: RepositoryLock;
-  readonly policy: Policy;
+  readonly imagesOf: ImagesOf;
 }
 
-export function createRegistry({ images, scanner, lock, policy }: Parts): Registry<Snapshot> {
+export function createRegistry({ images, scanner, lock, imagesOf }: Parts): Registry<Snapshot> {
   return {
     ...lock,
     async images({ repository }) {
@@ -26,7 +26,7 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
     unknownReports: scanner.unknownReports,
 
-    async observe({ repository }, scope, known) {
+    async observe({ registry, repository }, scope, known) {
       const { digests, found, children } = await selectImages(images, repository, scope);
       const present = [...found.values()].filter(isJudged).map(({ digest }) => digest);
       const reports =
@@ -39,7 +39,7 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
       const needsParents = (digest: string) =>
         found.get(digest)?.tags.length === 0 && !children.has(digest) && (reports.has(digest) || recorded.has(digest));
       const counted =
-        policy.images === 'tagged' && answered.some(needsParents)
+        imagesOf({ registry, repository }) === 'tagged' && answered.some(needsParents)
           ? await childrenOfTagged(images, repository, digests === 'all' ? found : await images.describeAll(repository))
           : children;
       return answered.map((digest) => observationFrom(digest, found.get(digest), counted, reports.get(digest)));

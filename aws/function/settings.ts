@@ -25,7 +25,7 @@ export interface DeployedResources {
 }
 
 /** The settings from the stack's config. */
-export interface StackSettings extends RuleSettings {
+export interface StackSettings extends Omit<RuleSettings, 'targetOf'> {
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
   /** For how many hours an image may be unscanned before people are notified. */
@@ -36,7 +36,7 @@ export interface StackSettings extends RuleSettings {
   readonly hash: string;
 }
 
-export interface Settings extends DeployedResources, StackSettings {}
+export interface Settings extends DeployedResources, StackSettings, Pick<RuleSettings, 'targetOf'> {}
 
 const VARIABLES = {
   tableName: 'PULLGATE_TABLE',
@@ -81,7 +81,14 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     statementId: read(VARIABLES.statementId),
     roleArn: read(VARIABLES.roleArn),
   };
-  return { ...resources, ...parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8')) };
+  const stack = parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8'));
+  return { ...resources, ...stack, targetOf: targetsIn(resources) };
+}
+
+/** Names the target of a registry, `aws/ACCOUNT/REGION`. The stack's only region is that of its topic. */
+export function targetsIn({ topicArn }: Pick<DeployedResources, 'topicArn'>): RuleSettings['targetOf'] {
+  const [, , , region] = topicArn.split(':');
+  return (registry) => `aws/${registry}/${region}`;
 }
 
 /**

@@ -6,6 +6,7 @@ import type {
   PolicyArgs,
   RegistryRoles,
   RepositoriesArgs,
+  RuleArgs,
   Severity,
 } from '../../config/args.ts';
 import { brakeLimits, type checkAcrArgs } from '../../config/settings.ts';
@@ -15,6 +16,8 @@ export interface AcrFunctionSettings {
   severityThreshold: Severity;
   /** The refinements of the policy, as the user wrote them. */
   policy: PolicyArgs;
+  /** The rules as the user wrote them. */
+  rules: RuleArgs[];
   mode: Mode;
   sweepHours: number;
   maxClosesPerHour: number;
@@ -43,6 +46,7 @@ export function functionSettings(settings: Settings): AcrFunctionSettings {
   return {
     severityThreshold: settings.policy.severityThreshold,
     policy: settings.refinements,
+    rules: settings.givenRules,
     mode: settings.mode,
     sweepHours: settings.sweepHours,
     ...brakeLimits(settings, settings.granularity),

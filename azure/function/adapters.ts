@@ -1,8 +1,10 @@
 // The dependencies of an invocation: the core's ports, built from the clients and the settings.
 
 import type { Instant } from '../../shared/policy/finding.ts';
+import { policiesOf } from '../../shared/policy/rule.ts';
 import type { DeliveryPorts } from '../../shared/reconcile/deliver.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
+import { imagesChooser } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { decisionLine } from '../../shared/report/log-line.ts';
 import { limitedTo } from '../../shared/runtime/concurrency.ts';
@@ -33,7 +35,7 @@ export function createAdapters(dependencies: Dependencies) {
   const table = createTable(clients.table);
   const group = settings.cveDetails?.managementGroupId;
   const details = group === undefined ? NO_DETAILS : createCveDetails(clients.queryGraph, group, now);
-  const reporting = createScanner(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
+  const reporting = createScanner(clients.logs, settings.workspaceId, settings.findingsQuery, ...policiesOf(settings));
   const scanner = withDetails(reporting, details);
   const registries = createRegistries(clients, settings, now);
   const registryAt = keepRegistries(dependencies, scanner);
@@ -80,12 +82,13 @@ export type Adapters = ReturnType<typeof createAdapters>;
 
 /** Keeps what is known about a registry's images until the registry is resolved again. */
 function keepRegistries({ settings, clients, now }: Dependencies, scanner: Scanner) {
+  const imagesOf = imagesChooser(settings);
   const kept = new Map<string, AzureRegistry>();
   return (resolved: ResolvedRegistry): AzureRegistry => {
     const before = kept.get(resolved.id);
     if (before?.resolved === resolved) return before;
     const client = clients.registry(resolved.loginServer);
-    const registry = createRegistry({ resolved, client, scanner, policy: settings.policy, now });
+    const registry = createRegistry({ resolved, client, scanner, imagesOf, now });
     kept.set(resolved.id, registry);
     return registry;
   };

@@ -65,8 +65,13 @@ interface Findings {
 }
 
 /** The scanner, as the workspace shows it. */
-export function createScanner(client: LogsQueryClient, workspaceId: string, findingsQuery: string, policy: Policy) {
-  const ignored = JSON.stringify(severitiesThatCannotMatter(policy));
+export function createScanner(
+  client: LogsQueryClient,
+  workspaceId: string,
+  findingsQuery: string,
+  ...policies: readonly Policy[]
+) {
+  const ignored = JSON.stringify(severitiesThatCannotMatter(...policies));
   const findings: Findings = { run: createRunQuery(client, workspaceId), workspaceId, findingsQuery, ignored };
   return {
     reportsOf: (registry: RegistryIdentity, query: ReportsQuery) => reportsOf(findings, registry, query),

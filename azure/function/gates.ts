@@ -121,6 +121,7 @@ async function reconcileImages(
 ): Promise<void> {
   const { repository } = repositoryGate;
   const { registry, rules, trigger, log } = job;
+  const ofGate = rules.of(repositoryGate);
   const overview = await registry.overview(repository, known).catch(asTooMuch);
   if (overview === undefined) {
     const digests = await registry.digestsToObserve(repository, known);
@@ -132,14 +133,14 @@ async function reconcileImages(
     return;
   }
   const worthObserving = [...overview.values()].filter(
-    (observation) => known.includes(observation.digest) || !isPlainlyAllowed(observation, repository, rules, now()),
+    (observation) => known.includes(observation.digest) || !isPlainlyAllowed(observation, repository, ofGate, now()),
   );
   log({
     kind: 'reconcile',
     ...repositoryGate,
     images: overview.size,
     allowed: overview.size - worthObserving.length,
-    ...countUndetermined([...overview.values()], repository, rules, now()),
+    ...countUndetermined([...overview.values()], repository, ofGate, now()),
   });
   const seen = createSeenImages(overview);
   await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>

@@ -5,7 +5,7 @@ import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { activeBlockers, type Blocker, type GateRecord, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records } from '../../shared/reconcile/ports.ts';
-import type { Rules } from '../../shared/reconcile/rules.ts';
+import { type Rules, withNothingIncluded } from '../../shared/reconcile/rules.ts';
 
 /** The gate for an image under the current config. */
 type SuccessorOf = (digest: string) => Gate;
@@ -52,7 +52,7 @@ export async function rulesForObsolete(
   rules: Rules,
 ): Promise<Rules> {
   const { value } = await records.load(gate);
-  const outOfScope: Rules = { ...rules, includes: () => false };
+  const outOfScope = withNothingIncluded(rules);
   if (value === undefined || value.state.kind === 'open' || value.state.kind === 'waiting') return outOfScope;
   for (const { digest } of activeBlockers(value)) {
     const { value: successor } = await records.load(successorOf(digest));

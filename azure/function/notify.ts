@@ -1,8 +1,8 @@
 // Notifies people of state changes by mail: one for a change that is sent at once, and one for all others of a tick.
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Notice } from '../../shared/gate/record.ts';
-import type { Policy } from '../../shared/policy/policy.ts';
 import type { DeliveryPorts } from '../../shared/reconcile/deliver.ts';
+import { type ImagesOf, imagesChooser, type RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { NoticeMessage } from '../../shared/report/delivery-text.ts';
 import { type Message, type NoticeContext, renderNotice } from '../../shared/report/notice-text.ts';
 import type { Mailer } from './clients.ts';
@@ -24,12 +24,11 @@ const WORDING = {
 /** Who gets the mails, and what their text depends on. */
 export interface Recipients {
   readonly addresses: readonly string[];
-  /** The policy's `images`. */
-  readonly images: Policy['images'];
+  readonly imagesOf: ImagesOf;
 }
 
-export function recipientsOf({ notifyEmails, policy }: Pick<Settings, 'notifyEmails' | 'policy'>): Recipients {
-  return { addresses: notifyEmails, images: policy.images };
+export function recipientsOf(settings: Pick<Settings, 'notifyEmails'> & RuleSettings): Recipients {
+  return { addresses: settings.notifyEmails, imagesOf: imagesChooser(settings) };
 }
 
 /** Sends notices to the recipients. Without recipients, it logs the notices. */
@@ -63,8 +62,8 @@ export function createSender(
   };
 }
 
-function contextOf({ images }: Recipients): NoticeContext {
-  return { ...WORDING, images };
+function contextOf({ imagesOf }: Recipients): NoticeContext {
+  return { ...WORDING, imagesOf };
 }
 
 async function sendMail({ client, sender }: Mailer, { addresses }: Recipients, message: Message): Promise<void> {

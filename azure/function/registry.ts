@@ -1,9 +1,9 @@
 // ACR and Defender behind the core's registry port: observations, and the attribute lock.
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { Policy } from '../../shared/policy/policy.ts';
 import type { ImageObservation, Report, Scan } from '../../shared/reconcile/observation.ts';
 import type { Registry } from '../../shared/reconcile/ports.ts';
+import type { ImagesOf } from '../../shared/reconcile/rules.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { createAttributeLock, type Snapshot } from './attribute-lock.ts';
 import { type Scanner, WINDOWS, type Window } from './findings.ts';
@@ -21,13 +21,15 @@ interface Parts {
   readonly resolved: ResolvedRegistry;
   readonly client: ContainerRegistryClient;
   readonly scanner: Scanner;
-  readonly policy: Policy;
+  readonly imagesOf: ImagesOf;
   readonly now: () => Instant;
 }
 
 /** What an observation of images needs. */
-interface Observer extends Pick<Parts, 'resolved' | 'scanner' | 'policy'> {
+interface Observer extends Pick<Parts, 'resolved' | 'scanner'> {
   readonly images: Images;
+  /** Whether all images of a repository are evaluated. */
+  readonly countsAll: (repository: string) => boolean;
 }
 
 /** How the core's port observes images. */
@@ -58,9 +60,10 @@ export interface AzureRegistry {
   digestsIn(repository: string): Promise<ReadonlySet<string>>;
 }
 
-export function createRegistry({ resolved, client, scanner, policy, now }: Parts): AzureRegistry {
+export function createRegistry({ resolved, client, scanner, imagesOf, now }: Parts): AzureRegistry {
   const images = createImages(client, now);
-  const observer: Observer = { resolved, scanner, policy, images };
+  const countsAll = (repository: string) => imagesOf({ registry: resolved.id, repository }) === 'all';
+  const observer: Observer = { resolved, scanner, images, countsAll };
   return {
     resolved,
     overview: (repository, known) => overview(observer, repository, known),
@@ -163,10 +166,10 @@ async function observePushed(
   observer: Observer,
   { repository, digest, window, isKnown }: Asked,
 ): Promise<ImageObservation> {
-  const { scanner, resolved, policy } = observer;
+  const { scanner, resolved, countsAll } = observer;
   const observation = await observeWith(observer, { repository, digest, reports: new Map() });
   if (observation.presence === 'gone') return observation;
-  if (!isKnown && !observation.tagged && policy.images === 'tagged') return observation;
+  if (!isKnown && !observation.tagged && !countsAll(repository)) return observation;
   const reports = await scanner.reportsOf(resolved, { repository, digest, window, elsewhere: true });
   return { ...observation, reports: reports.get(digest) ?? [] };
 }
@@ -176,11 +179,11 @@ async function observeWith(
   observer: Observer,
   { repository, digest, reports }: Pick<Asked, 'repository' | 'digest'> & Pick<Read, 'reports'>,
 ): Promise<ImageObservation> {
-  const { images, policy } = observer;
+  const { images, countsAll } = observer;
   const image = await images.describe(repository, digest);
   // The others are needed only if the image's own tags do not decide whether it is in scope.
   const needsOthers =
-    image !== undefined && !isTagged(image) && policy.images === 'tagged' && !images.isKnownChild(repository, digest);
+    image !== undefined && !isTagged(image) && !countsAll(repository) && !images.isKnownChild(repository, digest);
   const found = needsOthers
     ? await images.describeAll(repository)
     : new Map(image === undefined ? [] : [[digest, image]]);
@@ -208,10 +211,10 @@ async function overviewFrom(observer: Observer, read: Read): Promise<Overview> {
 /** The children of tagged indexes. They are not looked up if every image counts, or if each of these has a tag. */
 async function childrenAmong(
   digests: readonly string[],
-  { images, policy }: Observer,
+  { images, countsAll }: Observer,
   { repository, found }: Read,
 ): Promise<ReadonlySet<string>> {
-  if (policy.images === 'all') return new Set();
+  if (countsAll(repository)) return new Set();
   const untagged = digests.filter((digest) => found.get(digest)?.tags.length === 0);
   const isKnown = untagged.every((digest) => images.isKnownChild(repository, digest));
   return isKnown ? new Set(untagged) : images.childrenOfTagged(repository, found);

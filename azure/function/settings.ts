@@ -8,6 +8,7 @@ import type { ConfiguredMode } from '../../shared/reconcile/mode.ts';
 import type { RuleSettings } from '../../shared/reconcile/rules.ts';
 import { required } from '../../shared/runtime/problem.ts';
 import { parseSettingsFile } from '../../shared/runtime/settings-file.ts';
+import { nameOf } from './registry-id.ts';
 
 /** The deployed resources that the function uses, from the environment. */
 export interface DeployedResources {
@@ -110,6 +111,7 @@ export function parseStackSettings(text: string): StackSettings {
     ...parseSettingsFile(text, OWN_SETTINGS),
     // ECR needs this setting. ACR has no equivalent.
     closesInUse: false,
+    targetOf: (registry) => `azure/${nameOf(registry)}`,
     hash: createHash('sha256').update(text).digest('hex'),
   };
 }

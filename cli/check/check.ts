@@ -4,6 +4,7 @@ import { ANY_ADVISORY, type Exception } from '../../shared/policy/exceptions.ts'
 import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
 import { globMatcher } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
+import type { PolicyWithRules } from '../../shared/policy/rule.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { endOf, exceptionName, minute } from '../terminal/words.ts';
@@ -12,30 +13,56 @@ import { hasPlaceholders } from '../why/advice.ts';
 export interface Warning {
   /**
    * `redundant`: another exception covers it. `unused`: it matches no current finding. `unreviewed`: it still has a
-   * placeholder that `why` printed.
+   * placeholder that `why` printed. `unusedRule`: a rule that applies to no repository.
    */
-  readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed';
-  /** The key of the exception: `policy.exceptions[2]`. */
+  readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed' | 'unusedRule';
+  /** The key of the exception or the rule: `policy.exceptions[2]`. */
   readonly key: string;
-  readonly exception: Exception;
+  readonly exception?: Exception;
   readonly text: string;
 }
 
+/** An exception and its key. */
+interface Keyed {
+  readonly exception: Exception;
+  readonly key: string;
+}
+
+/** The stack's exceptions, and for each rule all that apply to its repositories: the stack's, then its own. */
+function listsOf({ policy, rules }: PolicyWithRules): readonly (readonly Keyed[])[] {
+  const stack = policy.exceptions.map((exception, index) => ({ exception, key: `policy.exceptions[${index}]` }));
+  const ofRules = rules.map((rule, place) => [
+    ...stack,
+    ...rule.policy.exceptions
+      .slice(stack.length)
+      .map((exception, index) => ({ exception, key: `rules[${place}].policy.exceptions[${index}]` })),
+  ]);
+  return [stack, ...ofRules];
+}
+
 /**
- * Checks the exceptions of a policy, without looking at findings.
+ * Checks the exceptions of the policy and the rules, without looking at findings.
  *
  * @param withinDays warn about exceptions that expire within this many days
  */
-export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: number): readonly Warning[] {
-  return exceptions.flatMap((exception, index): readonly Warning[] => {
-    const shared = { key: keyOf(index), exception };
+export function warningsOf(policies: PolicyWithRules, now: Instant, withinDays: number): readonly Warning[] {
+  const stack = policies.policy.exceptions.length;
+  return listsOf(policies).flatMap((list, place) =>
+    warningsIn(list, now, withinDays).flatMap((warnings, index) => (place > 0 && index < stack ? [] : warnings)),
+  );
+}
+
+/** The warnings about each exception of a list. */
+function warningsIn(list: readonly Keyed[], now: Instant, withinDays: number): readonly (readonly Warning[])[] {
+  return list.map(({ exception, key }, index): readonly Warning[] => {
+    const shared = { key, exception };
     const name = exceptionName(exception);
     const { expiresAt } = exception;
     if (expiresAt <= now) {
       const text = `the exception for ${name} expired at ${minute(expiresAt)} and exempts nothing: renew it or remove it`;
       return [{ ...shared, kind: 'expired', text }];
     }
-    const otherIndex = exceptions.findIndex((one, other) => other !== index && covers(one, exception, other < index));
+    const wider = list.find((one, other) => other !== index && covers(one.exception, exception, other < index));
     const isSoon = Date.parse(expiresAt) - Date.parse(now) <= withinDays * DAY_MILLISECONDS;
     return [
       ...(hasPlaceholders(exception)
@@ -50,21 +77,17 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
       ...(isSoon
         ? [{ ...shared, kind: 'soon' as const, text: `the exception for ${name} expires at ${endOf(expiresAt, now)}` }]
         : []),
-      ...(otherIndex === -1
+      ...(wider === undefined
         ? []
         : [
             {
               ...shared,
               kind: 'redundant' as const,
-              text: `the exception for ${name} is covered by ${keyOf(otherIndex)}: remove one of them`,
+              text: `the exception for ${name} is covered by ${wider.key}: remove one of them`,
             },
           ]),
     ];
   });
-}
-
-function keyOf(index: number): string {
-  return `policy.exceptions[${index}]`;
 }
 
 /**
@@ -90,7 +113,7 @@ function coversGlob(one: string | undefined, other: string | undefined): boolean
 
 /** Finds the exceptions that match nothing, from one image after another. */
 export interface Usage {
-  see(image: ImageId, findings: readonly Finding[], now: Instant): void;
+  see(image: ImageId, findings: readonly Finding[], by: { readonly policy: Policy; readonly now: Instant }): void;
   /**
    * The exceptions that are still in force and match no finding that was seen.
    *
@@ -100,31 +123,27 @@ export interface Usage {
 }
 
 /** Evaluates each exception alone. If several match, the core names only the one that lasts longest. */
-export function usageOf(policy: Policy): Usage {
-  const open = new Map(
-    policy.exceptions.map((exception, index) => [
-      index,
-      { exception, judge: judgeBy({ ...policy, exceptions: [exception] }) },
-    ]),
-  );
+export function usageOf(policies: PolicyWithRules): Usage {
+  const open = new Map(listsOf(policies).flatMap((list) => list.map(({ exception, key }) => [exception, key])));
   return {
-    see(image, findings, now) {
-      for (const [index, { exception, judge }] of open) {
+    see(image, findings, { policy, now }) {
+      for (const exception of open.keys()) {
+        if (!policy.exceptions.includes(exception)) continue;
         const id = exception.id.toUpperCase();
         const named = findings.filter(({ vulnerability, aliases }) =>
           [vulnerability, ...aliases, ANY_ADVISORY].some((one) => one.toUpperCase() === id),
         );
         if (named.length === 0) continue;
-        const { exempted } = judge(image, named, now);
-        if (exempted.some(({ exemption }) => exemption.kind === 'exception')) open.delete(index);
+        const { exempted } = judgeBy({ ...policy, exceptions: [exception] })(image, named, now);
+        if (exempted.some(({ exemption }) => exemption.kind === 'exception')) open.delete(exception);
       }
     },
     unused: (now, unseen) =>
-      [...open].flatMap(([index, { exception }]): readonly Warning[] => {
+      [...open].flatMap(([exception, key]): readonly Warning[] => {
         const isInPlace = globMatcher(exception.repository ?? '**');
         if (exception.expiresAt <= now || unseen.some(isInPlace)) return [];
         const text = `the exception for ${exceptionName(exception)} matches no current finding that would violate the policy: remove it, unless you expect the finding`;
-        return [{ kind: 'unused', key: keyOf(index), exception, text }];
+        return [{ kind: 'unused', key, exception, text }];
       }),
   };
 }

@@ -1,6 +1,6 @@
 // The command `pullgate check`: its options and help, and how its answer is printed.
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Policy } from '../../shared/policy/policy.ts';
+import { exceptionsOf, type PolicyWithRules } from '../../shared/policy/rule.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import { type JsonOption, now, withJson, withStack } from '../command.ts';
@@ -114,10 +114,10 @@ async function check({ policy: file, within, live = false, strict = false, json,
 
 /** The policy was already checked when the stack's outputs were read. */
 async function policyOfStack(stack: Stack | undefined): Promise<Extract<CheckedFile, { ok: true }>> {
-  const policy = (stack?.aws ?? stack?.azure)?.policy;
-  if (policy === undefined)
+  const settings = stack?.aws ?? stack?.azure;
+  if (settings === undefined)
     throw new Error('the stack has no policy on any cloud: this is a bug in pullgate; please report it');
-  return { ok: true, policy, positionOf: () => undefined };
+  return { ok: true, policies: settings, positionOf: () => undefined };
 }
 
 function refusal(source: string, { problems }: Extract<CheckedFile, { ok: false }>): Answer {
@@ -126,16 +126,16 @@ function refusal(source: string, { problems }: Extract<CheckedFile, { ok: false 
 
 async function answerFor(
   source: string,
-  { policy, positionOf }: Extract<CheckedFile, { ok: true }>,
+  { policies, positionOf }: Extract<CheckedFile, { ok: true }>,
   within: number,
   stack: Stack | undefined,
 ): Promise<Answered> {
-  const live = stack === undefined ? undefined : await checkLive(stack, policy);
-  const warnings = [...warningsOf(policy, now(), within), ...(live?.warnings ?? [])];
+  const live = stack === undefined ? undefined : await checkLive(stack, policies);
+  const warnings = [...warningsOf(policies, now(), within), ...(live?.warnings ?? [])];
   const answer: Answer = {
     source,
     ok: true,
-    exceptions: policy.exceptions.length,
+    exceptions: exceptionsOf(policies).length,
     problems: [],
     warnings: warnings.map((warning) => ({ ...warning, ...positionOf(warning.key) })),
     images: live?.images,
@@ -145,13 +145,13 @@ async function answerFor(
   return { answer, failure: live?.failure };
 }
 
-async function checkLive(stack: Stack, policy: Policy) {
+async function checkLive(stack: Stack, policies: PolicyWithRules) {
   // Loaded only here, because they load the clouds' SDKs, which a check of a file does not need.
-  const { connectWith, findUnusedExceptions } = await import('./live.ts');
+  const { connectWith, findUnused } = await import('./live.ts');
   const { azure } = stack;
   const selfTest = azure === undefined ? [] : await (await import('./azure-self-test.ts')).testAzure(azure, now);
   try {
-    return { selfTest, ...(await findUnusedExceptions(await connectWith(stack, policy, now), policy, now)) };
+    return { selfTest, ...(await findUnused(await connectWith(stack, policies, now), policies, now)) };
   } catch (failure) {
     if (azure === undefined) throw failure;
     // The self-test may show the cause, so it is printed first.

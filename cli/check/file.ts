@@ -11,8 +11,9 @@ import {
 } from 'jsonc-parser';
 import { parseConfig } from '../../config/config.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { type Policy, parsePolicy } from '../../shared/policy/policy.ts';
-import { describeProblem, type Problem } from '../../shared/runtime/problem.ts';
+import { parsePolicy } from '../../shared/policy/policy.ts';
+import { type PolicyWithRules, parseRules } from '../../shared/policy/rule.ts';
+import { describeProblem, type Parsed, type Problem } from '../../shared/runtime/problem.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 
 /** A position in the file. Lines and columns count from 1. */
@@ -32,8 +33,8 @@ export interface PlacedProblem extends Partial<Position> {
 export type CheckedFile =
   | {
       readonly ok: true;
-      readonly policy: Policy;
-      /** Returns the position of the value of a key of the policy, such as `policy.exceptions[2]`. */
+      readonly policies: PolicyWithRules;
+      /** Returns the position of the value of a key of the policy or the rules, such as `policy.exceptions[2]`. */
       readonly positionOf: (key: string) => Position | undefined;
     }
   | { readonly ok: false; readonly problems: readonly PlacedProblem[] };
@@ -108,12 +109,24 @@ export function checkText(given: string, { mayBeList = true, now }: CheckOptions
     const node = findNodeAtLocation(root, [problem.key]);
     return { ...placed(problem), ...(node === undefined ? {} : positionIn(text, node.offset)) };
   });
-  const parsed = parsePolicy(valueAt(root, paths.severityThreshold), policyIn(root, paths), now);
+  const parsed = parsePolicies(root, paths, now);
+  if (parsed.ok && twice.length === 0 && strange.length === 0) return { ok: true, policies: parsed.value, positionOf };
   const problems = parsed.ok
     ? []
     : parsed.problems.map((problem) => ({ ...placed(problem), ...positionOf(problem.key) }));
-  if (parsed.ok && twice.length === 0 && strange.length === 0) return { ok: true, policy: parsed.value, positionOf };
   return { ok: false, problems: [...twice, ...strange, ...problems] };
+}
+
+/** Checks the policy and the rules, and reports the problems of both. */
+function parsePolicies(root: Node, paths: Paths, now: Instant | undefined): Parsed<PolicyWithRules> {
+  const severityThreshold = valueAt(root, paths.severityThreshold);
+  const refinements = policyIn(root, paths);
+  const policy = parsePolicy(severityThreshold, refinements, now);
+  const stack = policy.ok ? { severityThreshold, policy: refinements, parsed: policy.value } : undefined;
+  const rules = parseRules(valueAt(root, paths.rules), stack, now);
+  if (policy.ok && rules.ok) return { ok: true, value: { policy: policy.value, rules: rules.value } };
+  const problems = [policy, rules].flatMap((one) => (one.ok ? [] : one.problems));
+  return { ok: false, problems: problems as [Problem, ...Problem[]] };
 }
 
 const EMPTY: ParseError = { error: 4, offset: 0, length: 0 };
@@ -140,6 +153,8 @@ interface Paths {
   /** The path to the object `pullgate:policy`; undefined if the file is a list of exceptions. */
   readonly policy: JSONPath | undefined;
   readonly exceptions: JSONPath;
+  /** The path to the list `pullgate:rules`; undefined if the file is a list of exceptions. */
+  readonly rules: JSONPath | undefined;
   /** Is the file the policy itself, with the threshold as one of its keys? */
   readonly isPlain: boolean;
   /** The prefix of the keys if the file has the form of the stack's config; otherwise undefined. */
@@ -150,7 +165,14 @@ const NAMESPACE = 'pullgate:';
 
 function pathsIn(root: Node): Paths | undefined {
   if (root.type === 'array') {
-    return { severityThreshold: undefined, policy: undefined, exceptions: [], isPlain: false, prefix: undefined };
+    return {
+      severityThreshold: undefined,
+      policy: undefined,
+      exceptions: [],
+      rules: undefined,
+      isPlain: false,
+      prefix: undefined,
+    };
   }
   if (root.type !== 'object') return undefined;
   const keys = keysOf(root);
@@ -160,6 +182,7 @@ function pathsIn(root: Node): Paths | undefined {
       severityThreshold: configPath(root, 'severityThreshold'),
       policy,
       exceptions: [...policy, 'exceptions'],
+      rules: configPath(root, 'rules'),
       isPlain: false,
       prefix: NAMESPACE,
     };
@@ -169,6 +192,7 @@ function pathsIn(root: Node): Paths | undefined {
       severityThreshold: ['severityThreshold'],
       policy: ['policy'],
       exceptions: ['policy', 'exceptions'],
+      rules: ['rules'],
       isPlain: false,
       prefix: '',
     };
@@ -176,6 +200,7 @@ function pathsIn(root: Node): Paths | undefined {
     severityThreshold: ['severityThreshold'],
     policy: [],
     exceptions: ['exceptions'],
+    rules: ['rules'],
     isPlain: true,
     prefix: undefined,
   };
@@ -212,7 +237,12 @@ function policyIn(root: Node, { policy, isPlain }: Paths): unknown {
   const value = valueAt(root, policy);
   if (!isPlain || typeof value !== 'object' || value === null) return value;
   // `mode` may be in the file, but does not affect the policy.
-  const { severityThreshold: _, mode: _mode, ...refinements } = value as Readonly<Record<string, unknown>>;
+  const {
+    severityThreshold: _,
+    mode: _mode,
+    rules: _rules,
+    ...refinements
+  } = value as Readonly<Record<string, unknown>>;
   return refinements;
 }
 
@@ -222,10 +252,11 @@ function valueAt(root: Node, path: JSONPath | undefined): unknown {
 }
 
 /** The node of a key of the policy or, if the key is missing, its closest existing parent. */
-function nodeOf(root: Node, { severityThreshold, policy, exceptions }: Paths, key: string): Node | undefined {
+function nodeOf(root: Node, { severityThreshold, policy, exceptions, rules }: Paths, key: string): Node | undefined {
   const [first, ...rest] = segmentsOf(key);
-  const isException = rest[0] === 'exceptions';
-  const base = first === 'policy' ? (isException ? exceptions : policy) : severityThreshold;
+  const isException = first === 'policy' && rest[0] === 'exceptions';
+  const ofPolicy = isException ? exceptions : policy;
+  const base = first === 'rules' ? rules : first === 'policy' ? ofPolicy : severityThreshold;
   const path = [...(base ?? []), ...(isException ? rest.slice(1) : rest)];
   for (let length = path.length; length >= 0; length--) {
     const node = findNodeAtLocation(root, path.slice(0, length));

@@ -146,7 +146,7 @@ export async function refuseIneffective(
       );
     }
     if (kind === 'open') continue;
-    if (rules.mode === 'pause') {
+    if (rules.suspended === 'pause') {
       throw new UsageError(
         'the stack is paused, and an override cannot close a gate during a pause: run `pullgate resume`',
       );
@@ -204,7 +204,7 @@ async function change(gate: Gate, { verb, now, changed }: Change, { client, rule
     try {
       // Only an observation of the whole gate can update the record, and this needs the function's permissions.
       if (verb === 'clear' && (await client.read(gate)) === undefined) return { gate, word: 'gone' };
-      const { action, to, problem, notifyError } = await client.reconcile(gate, rules.mode, 'override');
+      const { action, to, problem, notifyError } = await client.reconcile(gate, rules.suspended, 'override');
       return {
         gate,
         word: action,

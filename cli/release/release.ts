@@ -5,7 +5,7 @@ import { DIGEST_PATTERN } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { GLOB_PATTERN, globMatcher } from '../../shared/policy/glob.ts';
 import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
-import { currentRules } from '../../shared/reconcile/rules.ts';
+import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import type { Client } from '../stack/client.ts';
 import { ACR, ECR, isAt } from '../stack/image-name.ts';
@@ -90,8 +90,9 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   const closed = unfinishedOf(await loadGates(clients, selection.matches));
   const gates = gatesOf(closed);
   const nameOf = gateNames(gates);
-  const modes = await loadModes(clients, now());
-  const paused = [...modes.values()].every((mode) => mode === 'pause');
+  const rules = await loadRules(clients, now());
+  const modes = closed.onRecord.map(({ client, record }) => rules.get(client)?.of(record.gate).mode ?? 'enforce');
+  const paused = [...rules.values()].every(({ suspended }) => suspended === 'pause');
   const answer = (openings?: Openings) => printJson({ stack, dryRun, paused, gates: gatesJson(closed, openings) });
   if (gates.length === 0) {
     answer();
@@ -100,7 +101,7 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   }
   terminal.print(`${countOf(closed)} of ${label} will be opened regardless of the findings:\n`);
   printGates(closed, terminal, nameOf);
-  terminal.print(`\n${whatComesNext(release, [...modes.values()])}`);
+  terminal.print(`\n${whatComesNext(release, paused ? ['pause'] : modes)}`);
   if (dryRun) {
     answer();
     terminal.print(DRY_RUN);
@@ -110,8 +111,9 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   terminal.print('');
   const openings: Openings = new Map();
   const open = ({ client, record }: GateOnRecord) => {
-    const mode = modes.get(client) ?? 'enforce';
-    return client.reconcile(record.gate, mode === 'enforce' ? 'release' : mode, 'release');
+    const { suspended, of } = rules.get(client) ?? {};
+    const isEnforced = of?.(record.gate).mode === 'enforce';
+    return client.reconcile(record.gate, isEnforced ? 'release' : suspended, 'release');
   };
   await openEach(toOpen(closed, open), { openings, terminal, nameOf });
   answer(openings);
@@ -128,11 +130,11 @@ async function isKnown(clients: readonly Client[], { matches }: Selection): Prom
   return false;
 }
 
-async function loadModes(clients: readonly Client[], now: Instant): Promise<ReadonlyMap<Client, EffectiveMode>> {
-  const modes = await Promise.all(
-    clients.map(async (client) => [client, (await currentRules(client.settings, client.pause, now)).mode] as const),
+async function loadRules(clients: readonly Client[], now: Instant): Promise<ReadonlyMap<Client, Rules>> {
+  const rules = await Promise.all(
+    clients.map(async (client) => [client, await currentRules(client.settings, client.pause, now)] as const),
   );
-  return new Map(modes);
+  return new Map(rules);
 }
 
 /** Says whether the gates will stay open. Shown before the confirmation. */

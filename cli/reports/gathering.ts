@@ -3,7 +3,7 @@
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
+import type { Severity } from '../../shared/policy/severity.ts';
 import { NO_FINDINGS, type SeverityCounts, severityWord } from './counts.ts';
 import { type Packed, pack } from './packed.ts';
 
@@ -119,6 +119,5 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
 
 /** The severities that do not matter to any of the policies. */
 export function severitiesBelowAll(policies: readonly Policy[]): ReadonlySet<Severity> {
-  const below = policies.map((policy) => new Set(severitiesThatCannotMatter(policy)));
-  return new Set(SEVERITIES.filter((severity) => below.every((one) => one.has(severity))));
+  return new Set(severitiesThatCannotMatter(...policies));
 }

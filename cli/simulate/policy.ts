@@ -1,6 +1,6 @@
 // Reads a policy from a file: a plain policy, the form of the stack's config, or Pulumi's output.
 import { readFile } from 'node:fs/promises';
-import type { Policy } from '../../shared/policy/policy.ts';
+import type { PolicyWithRules } from '../../shared/policy/rule.ts';
 import { checkText, POLICY_FORMS } from '../check/file.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 
@@ -11,9 +11,9 @@ import { sentenceOf, UsageError } from '../terminal/ending.ts';
  *   `pulumi config --json`
  * @throws UsageError that names every problem
  */
-export async function readPolicy(file: string): Promise<Policy> {
+export async function readPolicy(file: string): Promise<PolicyWithRules> {
   const checked = checkText(await textOf(file), { mayBeList: false });
-  if (checked.ok) return checked.policy;
+  if (checked.ok) return checked.policies;
   const problems = checked.problems.map(({ line, text }) => `\n  ${line === undefined ? '' : `line ${line}: `}${text}`);
   throw new UsageError(`${file} is not a valid policy:${problems.join('')}`);
 }

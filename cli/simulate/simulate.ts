@@ -7,7 +7,8 @@ import { CLOUDS } from '../../config/config.ts';
 import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import { createRules } from '../../shared/reconcile/rules.ts';
+import { type PolicyWithRules, policiesOf } from '../../shared/policy/rule.ts';
+import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { type JsonOption, now } from '../command.ts';
 import type { Format } from '../reports/formats.ts';
@@ -26,7 +27,7 @@ import { keepLambdaOpen } from './lambda.ts';
 import { type PageInput, pageOf } from './page.ts';
 import { readPolicy } from './policy.ts';
 import { type Simulation, type Subject, simulate } from './simulation.ts';
-import { granularityOf, observeClouds, subjectsFrom } from './subjects.ts';
+import { granularityOf, observeClouds, subjectsFrom, targetOf } from './subjects.ts';
 import { linesOf } from './text.ts';
 
 export interface SimulateOptions extends StackOptions, JsonOption {
@@ -38,9 +39,8 @@ export interface SimulateOptions extends StackOptions, JsonOption {
   readonly all?: boolean;
 }
 
-/** A policy and its display name. */
-interface Named {
-  readonly policy: Policy;
+/** A policy, its rules and its display name. */
+interface Named extends PolicyWithRules {
   readonly name: string;
 }
 
@@ -78,7 +78,7 @@ export async function simulateCommand(files: readonly string[], options: Simulat
   const stack = needsStack(options, isLive) ? await findStack(options) : undefined;
   const policy = await policyOf(options.policy ?? STACK, stack);
   const against = options.against === undefined ? undefined : await policyOf(options.against, stack);
-  const policies: Policies = against === undefined ? [policy.policy] : [policy.policy, against.policy];
+  const policies: Policies = [policy.policy, ...[policy, against].flatMap((one) => (one ? policiesOf(one) : []))];
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const at = now();
   const gathering = gatheringFor(policies);
@@ -90,8 +90,8 @@ export async function simulateCommand(files: readonly string[], options: Simulat
     if (!isLive && isNothingJudged(gathered)) throw nothingJudged(gathered);
     const judged = simulate({
       subjects: subjectsOf(gathered, options, stack),
-      rules: rulesFor(policy),
-      against: against === undefined ? undefined : rulesFor(against),
+      rules: rulesFor(policy, stack),
+      against: against === undefined ? undefined : rulesFor(against, stack),
       now: at,
       most: MAX_FINDINGS,
     });
@@ -118,29 +118,29 @@ function needsStack({ policy, against, stack, outputs }: SimulateOptions, isLive
 }
 
 async function policyOf(file: string, stack: Stack | undefined): Promise<Named> {
-  if (file !== STACK) return { policy: await readPolicy(file), name: `the policy ${file}` };
-  const policy = stack?.aws?.policy ?? stack?.azure?.policy;
-  if (stack === undefined || policy === undefined) throw new UsageError('the stack has no policy: run `pulumi up`');
-  return { policy, name: `the policy of the stack ${stack.name}` };
+  if (file !== STACK) return { ...(await readPolicy(file)), name: `the policy ${file}` };
+  const settings = stack?.aws ?? stack?.azure;
+  if (stack === undefined || settings === undefined) throw new UsageError('the stack has no policy: run `pulumi up`');
+  const { policy, rules } = settings;
+  return { policy, rules, name: `the policy of the stack ${stack.name}` };
 }
 
 /**
  * The rules do not filter by the config's repositories (excluded repositories are not gathered at all), by the brake
- * (it decides when a gate closes, not whether), or by Lambda functions (known only after the gate is read).
+ * (it decides when a gate closes, not whether), or by Lambda functions (known only after the gate is read). The mode
+ * does not matter: a simulation shows what the policies would close.
  */
-function rulesFor({ policy }: Named) {
+function rulesFor({ policy, rules }: Named, stack: Stack | undefined): Rules {
   const repositories = { include: ['**'], exclude: [] };
-  return createRules(
-    {
-      policy,
-      maxClosesPerHour: Infinity,
-      maxClosesPerDay: Infinity,
-      brakeExempt: 'never',
-      closesInUse: true,
-      repositories,
-    },
-    'enforce',
-  );
+  return createRules({
+    ...{ policy, rules, mode: 'enforce' },
+    maxClosesPerHour: Infinity,
+    maxClosesPerDay: Infinity,
+    brakeExempt: 'never',
+    closesInUse: true,
+    repositories,
+    targetOf: (registry) => targetOf(registry, stack),
+  });
 }
 
 /** What is needed to find findings in files or in the clouds. */

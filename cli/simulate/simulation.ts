@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from '../../shared/policy/verdict.ts';
 import { findingsIn, type ImageObservation } from '../../shared/reconcile/observation.ts';
-import type { Rules } from '../../shared/reconcile/rules.ts';
+import type { GateRules, Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
 
 /** An observed image that is present. */
@@ -54,6 +54,8 @@ export interface GateOutcome {
   /** The tags of all its images, for display. */
   readonly tags: readonly string[];
   readonly images: number;
+  /** The label of the rule that applies. Null: the stack's defaults apply. */
+  readonly rule: string | null;
   readonly outcome: Outcome;
   /** The policy would close the gate, but the function does not, because Lambda functions use it. */
   readonly waitingFor?: 'inUse';
@@ -128,8 +130,8 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
   const known = new Map<string, Finding>();
   const judged = subjects.map((one): Judged => {
     const image = one.observe(known);
-    const before = against === undefined ? undefined : judge(one, image, against, now);
-    return { subject: one, verdict: judge(one, image, rules, now), before };
+    const before = against === undefined ? undefined : judge(one, image, against.of(one.gate), now);
+    return { subject: one, verdict: judge(one, image, rules.of(one.gate), now), before };
   });
   if (judged.every(({ verdict, before = NOTHING }) => isPlain(verdict) && isPlain(before))) return undefined;
   const verdicts = judged.map(({ verdict }) => verdict);
@@ -142,6 +144,7 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
     name: subject.name,
     tags: [...new Set(subjects.flatMap(({ tags }) => tags))].toSorted(),
     images: subjects.length,
+    rule: rules.of(subject.gate).rule ?? null,
     outcome: outcomeFrom(verdicts),
     change: against === undefined ? undefined : changeOf(judged),
     reasons: worstOf(reasons, most),
@@ -177,7 +180,7 @@ function sumOf(all: readonly SeverityCounts[]): SeverityCounts {
 }
 
 /** The core decides whether the image is in scope, and then its verdict. */
-function judge({ gate }: Subject, image: PresentImage, rules: Rules, now: Instant): Verdict {
+function judge({ gate }: Subject, image: PresentImage, rules: GateRules, now: Instant): Verdict {
   const { repository } = gate;
   if (isPlainlyAllowed(image, repository, rules, now)) return NOTHING;
   return rules.judge({ repository, digest: image.digest }, findingsIn(image), now);

@@ -25,6 +25,18 @@ export function granularityOf(onAzure: Granularity): (image: Pick<GatheredImage,
   return ({ registry }) => (AWS_ACCOUNT.test(registry) ? 'repository' : onAzure);
 }
 
+const ACR = /^(?:.*[/])?(?<name>[a-z0-9-]{5,63})(?:[.]azurecr[.]io)?$/i;
+
+/**
+ * Names the target of a reported image as rules do. A report does not name the region of a registry on AWS, so without
+ * a stack no rule for a region applies.
+ */
+export function targetOf(registry: string, stack: Stack | undefined): string {
+  if (AWS_ACCOUNT.test(registry)) return stack?.aws?.targetOf(registry) ?? `aws/${registry}/unknown`;
+  const name = ACR.exec(registry)?.groups?.['name'];
+  return name === undefined ? registry : `azure/${name.toLowerCase()}`;
+}
+
 /** The images of reports, each with its gate. */
 export function* subjectsFrom(
   images: Iterable<GatheredImage>,
@@ -88,8 +100,8 @@ export interface LiveProblems {
 /** Observes every repository that has findings, as a sweep does. Changes nothing. */
 export async function observeClouds(options: LiveOptions): Promise<LiveProblems> {
   const { stack, policies, now } = options;
-  const policy = widest(policies);
-  const wide = { aws: stack.aws && { ...stack.aws, policy }, azure: stack.azure && { ...stack.azure, policy } };
+  const widened = { policy: widest(policies), rules: [] };
+  const wide = { aws: stack.aws && { ...stack.aws, ...widened }, azure: stack.azure && { ...stack.azure, ...widened } };
   const missing: string[] = [];
   const inexact: string[] = [];
   for (const client of await connect(wide, now)) {

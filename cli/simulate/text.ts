@@ -89,6 +89,7 @@ function* gateLines(gate: GateOutcome, name: string, width: number, all: boolean
     tagNote(gate),
     gate.images === 1 ? undefined : counted(gate.images, 'image'),
     gate.waitingFor === undefined ? undefined : STAYS_OPEN,
+    gate.rule === null ? undefined : `by ${clean(gate.rule)}`,
     gate.mayNotCount ? 'untagged: in scope only if a tagged index contains it' : undefined,
     gate.change === 'staysOpen' && gate.outcome === 'undetermined' ? 'undetermined' : undefined,
   ].filter((note) => note !== undefined);

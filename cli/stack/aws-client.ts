@@ -13,6 +13,7 @@ import { createRegistry } from '../../aws/function/registry.ts';
 import type { RepositoryLock } from '../../aws/function/repository-lock.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { imagesChooser } from '../../shared/reconcile/rules.ts';
 import type { Outcome } from '../../shared/report/decision.ts';
 import { obstaclesIn } from './aws-obstacles.ts';
 import { type Client, deliverByCommand, type Found, type Obstacle, reconcileByCommand } from './client.ts';
@@ -70,7 +71,7 @@ async function countMessages(sqs: SQSClient, queueUrl: string): Promise<number> 
 }
 
 async function observe(
-  { settings: { policy }, images, lock, scanner }: Reader,
+  { settings, images, lock, scanner }: Reader,
   ...[gate, blockers, also = []]: Parameters<Client['observe']>
 ): ReturnType<Client['observe']> {
   // A closed repository also denies this call. Then only the record shows which images its indexes contain.
@@ -84,7 +85,12 @@ async function observe(
       return new Set(blockers.flatMap(({ digest, inactive }) => (inactive?.why === 'outOfScope' ? [] : [digest])));
     }
   };
-  const registry = createRegistry({ images: { ...images, descendants }, scanner, lock, policy });
+  const registry = createRegistry({
+    images: { ...images, descendants },
+    scanner,
+    lock,
+    imagesOf: imagesChooser(settings),
+  });
   const known = [...blockers.map(({ digest }) => digest), ...also];
   try {
     const found = await registry.observe(gate, 'all', [...new Set(known)]);

@@ -7,7 +7,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { type Delivered, type DeliveryPorts, deliverPending, MAX_GATES } from '../../shared/reconcile/deliver.ts';
-import type { ConfiguredMode, EffectiveMode } from '../../shared/reconcile/mode.ts';
+import type { Suspension } from '../../shared/reconcile/mode.ts';
 import type { ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { Ports, Reading, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
@@ -79,16 +79,15 @@ export interface Client {
    */
   openByMark(gate: Gate): Promise<Outcome>;
   /**
-   * Brings a gate to the state that the mode and its record require, without observing its images. Sends the notices of
+   * Brings a gate to the state that its rules and its record require, without observing its images. Sends the notices of
    * an override; `deliver` sends the others.
    */
-  reconcile(gate: Gate, mode: EffectiveMode, command: CommandTrigger): Promise<Decision>;
+  reconcile(gate: Gate, suspended: Suspension | undefined, command: CommandTrigger): Promise<Decision>;
   /** Sends the pending notices of these gates, many of one kind as one summary. It needs no function. */
   deliver(gates: readonly Gate[]): Promise<Delivered>;
 }
 
 export interface ClientSettings extends RuleSettings {
-  readonly mode: ConfiguredMode;
   readonly sweepHours: number;
 }
 
@@ -155,7 +154,7 @@ export interface Obstacle {
 export async function reconcileByCommand<Snapshot>(
   settings: RuleSettings,
   portsFor: (gate: Gate) => Promise<Ports<Snapshot>>,
-  ...[gate, mode, command]: Parameters<Client['reconcile']>
+  ...[gate, suspended, command]: Parameters<Client['reconcile']>
 ): Promise<Decision> {
   const request = { gate, scope: [], triggers: [command], namedReports: [] };
   const ports = await portsFor(gate);
@@ -165,7 +164,7 @@ export async function reconcileByCommand<Snapshot>(
       notifyError = sentenceOf(error);
       throw error;
     });
-  const { decision } = await reconcile(request, createRules(settings, mode), { ...ports, notify });
+  const { decision } = await reconcile(request, createRules(settings, suspended), { ...ports, notify });
   return decision.action === 'refused' ? decision : { ...decision, notifyError };
 }
 

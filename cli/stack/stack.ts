@@ -126,7 +126,8 @@ function strangeOutputs(problems: readonly string[]): UsageError {
 }
 
 function awsStack({ settings, changesTopicArn: topicArn, ...rest }: NonNullable<Outputs['aws']>): AwsStack {
-  return { ...rest, topicArn, ...stackSettings(settings, aws.parseStackSettings) };
+  const targetOf = aws.targetsIn({ topicArn });
+  return { ...rest, topicArn, targetOf, ...stackSettings(settings, aws.parseStackSettings) };
 }
 
 function azureStack({ settings, mailEndpoint, mailSender, ...rest }: NonNullable<Outputs['azure']>): AzureStack {

@@ -4,7 +4,7 @@ import { isInScope, isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
-import type { Rules } from '../../shared/reconcile/rules.ts';
+import type { GateRules, Rules } from '../../shared/reconcile/rules.ts';
 import { countUnscanned, type Unscanned } from '../../shared/reconcile/unscanned.ts';
 import type { Client, Obstacle, Unattributed } from '../stack/client.ts';
 import { type ObservedRepository, observeEverything, type StackRecords } from '../stack/overview.ts';
@@ -64,8 +64,8 @@ export async function observeLive(
   await observeEverything(client, loaded, async (observed) => {
     const { gate, images, unsure: why } = observed;
     if (why !== undefined) unsure.add(`${gate.repository}: ${why}`);
-    judgedImages += images.filter((image) => isInScope(image, gate.repository, rules)).length;
-    const judged = judgeImages(observed, rules, now());
+    judgedImages += images.filter((image) => isInScope(image, gate.repository, rules.of(gate))).length;
+    const judged = judgeImages(observed, rules.of(gate), now());
     undetermined.push(...judged.undetermined);
     missed.push(...judged.blocked.filter((image) => !known.has(gateKey(image))));
     const obstacles = (await client.repositoryObstacles(gate)).filter(({ by }) => by !== 'pullgate');
@@ -104,7 +104,7 @@ async function imagesWithoutRow(client: Client): Promise<{ withoutRow: readonly 
 }
 
 /** The images of a repository whose verdict is `undetermined` or `block`. */
-function judgeImages({ gate, images }: ObservedRepository, rules: Rules, now: Instant) {
+function judgeImages({ gate, images }: ObservedRepository, rules: GateRules, now: Instant) {
   const undetermined: ImageStatus[] = [];
   const blocked: ImageStatus[] = [];
   for (const image of images) {

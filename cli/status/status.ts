@@ -7,9 +7,10 @@ import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState } from '../../shared/gate/record.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
+import { exceptionsOf } from '../../shared/policy/rule.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
-import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
-import { createRules } from '../../shared/reconcile/rules.ts';
+import type { ConfiguredMode, EffectiveMode } from '../../shared/reconcile/mode.ts';
+import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import { counted, shortName } from '../../shared/report/sentences.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
@@ -25,6 +26,8 @@ import { type LiveStatus, observeLive } from './live.ts';
 export interface GateStatus {
   readonly cloud: Cloud;
   readonly gate: Gate;
+  /** The label of the rule that applies. Null: the stack's defaults apply. */
+  readonly rule: string | null;
   readonly state: GateState;
   readonly since: Instant;
   readonly closedSince: Instant | undefined;
@@ -45,9 +48,18 @@ type DeadLetters =
   | { readonly deadLetters: number; readonly deadLettersProblem?: undefined }
   | { readonly deadLetters?: undefined; readonly deadLettersProblem: string };
 
+/** A rule of the stack. */
+export interface RuleStatus {
+  /** Its label. */
+  readonly rule: string;
+  readonly mode: ConfiguredMode;
+}
+
 export type CloudStatus = DeadLetters & {
   readonly cloud: Cloud;
+  /** The stack's own. A rule may say otherwise. */
   readonly mode: EffectiveMode;
+  readonly rules: readonly RuleStatus[];
   readonly pause: PauseState | undefined;
   readonly sweep: SweepState | undefined;
   readonly sweepAgeHours: number | undefined;
@@ -114,12 +126,13 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
     loadRecords(client),
   ]);
   const begun = now();
-  const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
-  const live = isLive ? await observeLive(client, loaded, createRules(settings, mode), now) : undefined;
+  const rules = createRules(settings, isPaused(pause, begun) ? 'pause' : undefined);
+  const live = isLive ? await observeLive(client, loaded, rules, now) : undefined;
   const at = now();
   return {
     cloud,
-    mode,
+    mode: rules.suspended ?? settings.mode,
+    rules: settings.rules.map(({ label, mode = settings.mode }) => ({ rule: label, mode })),
     pause: isPaused(pause, begun) ? pause : undefined,
     sweep: sweep.value,
     sweepAgeHours:
@@ -127,7 +140,9 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
     sweepHours: settings.sweepHours,
     ...dead,
     brake: brakeCounts(brake.value ?? IDLE_BRAKE, at, settings),
-    gates: loaded.records.filter((record) => isWorthARow(record, at)).map((record) => gateStatus(cloud, record, at)),
+    gates: loaded.records
+      .filter((record) => isWorthARow(record, at))
+      .map((record) => gateStatus(cloud, record, rules, at)),
     untaggedImages: loaded.records.filter(isClosedUntagged).length,
     inherited: countInherited(loaded.records),
     unreadable: loaded.unreadable,
@@ -158,13 +173,14 @@ function overrideOf(record: GateRecord, now: Instant): Override | undefined {
   return record.override !== undefined && isInForce(record.override, now) ? record.override.order : undefined;
 }
 
-function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus {
+function gateStatus(cloud: Cloud, record: GateRecord, rules: Rules, now: Instant): GateStatus {
   const { gate, state, since, closedSince } = record;
   const blockers = activeBlockers(record);
   const findings = blockers.flatMap((blocker) => blocker.findings);
   return {
     cloud,
     gate,
+    rule: rules.of(gate).rule ?? null,
     state,
     since,
     closedSince,
@@ -176,9 +192,9 @@ function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus 
   };
 }
 
-/** All clouds of a stack have one policy. */
+/** All clouds of a stack have one policy, and the same rules. */
 function endingExceptions(clients: readonly Client[], now: Instant): readonly ExceptionStatus[] {
-  const all = clients.flatMap(({ settings }) => settings.policy.exceptions);
+  const all = clients.flatMap(({ settings }) => exceptionsOf(settings));
   const unique = [...new Map(all.map((exception) => [JSON.stringify(exception), exception])).values()];
   return unique
     .flatMap((exception) => {

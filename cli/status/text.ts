@@ -35,12 +35,20 @@ export function statusLines({ stack, at, clouds, exceptions, concerns }: Status)
   ];
 }
 
-function modeLine({ mode, pause }: CloudStatus, now: Instant): string {
+function modeLine({ mode, rules, pause }: CloudStatus, now: Instant): string {
   if (pause !== undefined) {
     const end = pause.until === undefined ? '`pullgate resume`' : endOf(pause.until, now);
     return `paused since ${minute(pause.at)} by ${plain(pause.by)} (no gate closes until ${end})`;
   }
-  return mode === 'audit' ? 'mode audit (no gate closes)' : 'mode enforce (policy violations close gates)';
+  const without = rules.length === 0 ? '' : ' without a rule';
+  return mode === 'audit'
+    ? `mode audit (no gate${without} closes)`
+    : `mode enforce (policy violations close gates${without})`;
+}
+
+/** The rules in their order: the first that matches applies. */
+function ruleLines({ rules }: CloudStatus): readonly string[] {
+  return rules.map(({ rule, mode }, index) => `  ${index === 0 ? 'Rules       ' : '            '}  ${rule}: ${mode}`);
 }
 
 function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
@@ -64,6 +72,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
     '',
     paint('bold', `${CLOUD_NAMES[cloud]}: ${modeLine(status, now)}`),
     `  Last sweep    ${sweep === undefined ? 'none yet' : `${minute(sweep.sweptAt)}${age}, ${repositories(sweep.gates)}`} (every ${counted(sweepHours, 'hour')})`,
+    ...ruleLines(status),
     `  Dead letters  ${deadLetters ?? 'unknown'}`,
     `  Brake         ${brakeLine(brake)}`,
     ...(gates.length === 0 ? ['  No gates are closed or waiting.'] : []),
@@ -124,7 +133,7 @@ function isOthers({ state }: GateStatus): boolean {
 }
 
 function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instant): readonly string[] {
-  const { gate, state, since, closedSince, blockers, worst, override, pendingNotices } = status;
+  const { gate, rule, state, since, closedSince, blockers, worst, override, pendingNotices } = status;
   const needsWords = state.kind === 'waiting' || state.kind === 'unexplained';
   const notes = [
     needsWords ? describeState(state) : undefined,
@@ -135,6 +144,7 @@ function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instan
       ? undefined
       : `override: ${override.kind} until ${endOf(override.until, now)}, ${override.reason} (approved by ${override.approvedBy})`,
     pendingNotices === 0 ? undefined : 'notice pending',
+    rule === null ? undefined : `by ${rule}`,
   ].filter((note) => note !== undefined);
   const word = needsWords ? '' : `${state.kind} `;
   return [nameOf(gate), `${word}since ${minute(closedSince ?? since)}`, notes.join('; ')].map(plain);

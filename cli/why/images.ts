@@ -7,7 +7,7 @@ import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
 import { findingsIn, type Usage } from '../../shared/reconcile/observation.ts';
-import type { Rules } from '../../shared/reconcile/rules.ts';
+import type { GateRules } from '../../shared/reconcile/rules.ts';
 import type { FoundImage } from '../stack/client.ts';
 import { endOfExemption } from '../terminal/words.ts';
 
@@ -46,7 +46,7 @@ export interface ImageAnswer {
 export function imageAnswers(
   seen: readonly EvaluatedImage[],
   { repository, digest, children }: FoundImage,
-  rules: Rules,
+  rules: GateRules,
   now: Instant,
 ): readonly ImageAnswer[] {
   return seen.flatMap(({ image, evaluation }): readonly ImageAnswer[] => {
@@ -93,7 +93,7 @@ const NEVER: Instant = '9999-12-31T23:59:59.999Z';
 function lapsedFor(
   image: ImageId,
   violating: readonly Reason[],
-  { policy }: Rules,
+  { policy }: GateRules,
   now: Instant,
 ): ImageAnswer['lapsed'] {
   return policy.exceptions.flatMap((exception) => {

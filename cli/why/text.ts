@@ -47,7 +47,7 @@ export function whyLines(answer: WhyAnswer, now: Instant): readonly string[] {
 }
 
 function verdictLines(answer: WhyAnswer, now: Instant): readonly string[] {
-  const { pullable, closedBy, obstacles, problem, gates } = answer;
+  const { pullable, closedBy, obstacles, problem, gates, mode, rule } = answer;
   const word = pullable ? paint('green', 'PULLABLE') : paint('red', 'REFUSED');
   const reasons = obstacles.map(
     (one) => `${one.for === 'some' ? 'For some principals, ' : ''}${obstacleLine(one, answer)}`,
@@ -59,6 +59,7 @@ function verdictLines(answer: WhyAnswer, now: Instant): readonly string[] {
     ...reasons.map((reason) => `  Also: ${reason}`),
     ...(problem !== undefined && closedBy !== undefined ? [`  Also: ${plain(problem)}.`] : []),
     ...gates.flatMap((gate) => gateLines(gate, answer, now)),
+    ...(rule === null ? [] : [`  The mode (${mode}) and the policy are those of ${rule}.`]),
   ];
 }
 

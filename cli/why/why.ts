@@ -6,9 +6,11 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
+import { judgeBy } from '../../shared/policy/verdict.ts';
 import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import type { Scan } from '../../shared/reconcile/observation.ts';
-import { createRules, currentRules, type Rules } from '../../shared/reconcile/rules.ts';
+import { currentRules, type GateRules } from '../../shared/reconcile/rules.ts';
 import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { ImageName } from '../stack/image-name.ts';
@@ -49,6 +51,8 @@ export interface WhyAnswer {
   /** The name has no tag and no digest, so it means `latest`. */
   readonly isDefaultTag: boolean;
   readonly mode: EffectiveMode;
+  /** The label of the rule that applies. Null: the stack's defaults apply. */
+  readonly rule: string | null;
   readonly pullable: boolean;
   /** Who closed it; undefined if no one did. */
   readonly closedBy: Obstacle['by'] | undefined;
@@ -90,7 +94,7 @@ interface Asked {
   readonly name: ImageName;
   readonly client: Client;
   readonly image: FoundImage;
-  readonly rules: Rules;
+  readonly rules: GateRules;
 }
 
 /**
@@ -100,7 +104,8 @@ interface Asked {
  */
 export async function explainImage({ name, stack, label, clients, now }: Question): Promise<WhyAnswer> {
   const { client, image } = await findImage(name, label, clients);
-  const rules = await currentRules(client.settings, client.pause, now());
+  const { of } = await currentRules(client.settings, client.pause, now());
+  const rules = of(image.gates[0] ?? image);
   const asked: Asked = { name, client, image, rules };
   const [found, ...gates] = await Promise.all([
     client.obstacles(image),
@@ -121,6 +126,7 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
     tags: image.tags,
     isDefaultTag: name.isDefaultTag,
     mode: rules.mode,
+    rule: rules.rule ?? null,
     pullable: blocking === undefined && image.problem === undefined,
     closedBy: blocking?.by,
     since: blocking?.since,
@@ -180,7 +186,7 @@ interface ObservedGate {
   readonly seen: readonly EvaluatedImage[];
   readonly unsure: string | undefined;
   /** Evaluates the same observation by other rules. */
-  readonly again: (rules: Rules) => Promise<readonly EvaluatedImage[]>;
+  readonly again: (rules: GateRules) => Promise<readonly EvaluatedImage[]>;
 }
 
 async function observeGate(gate: Gate, { client, image, rules }: Asked, now: () => Instant): Promise<ObservedGate> {
@@ -197,13 +203,14 @@ async function observeGate(gate: Gate, { client, image, rules }: Asked, now: () 
       return scanned;
     },
   };
-  const again = (by: Rules) => evaluateImages(images, { record, rules: by, observedAt: moment, now: now() }, registry);
+  const again = (by: GateRules) =>
+    evaluateImages(images, { record, rules: by, observedAt: moment, now: now() }, registry);
   return { record, seen: await again(rules), unsure, again };
 }
 
 /** Gives advice on what keeps the gates closed, or would close them if they were not waiting. */
 async function adviceFor(
-  { name, client: { settings }, image: { repository, digest }, rules: { mode } }: Asked,
+  { name, image: { repository, digest }, rules: present }: Asked,
   gates: readonly ObservedGate[],
   images: readonly ImageAnswer[],
   now: Instant,
@@ -217,11 +224,11 @@ async function adviceFor(
     ]),
   );
   const { exceptions, unnamed } = exceptionsFor(repository, findings, now);
-  const policy = {
-    ...settings.policy,
-    exceptions: [...settings.policy.exceptions, ...parsedExceptions(exceptions)],
+  const policy: Policy = {
+    ...present.policy,
+    exceptions: [...present.policy.exceptions, ...parsedExceptions(exceptions)],
   };
-  const rules = createRules({ ...settings, policy }, mode);
+  const rules: GateRules = { ...present, policy, judge: judgeBy(policy) };
   const left = await Promise.all(
     gates.map(async ({ record, again }) => {
       const { active, omitted } = nextBlockers(record, await again(rules));

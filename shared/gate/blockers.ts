@@ -4,7 +4,7 @@ import type { Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
 import { findingsIn, type ImageObservation, type Scan } from '../reconcile/observation.ts';
 import type { Registry } from '../reconcile/ports.ts';
-import type { Rules } from '../reconcile/rules.ts';
+import type { GateRules } from '../reconcile/rules.ts';
 import {
   type EvaluationInput,
   evaluateImage,
@@ -38,7 +38,7 @@ export const MAX_BLOCKERS = 1_000;
 /** The inputs of an evaluation that all images of a gate share. */
 export interface EvaluationContext extends Pick<EvaluationInput, 'observedAt' | 'now'> {
   readonly record: GateRecord;
-  readonly rules: Rules;
+  readonly rules: GateRules;
 }
 
 /** Evaluates every image of an observation. Reads scans only for images that cannot be evaluated without them. */
@@ -85,7 +85,7 @@ export async function evaluateImages(
 export function isInScope(
   image: ImageObservation,
   repository: string,
-  { includes, policy }: Rules,
+  { includes, policy }: GateRules,
   needsNoTag = false,
 ): boolean {
   return (
@@ -96,7 +96,7 @@ export function isInScope(
 /**
  * Is an image without a record out of scope, or allowed without exemptions, so that there is nothing to do or report?
  */
-export function isPlainlyAllowed(image: ImageObservation, repository: string, rules: Rules, now: Instant): boolean {
+export function isPlainlyAllowed(image: ImageObservation, repository: string, rules: GateRules, now: Instant): boolean {
   if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
   return isPlain(rules.judge({ repository, digest: image.digest }, findingsIn(image), now));
 }
@@ -105,7 +105,7 @@ export function isPlainlyAllowed(image: ImageObservation, repository: string, ru
 export function countUndetermined(
   images: readonly ImageObservation[],
   repository: string,
-  rules: Rules,
+  rules: GateRules,
   now: Instant,
 ): { readonly judgedImages: number; readonly undeterminedImages: number } {
   const inScope = images.filter((image) => isInScope(image, repository, rules));

@@ -144,6 +144,8 @@ interface NoticeContent {
    * The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate.
    */
   readonly omittedImages: number;
+  /** The label of the rule that applied. Undefined: the stack's defaults. */
+  readonly rule?: string | undefined;
   /** The override of the gate, if any. */
   readonly override?: Omit<OverrideStep, 'next'> | undefined;
   /** The locks of other pullgate deployments that refuse pulls, by id. */

@@ -3,9 +3,16 @@
 import type { Policy, Threshold } from './policy.ts';
 import { atLeast, SEVERITIES, type Severity } from './severity.ts';
 
-/** The severities whose findings can never violate, with or without a fix, an exploit or a high EPSS score. */
-export function severitiesThatCannotMatter(policy: Policy): readonly Severity[] {
-  const thresholds: readonly Threshold[] = [policy.severityThreshold, policy.unfixable, policy.exploited];
+/**
+ * The severities whose findings can never violate, by any of the policies, with or without a fix, an exploit or a high
+ * EPSS score.
+ */
+export function severitiesThatCannotMatter(...policies: readonly Policy[]): readonly Severity[] {
+  const thresholds = policies.flatMap((policy): Threshold[] => [
+    policy.severityThreshold,
+    policy.unfixable,
+    policy.exploited,
+  ]);
   return SEVERITIES.filter((severity) =>
     thresholds.every((threshold) => threshold === 'never' || !atLeast(severity, threshold)),
   );

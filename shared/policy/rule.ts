@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { ConfiguredMode } from '../reconcile/mode.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom } from '../runtime/problem.ts';
+import type { Exception } from './exceptions.ts';
 import type { Instant } from './finding.ts';
 import { globMatcher, globSchema } from './glob.ts';
 import { DEFAULT_POLICY, type Policy, parsePolicy, REFINEMENTS } from './policy.ts';
@@ -33,6 +34,24 @@ export interface RuledSettings {
   readonly mode: ConfiguredMode;
   readonly policy: Policy;
   readonly rules: readonly Rule[];
+}
+
+/** A policy, and the policies of rules. */
+export type PolicyWithRules = Pick<RuledSettings, 'policy' | 'rules'>;
+
+/** Every policy that applies to some repository. */
+export function policiesOf({ policy, rules }: PolicyWithRules): readonly Policy[] {
+  return [...new Set([policy, ...rules.map((rule) => rule.policy)])];
+}
+
+/** Every exception of these policies, once. */
+export function exceptionsOf(settings: PolicyWithRules): readonly Exception[] {
+  return [...new Set(policiesOf(settings).flatMap(({ exceptions }) => exceptions))];
+}
+
+/** Does the stack or a rule enforce? */
+export function enforces({ mode, rules }: { readonly mode: ConfiguredMode; readonly rules: readonly Rule[] }): boolean {
+  return [mode, ...rules.map((rule) => rule.mode)].includes('enforce');
 }
 
 /**

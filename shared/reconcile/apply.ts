@@ -25,7 +25,7 @@ import { observeAndEvaluate, scopeOf } from './observe.ts';
 import type { OwnedReading } from './owner.ts';
 import type { Ports, Version, Versioned, Written } from './ports.ts';
 import type { ReconcileRequest } from './request.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules } from './rules.ts';
 import { isByCommand } from './trigger.ts';
 
 export interface ApplyInput<Snapshot> {
@@ -60,7 +60,7 @@ export interface Conflict {
 
 /** The input of all steps. */
 interface Plan<Snapshot> extends ApplyInput<Snapshot> {
-  readonly rules: Rules;
+  readonly rules: GateRules;
   readonly desired: StableState;
   /** The lock already matches the desired state. */
   readonly isLockAsDesired: boolean;
@@ -73,7 +73,7 @@ interface Plan<Snapshot> extends ApplyInput<Snapshot> {
 /** @throws Error if a retry may help */
 export async function apply<Snapshot>(
   input: ApplyInput<Snapshot>,
-  rules: Rules,
+  rules: GateRules,
   ports: Ports<Snapshot>,
 ): Promise<Applied | Conflict> {
   const record = { ...input.stored.value, unexplainedSince: input.unexplainedSince };
@@ -110,7 +110,7 @@ async function saveAndNotify(
   return saved === undefined ? 'conflict' : sendAtOnce(confirmed, saved, ports);
 }
 
-function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, rules: Rules): Plan<Snapshot> {
+function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, rules: GateRules): Plan<Snapshot> {
   const { stored, next, reading, unexplainedSince } = input;
   // A release, a pause, or the removal of the repository also clears blockers that did not fit into the record.
   const isReleased = rules.mode === 'pause' || rules.mode === 'release';
@@ -173,7 +173,7 @@ async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown
  */
 async function isStillBlocked<Snapshot>(
   { request, stored, reading }: Plan<Snapshot>,
-  rules: Rules,
+  rules: GateRules,
   ports: Ports<Snapshot>,
 ): Promise<boolean> {
   // A command does not observe images, and a gate that is gone has no blockers.

@@ -3,7 +3,7 @@ import type { GateRecord, Notice, StableState } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { OwnedReading } from './owner.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules } from './rules.ts';
 
 export interface Concern {
   readonly cause: string;
@@ -17,7 +17,7 @@ const REMIND_DAYS = 7;
 export function findConcern(
   desired: StableState,
   reading: OwnedReading<unknown> | undefined,
-  { closesInUse }: Pick<Rules, 'closesInUse'>,
+  { closesInUse }: Pick<GateRules, 'closesInUse'>,
 ): Concern | undefined {
   if (desired.kind === 'closed')
     return reading?.inUse === undefined || closesInUse ? undefined : { cause: 'closedInUse', notice: 'closedInUse' };

@@ -8,7 +8,7 @@ import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import { askBrake } from './ask-brake.ts';
 import type { OwnedReading } from './owner.ts';
 import type { Ports } from './ports.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules } from './rules.ts';
 import { brakeRank } from './schedule.ts';
 import { isUnexplained, type UnexplainedInput } from './unexplained.ts';
 
@@ -33,7 +33,7 @@ const waiting = (reason: Waiting): StableState => ({ kind: 'waiting', ...reason 
  */
 export async function findDesiredState(
   input: DesiredStateInput,
-  rules: Rules,
+  rules: GateRules,
   {
     brake,
     inTurn,
@@ -70,7 +70,7 @@ export function isAdmitted({ state, admittedAt }: GateRecord, now: Instant): boo
 }
 
 /** Does the config exempt the gate from the brake, because a blocker violates the policy's rule for known exploits? */
-function isExempt({ gate }: GateRecord, blockers: readonly Blocker[], rules: Rules, now: Instant): boolean {
+function isExempt({ gate }: GateRecord, blockers: readonly Blocker[], rules: GateRules, now: Instant): boolean {
   if (rules.brakeExempt === 'never') return false;
   return blockers.some(({ digest, findings }) => {
     const verdict = rules.judge({ repository: gate.repository, digest }, findings, now);

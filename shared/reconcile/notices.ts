@@ -11,7 +11,7 @@ import { describeError } from '../runtime/errors.ts';
 import { type Concern, findConcern, isDue } from './concern.ts';
 import type { OwnedReading } from './owner.ts';
 import type { Ports, Version } from './ports.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules } from './rules.ts';
 import { isByEvent, type Trigger } from './trigger.ts';
 
 /** What was done to a gate. */
@@ -20,7 +20,7 @@ interface Done {
   readonly desired: StableState;
   readonly reading: OwnedReading<unknown> | undefined;
   readonly override: OverrideStep | undefined;
-  readonly rules: Rules;
+  readonly rules: GateRules;
   readonly triggers: readonly Trigger[];
   /** The record before the change. */
   readonly record: GateRecord;
@@ -51,7 +51,9 @@ export function createNotices(done: Done): Created {
   const repeated = typeof restored === 'object' ? [repeatedNotice(restored, done)] : [];
   const context = { ...done, inUse: reading?.inUse, otherLocks: reading?.otherLocks };
   const created = kind === undefined ? [] : [createNotice(kind, desired, context)];
-  const notices = [...repeated, ...created].map((notice) => (isUrgent(notice, triggers) ? notice : leftToTick(notice)));
+  const notices = [...repeated, ...created]
+    .map((notice) => (rules.rule === undefined ? notice : { ...notice, rule: rules.rule }))
+    .map((notice) => (isUrgent(notice, triggers) ? notice : leftToTick(notice)));
   const isSaid = concern !== undefined && isCovered(concern, kind, desired);
   return {
     notices,

@@ -5,7 +5,7 @@ import type { Instant } from '../policy/finding.ts';
 import type { ImageObservation, Scope } from './observation.ts';
 import type { Ports } from './ports.ts';
 import type { ReconcileRequest } from './request.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules } from './rules.ts';
 import { isAboutLock, isByCommand } from './trigger.ts';
 
 /** The observations and their evaluation. */
@@ -26,7 +26,7 @@ const MAX_BLOCKERS_WITH_PUSH = 100;
 export async function observeAndEvaluate<Snapshot>(
   scope: Scope,
   record: GateRecord,
-  rules: Rules,
+  rules: GateRules,
   ports: Ports<Snapshot>,
 ): Promise<Evaluated> {
   const observedAt = ports.now();

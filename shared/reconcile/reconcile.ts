@@ -15,7 +15,7 @@ import { hasOurs, withOwner } from './owner.ts';
 import type { Ports } from './ports.ts';
 import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
 import { notListed, type Result, type UnconfirmedReport } from './result.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules, Rules } from './rules.ts';
 import { isAboutLock, isByCommand } from './trigger.ts';
 import { unexplainedSince } from './unexplained.ts';
 
@@ -34,9 +34,10 @@ export async function reconcile<Snapshot>(
   rules: Rules,
   ports: Ports<Snapshot>,
 ): Promise<Result> {
+  const ofGate = rules.of(request.gate);
   let before: PriorAttempts = { isWide: false, hasClosed: false };
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const attempted = await attempt(request, rules, ports, before);
+    const attempted = await attempt(request, ofGate, ports, before);
     if (attempted.kind === 'conflict') {
       before = { isWide: true, hasClosed: attempted.hasClosed };
       continue;
@@ -69,7 +70,7 @@ interface Attempted {
 
 async function attempt<Snapshot>(
   request: ReconcileRequest,
-  rules: Rules,
+  rules: GateRules,
   ports: Ports<Snapshot>,
   before: PriorAttempts,
 ): Promise<Attempted | Conflict> {
@@ -122,9 +123,9 @@ async function hasLock<Snapshot>(record: GateRecord, { registry }: Ports<Snapsho
  * A change of a lock does not matter to a gate that needs none. Above all it does not undo a release, which is such a
  * change itself.
  */
-function untouched({ gate, triggers }: ReconcileRequest, { state }: GateRecord, { mode }: Rules): Attempted {
+function untouched({ gate, triggers }: ReconcileRequest, { state }: GateRecord, { rule, mode }: GateRules): Attempted {
   const nothing = { images: [], allowed: 0, awaited: [], expiredExceptions: [], action: 'nothing' } as const;
-  const decision: Decision = { gate, triggers, mode, from: state, to: state, ...nothing };
+  const decision: Decision = { gate, triggers, rule, mode, from: state, to: state, ...nothing };
   return { kind: 'applied', result: { kind: 'done', decision, observations: [] }, observeError: undefined };
 }
 
@@ -132,7 +133,7 @@ function untouched({ gate, triggers }: ReconcileRequest, { state }: GateRecord, 
 interface AttemptSteps {
   readonly request: ReconcileRequest;
   readonly record: GateRecord;
-  readonly rules: Rules;
+  readonly rules: GateRules;
   readonly seen: Evaluated;
   readonly awaited: readonly string[];
   readonly override: OverrideStep | undefined;
@@ -147,6 +148,7 @@ function decisionOf({ request, record, rules, seen, awaited, override, applied, 
   return {
     gate: request.gate,
     triggers: request.triggers,
+    rule: rules.rule,
     mode: rules.mode,
     images,
     allowed: evaluated.length - images.length,
@@ -161,7 +163,7 @@ function decisionOf({ request, record, rules, seen, awaited, override, applied, 
   };
 }
 
-function countInScope({ observations }: Evaluated, { repository }: Gate, rules: Rules): number {
+function countInScope({ observations }: Evaluated, { repository }: Gate, rules: GateRules): number {
   return observations.filter((image) => isInScope(image, repository, rules)).length;
 }
 
@@ -196,7 +198,7 @@ function resultOf(
 /** Observes and evaluates. If that fails after an override that kept the gate open has ended, uses the record alone. */
 async function observeOrRemember<Snapshot>(
   { request, record, isWide }: Pick<AttemptSteps, 'request' | 'record'> & { readonly isWide: boolean },
-  rules: Rules,
+  rules: GateRules,
   ports: Ports<Snapshot>,
 ): Promise<Evaluated & { readonly observeError?: unknown }> {
   try {

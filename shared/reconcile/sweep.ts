@@ -81,7 +81,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const locks = swept === undefined ? await step(() => checkLocks(ports)) : undefined;
   await step(() => ports.sendRequests(locks?.missing ?? [], 'lock'));
   const facts = await step(async () => ports.tickFacts?.());
-  const pausedSince = rules.mode === 'pause' ? rules.pauseChangedAt : undefined;
+  const pausedSince = rules.suspended === 'pause' ? rules.pauseChangedAt : undefined;
   log({
     kind: 'tick',
     ...(current === undefined ? {} : { sweepAgeHours: hoursSince(current.sweptAt, now()) }),
@@ -181,6 +181,6 @@ function hoursSince(at: Instant, now: Instant): number {
 
 /** A fingerprint that changes with the settings, and when a pause begins or ends, which makes a sweep due at once. */
 function fingerprintOf({ settingsHash, rules }: SweepPorts): string {
-  const { mode, pauseChangedAt } = rules;
-  return [settingsHash, mode, ...(pauseChangedAt === undefined ? [] : [pauseChangedAt])].join(' ');
+  const { suspended = 'active', pauseChangedAt } = rules;
+  return [settingsHash, suspended, ...(pauseChangedAt === undefined ? [] : [pauseChangedAt])].join(' ');
 }

@@ -7,7 +7,7 @@ import type { Instant } from '../policy/finding.ts';
 import type { Scope } from './observation.ts';
 import { hasOurs, type OwnedReading } from './owner.ts';
 import type { Ports } from './ports.ts';
-import type { Rules } from './rules.ts';
+import type { GateRules } from './rules.ts';
 
 /** Since when a gate has had a lock that the record does not explain. Undefined: it has none. */
 export function unexplainedSince(
@@ -34,7 +34,7 @@ export interface UnexplainedInput {
 /** Does a gate without blockers have to stay closed, because its lock is unexplained and its images are not proven? */
 export async function isUnexplained(
   { record, scope, evaluated, reading, now }: UnexplainedInput,
-  { mode, policy, includes }: Rules,
+  { mode, policy, includes }: GateRules,
   registry: Pick<Ports<unknown>['registry'], 'images' | 'scans'>,
 ): Promise<boolean> {
   const since = record.unexplainedSince;

@@ -59,6 +59,8 @@ export type Outcome =
 interface Decided {
   readonly gate: Gate;
   readonly triggers: readonly Trigger[];
+  /** The label of the rule that applies. Undefined: the stack's defaults apply. */
+  readonly rule?: string | undefined;
   readonly mode: EffectiveMode;
   /** The observed images to report: every blocker, and every image that is not plainly allowed. */
   readonly images: readonly ImageDecision[];

@@ -139,7 +139,7 @@ export function decisionLine(
 }
 
 function lineOf(cloud: string, decision: Decision, durationMilliseconds: number, measure: Measure): LogLine {
-  const { gate, triggers, mode, images, allowed, from, to, action, awaited, expiredExceptions } = decision;
+  const { gate, triggers, mode, rule, images, allowed, from, to, action, awaited, expiredExceptions } = decision;
   const [only] = images;
   const { message, problem, notifyError, change } = clipped(
     {
@@ -162,6 +162,7 @@ function lineOf(cloud: string, decision: Decision, durationMilliseconds: number,
     from: stateWord(from),
     to: stateWord(to),
     mode,
+    rule: rule ?? null,
     // In a fixed order with `finding` first: dashboards group closings by the first trigger.
     triggers: TRIGGERS.filter((trigger) => triggers.includes(trigger)),
     // Fields for queries come before fields that may be long: Logs Insights indexes only the first 200 fields of a

@@ -11,7 +11,7 @@ import type {
   WaitingFor,
 } from '../gate/record.ts';
 import type { Repetition } from '../gate/restorations.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { ImagesOf } from '../reconcile/rules.ts';
 import { plain } from '../runtime/unseen.ts';
 import { type AdviceSubject, adviseFix, adviseOverride, overrideCommand } from './advice.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
@@ -69,8 +69,7 @@ export interface NoticeContext {
   readonly effectOfClosing: string;
   /** Where to find out who changed a lock, as a sentence. */
   readonly whereToLook: string;
-  /** The policy's `images`. */
-  readonly images: Policy['images'];
+  readonly imagesOf: ImagesOf;
   /** What this cloud counts as a use of an image. */
   readonly users: Users;
   /** How to find out whether an image runs, as a sentence. */
@@ -82,7 +81,7 @@ export function renderNotice(gate: Gate, notice: Notice, context: NoticeContext)
   const { override } = notice;
   const where = `${gateName(gate)} (registry ${gate.registry})`;
   const { subject, lines: change } = renderChange(gate, notice, where, context);
-  const others = [...describeOtherLocks(notice), ...describeDropped(notice)];
+  const others = [...describeOtherLocks(notice), ...describeDropped(notice), ...describeRule(notice)];
   const lines = [...change, ...others];
   if (override?.isNews !== true) return message(subject, lines);
   if (override.step === 'ends') return message(subject, [...overrideLines(override, where, notice.at), ...lines]);
@@ -104,9 +103,9 @@ interface Change {
 }
 
 function renderChange(gate: Gate, notice: Notice, where: string, context: NoticeContext): Change {
-  const { effectOfClosing, images } = context;
+  const { effectOfClosing, imagesOf } = context;
   const name = shortName(gate);
-  const subject: AdviceSubject = { isImage: gate.digest !== undefined, images };
+  const subject: AdviceSubject = { isImage: gate.digest !== undefined, images: imagesOf(gate) };
   switch (notice.kind) {
     case 'closed':
       return changeOf(`closed: ${name}`, [
@@ -195,7 +194,7 @@ const IGNORE_THE_LOCK =
 
 /** Why a gate that waited is closed again. */
 export const OVER: Readonly<Record<WaitingFor, string>> = {
-  audit: 'the stack is no longer in audit mode',
+  audit: 'it is no longer in audit mode',
   pause: 'the pause is over',
   release: 'it was opened once, and still has blockers',
   override: 'the override that kept it open is over',
@@ -270,6 +269,10 @@ function describeOtherLocks({ otherLocks = [] }: Notice): readonly string[] {
     (id) =>
       `Pulls are still refused by ${id}, a lock of another pullgate deployment. If that deployment no longer exists, run \`pullgate release --orphans ${id}\`.`,
   );
+}
+
+function describeRule({ rule }: Notice): readonly string[] {
+  return rule === undefined ? [] : [`The mode and the policy are those of ${rule} in the stack's config.`];
 }
 
 function describeDropped({ droppedBefore = 0 }: Notice): readonly string[] {

@@ -84,7 +84,7 @@ export function describeExemption(exemption: Exemption): string {
 }
 
 const WAITING_FOR: Readonly<Record<Exclude<WaitingFor, 'inUse' | 'refused'>, string>> = {
-  audit: 'the stack is in audit mode, which closes nothing',
+  audit: 'it is in audit mode, which closes nothing',
   pause: 'pullgate is paused; run `pullgate resume` to end the pause',
   release: 'it was released; the next reconciliation closes it again if it still has blockers',
   override: 'an override is in force',

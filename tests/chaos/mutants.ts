@@ -179,8 +179,8 @@ export const MUTANTS = {
   'a pause that the function does not respect': {
     changes: onBoth({
       file: 'shared/reconcile/rules.ts',
-      from: "const rules = createRules(settings, isPaused(value, now) ? 'pause' : settings.mode);",
-      to: 'const rules = createRules(settings, settings.mode);',
+      from: "const rules = createRules(settings, isPaused(value, now) ? 'pause' : undefined);",
+      to: 'const rules = createRules(settings);',
     }),
     sign: /^during a pause nothing of ours is locked/,
   },

@@ -61,7 +61,7 @@ describe('the story', () => {
       ['aws'],
       { 'pullgate:mode': 'audit' },
       2,
-      'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false. The function’s last decision: shop/checkout is open, waiting: the stack is in audit mode, which closes nothing: ',
+      'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false. The function’s last decision: shop/checkout is open, waiting: it is in audit mode, which closes nothing: ',
     ],
     [
       'fails at the third step on Azure if the stack is in audit mode',

@@ -410,7 +410,7 @@ describe('events', () => {
           await reconcile({ gate: GATE, scope, triggers: [trigger], namedReports: [] }, byRules, world.ports);
         }
         const violating = repository.flatMap((found, number) => {
-          const verdict = byRules.judge({ repository: 'team/app', digest: digest(number) }, found, NOW);
+          const verdict = byRules.of(GATE).judge({ repository: 'team/app', digest: digest(number) }, found, NOW);
           return verdict.kind === 'block' ? [digest(number)] : [];
         });
         const isClosed = violating.length > 0;

@@ -9,8 +9,9 @@ import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import type { ReportedSeverity, Severity } from '../../shared/policy/severity.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
+import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import type { ImageObservation, Report } from '../../shared/reconcile/observation.ts';
-import { createRules, type RuleSettings, type Rules } from '../../shared/reconcile/rules.ts';
+import { createRules, type GateRules, type RuleSettings, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 
 export const NOW = '2026-06-15T12:00:00.000Z';
@@ -105,18 +106,36 @@ export function exception(changes: Partial<Exception> = {}): Exception {
   return { id: 'CVE-2024-6119', expiresAt: daysLater(1), reason: 'not reachable', untilFixed: false, ...changes };
 }
 
-/** The default rules with these changes. */
-export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } = {}): Rules {
-  const { mode = 'enforce', ...settings } = changes;
-  const defaults: RuleSettings = {
+/** The settings of the default rules, with these changes. */
+export function ruleSettings(changes: Partial<RuleSettings> = {}): RuleSettings {
+  return {
     policy: policy(),
+    mode: 'enforce',
+    rules: [],
     maxClosesPerHour: 25,
     maxClosesPerDay: 100,
     brakeExempt: 'never',
     closesInUse: false,
     repositories: { include: ['**'], exclude: [] },
+    targetOf: (registry) => `cloud/${registry}`,
+    ...changes,
   };
-  return createRules({ ...defaults, ...settings }, mode);
+}
+
+interface RuleChanges extends Partial<Omit<RuleSettings, 'mode'>> {
+  readonly mode?: EffectiveMode;
+}
+
+/** The default rules with these changes. */
+export function rules({ mode = 'enforce', ...settings }: RuleChanges = {}): Rules {
+  return mode === 'pause' || mode === 'release'
+    ? createRules(ruleSettings(settings), mode)
+    : createRules(ruleSettings({ ...settings, mode }));
+}
+
+/** The same for the first gate. */
+export function gateRules(changes: RuleChanges = {}): GateRules {
+  return rules(changes).of(GATE);
 }
 
 type Present = Extract<ImageObservation, { presence: 'present' }>;
@@ -170,7 +189,7 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
 export const CONTEXT = {
   effectOfClosing: 'Pulls are blocked for everyone.',
   whereToLook: 'The audit log says who changed it.',
-  images: 'tagged',
+  imagesOf: () => 'tagged' as const,
   users: { one: 'task', many: 'tasks' },
   whereItRuns: 'To find out, look for the digest.',
 } as const;

@@ -354,6 +354,7 @@ describe('the function', () => {
     expect(settings).toEqual({
       severityThreshold: 'high',
       policy: { exploited: 'medium' },
+      rules: [],
       mode: 'enforce',
       sweepHours: 6,
       maxClosesPerHour: 25,
@@ -665,6 +666,7 @@ describe('the defaults', () => {
     expect(await outputOf(component.outputs.settings)).toEqual({
       severityThreshold: 'high',
       policy: {},
+      rules: [],
       mode: 'audit',
       sweepHours: 6,
       maxClosesPerHour: 25,

@@ -19,7 +19,7 @@ async function published(gate: Gate, one: Notice): Promise<readonly PublishComma
       inputs.push(input);
     },
   };
-  await createNotifier(client as SNSClient, TOPIC, 'tagged').notify(gate, one);
+  await createNotifier(client as SNSClient, TOPIC, () => 'tagged').notify(gate, one);
   return inputs;
 }
 
@@ -63,7 +63,7 @@ describe('a state change', () => {
         throw new Error('no such topic');
       },
     };
-    await expect(createNotifier(client as SNSClient, TOPIC, 'tagged').notify(GATE, NOTICE)).rejects.toThrow(
+    await expect(createNotifier(client as SNSClient, TOPIC, () => 'tagged').notify(GATE, NOTICE)).rejects.toThrow(
       'no such topic',
     );
   });
@@ -93,7 +93,7 @@ describe('a summary', () => {
       },
     };
     const about = ['a', 'b', 'b'].map((repository) => ({ gate: { ...GATE, repository }, notice: NOTICE }));
-    const { publish } = createNotifier(client as SNSClient, TOPIC, 'tagged');
+    const { publish } = createNotifier(client as SNSClient, TOPIC, () => 'tagged');
     await publish({ kind: 'cleared', about, subject: '[pullgate] 3 clear', text: 'text' });
     expect(inputs).toEqual([
       {

@@ -55,7 +55,7 @@ const registryOf = (images: Policy['images'] = 'tagged') => {
     images: createImages(ecr, ACCOUNT_ID),
     scanner: createScanner(inspector, ACCOUNT_ID, by),
     lock: createRepositoryLock({ ecr, ecrOnce: ecr }, ACCOUNT_ID, OURS),
-    policy: by,
+    imagesOf: () => images,
   });
 };
 

@@ -39,6 +39,7 @@ const SETTINGS = {
   repositories: { include: ['**'], exclude: ['sandbox/**'] },
   exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
   closesInUse: false,
+  rules: [],
 };
 
 describe('settings.json', () => {
@@ -141,8 +142,11 @@ describe('the settings of a deployed function', () => {
 
   it('come from its environment and its settings.json', () => {
     const hash = createHash('sha256').update(JSON.stringify(FILE)).digest('hex');
-    expect(readSettings(environment())).toEqual({
+    const settings = readSettings(environment());
+    expect(settings.targetOf('123456789012')).toBe('aws/123456789012/eu-west-1');
+    expect(settings).toEqual({
       ...SETTINGS,
+      targetOf: settings.targetOf,
       hash,
       tableName: 'dev-records',
       queueUrl: 'https://sqs.eu-west-1.amazonaws.com/123456789012/dev',

@@ -224,6 +224,7 @@ describe('the code', () => {
     expect(JSON.parse(files['settings.json'] ?? '')).toEqual({
       severityThreshold: 'high',
       policy: { exploited: 'medium' },
+      rules: [],
       mode: 'enforce',
       sweepHours: 6,
       maxClosesPerHour: 250,

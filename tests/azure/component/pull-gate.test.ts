@@ -124,6 +124,7 @@ describe('the defaults', () => {
     expect(outputs.settings).toEqual({
       severityThreshold: 'high',
       policy: {},
+      rules: [],
       mode: 'audit',
       sweepHours: 6,
       maxClosesPerHour: 250,

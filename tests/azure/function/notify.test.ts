@@ -22,7 +22,7 @@ import {
 import { digest, hoursLater, NOW, notice, record } from '../../shared/samples.ts';
 
 const GATE: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
-const TO = { addresses: ['ops@example.com', 'dev@example.com'], images: 'tagged' } as const;
+const TO = { addresses: ['ops@example.com', 'dev@example.com'], imagesOf: () => 'tagged' as const };
 const OLD = hoursLater(-1);
 
 let stage: Stage;

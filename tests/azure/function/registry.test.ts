@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { Scanner } from '../../../azure/function/findings.ts';
 import { createRegistry } from '../../../azure/function/registry.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
-import { digest, NOW, policy } from '../../shared/samples.ts';
+import { digest, NOW } from '../../shared/samples.ts';
 import { REGISTRY_ID } from './samples.ts';
 
 /** The index contains the child. The last image has no tag and is in no index. */
@@ -30,7 +30,7 @@ function stage(images: Policy['images']) {
     resolved: { kind: 'resolved', id: REGISTRY_ID, name: 'myacr', loginServer: 'myacr.azurecr.io', problem: undefined },
     client: client as unknown as ContainerRegistryClient,
     scanner: { reportsOf: async () => new Map() } as unknown as Scanner,
-    policy: policy({ images }),
+    imagesOf: () => images,
     now: () => NOW,
   });
   return { registry, listings: () => listings };

@@ -43,6 +43,8 @@ const SETTINGS = {
   registryRoles: 'rbac',
   notifyEmails: ['team@example.org'],
   closesInUse: false,
+  rules: [],
+  targetOf: expect.any(Function) as unknown,
 };
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -50,6 +52,10 @@ describe('settings.json', () => {
   it('is parsed as the Pulumi program writes it, with a fingerprint of its text', () => {
     const text = JSON.stringify(FILE);
     expect(parseStackSettings(text)).toEqual({ ...SETTINGS, hash: hashOf(text) });
+  });
+
+  it('names the target of a registry', () => {
+    expect(parseStackSettings(JSON.stringify(FILE)).targetOf('/subscriptions/x/registries/MyAcr')).toBe('azure/myacr');
   });
 
   it('may name the management group that has details of CVEs', () => {

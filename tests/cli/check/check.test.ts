@@ -94,7 +94,10 @@ describe('the forms of a file', () => {
   ])('%s', (_name, text, severityThreshold, count) => {
     const checked = checkText(text);
     if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
-    expect([checked.policy.severityThreshold, checked.policy.exceptions.length]).toEqual([severityThreshold, count]);
+    expect([checked.policies.policy.severityThreshold, checked.policies.policy.exceptions.length]).toEqual([
+      severityThreshold,
+      count,
+    ]);
     if (count > 0)
       expect(checked.positionOf('policy.exceptions[0].id')?.column).toBe(text.indexOf('"CVE-2024-0001"') + 1);
   });
@@ -177,7 +180,7 @@ describe('redundant exceptions', () => {
     ['none, because an expired one covers nothing', [{ expiresAt: NOW }, {}], ['expired policy.exceptions[0]']],
   ])('%s', (_name, changes, expected) => {
     const exceptions = changes.map((change) => ({ ...soonest, ...change }));
-    const found = warningsOf(policy({ exceptions }), NOW, 14);
+    const found = warningsOf({ policy: policy({ exceptions }), rules: [] }, NOW, 14);
     expect(found.map(({ kind, key }) => `${kind} ${key}`)).toEqual(expected);
   });
 });
@@ -189,7 +192,7 @@ it.each([
   ['nothing', { approvedBy: 'Grace' }, []],
 ])('an exception with a placeholder: %s', (_name, changes, kinds) => {
   const exceptions = [exception({ expiresAt: daysLater(100), ...changes })];
-  expect(warningsOf(policy({ exceptions }), NOW, 14).map(({ kind }) => kind)).toEqual(kinds);
+  expect(warningsOf({ policy: policy({ exceptions }), rules: [] }, NOW, 14).map(({ kind }) => kind)).toEqual(kinds);
 });
 
 describe('exceptions that match nothing', () => {
@@ -203,8 +206,9 @@ describe('exceptions that match nothing', () => {
     ['that ends with a fix, and a fix exists', { untilFixed: true }, {}, false],
   ])('one %s', (_name, change, seen, isUsed) => {
     const exceptions = [exception({ id: 'CVE-2024-6119', expiresAt: daysLater(100), ...change })];
-    const usage = usageOf(policy({ exceptions }));
-    usage.see(image, [finding(seen)], NOW);
+    const by = { policy: policy({ exceptions }), rules: [], now: NOW };
+    const usage = usageOf(by);
+    usage.see(image, [finding(seen)], by);
     expect(usage.unused(NOW, []).map(({ kind }) => kind)).toEqual(isUsed ? [] : ['unused']);
     // No warning if the exception may match something unseen, or has expired.
     expect([usage.unused(NOW, ['team/other']), usage.unused(daysLater(101), [])]).toEqual([[], []]);
@@ -212,8 +216,9 @@ describe('exceptions that match nothing', () => {
 
   it('counts two exceptions for one finding as used', () => {
     const exceptions = [daysLater(10), daysLater(20)].map((expiresAt) => exception({ id: 'CVE-2024-6119', expiresAt }));
-    const usage = usageOf(policy({ exceptions }));
-    usage.see(image, [finding()], NOW);
+    const by = { policy: policy({ exceptions }), rules: [], now: NOW };
+    const usage = usageOf(by);
+    usage.see(image, [finding()], by);
     expect(usage.unused(NOW, [])).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 // Tests the parts of `pullgate simulate` that need no process: the forms of a policy, the page, the text output, and
 // the progress.
+
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { listFindingsFilter } from '../../../aws/function/findings.ts';
@@ -9,7 +10,7 @@ import { simulate } from '../../../cli/simulate/simulation.ts';
 import { subjectsFrom, widest } from '../../../cli/simulate/subjects.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import { progressOn } from '../../../cli/terminal/progress.ts';
-import { createRules } from '../../../shared/reconcile/rules.ts';
+import { rules as rulesBy } from '../../shared/samples.ts';
 import { fileOf } from '../command.ts';
 import { NOW, policy, readText } from '../reports/reading.ts';
 
@@ -51,7 +52,7 @@ describe('a policy file', () => {
       }),
     ],
   ])('%s', async (_name, text) => {
-    expect(await readPolicy(fileOf(text))).toEqual(expected);
+    expect(await readPolicy(fileOf(text))).toEqual({ policy: expected, rules: [] });
   });
 
   test.each([
@@ -112,18 +113,7 @@ async function simulated(by = policy(), against?: typeof by) {
     report('reg.test/c:1', [vulnerability('CVE-3', { dataSource: 'javascript:alert(4)' })]),
   ].join('');
   const gathered = await readText(text, { policies: [by, ...(against === undefined ? [] : [against])] });
-  const rules = (one: typeof by) =>
-    createRules(
-      {
-        policy: one,
-        maxClosesPerHour: 1,
-        maxClosesPerDay: 4,
-        brakeExempt: 'never',
-        closesInUse: true,
-        repositories: { include: ['**'], exclude: [] },
-      },
-      'enforce',
-    );
+  const rules = (one: typeof by) => rulesBy({ policy: one });
   const simulation = simulate({
     subjects: subjectsFrom(gathered.images, () => 'image'),
     rules: rules(by),
@@ -318,17 +308,7 @@ describe('the text output', () => {
       JSON.stringify({ matches, source: { target: { userInput: `app-${place}` } } }),
     ).join('\n');
     const gathered = await readText(text);
-    const rules = createRules(
-      {
-        policy: policy(),
-        maxClosesPerHour: 1,
-        maxClosesPerDay: 4,
-        brakeExempt: 'never',
-        closesInUse: true,
-        repositories: { include: ['**'], exclude: [] },
-      },
-      'enforce',
-    );
+    const rules = rulesBy({ policy: policy() });
     const simulation = simulate({ subjects: subjectsFrom(gathered.images, () => 'image'), rules, now: NOW, most: 4 });
     const input = {
       simulation,

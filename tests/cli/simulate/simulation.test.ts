@@ -1,4 +1,5 @@
 // Tests the simulation itself: which gates close, open or stay, for which findings, and what is exempted until when.
+
 import { describe, expect, test } from 'vitest';
 import { exemptedIn } from '../../../cli/simulate/exempted.ts';
 import { keepLambdaOpen } from '../../../cli/simulate/lambda.ts';
@@ -6,7 +7,7 @@ import { pageOf } from '../../../cli/simulate/page.ts';
 import { type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import { createRules } from '../../../shared/reconcile/rules.ts';
+import { rules as rulesBy } from '../../shared/samples.ts';
 import { NOW, policy } from '../reports/reading.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -44,20 +45,7 @@ function image(
   return { gate: { registry: '123456789012', repository }, name: repository, tags, observe: () => image, mayNotCount };
 }
 
-function rules(fields: Fields) {
-  const repositories = { include: ['**'], exclude: [] };
-  return createRules(
-    {
-      policy: policy(fields),
-      maxClosesPerHour: 25,
-      maxClosesPerDay: 100,
-      brakeExempt: 'never',
-      closesInUse: true,
-      repositories,
-    },
-    'enforce',
-  );
-}
+const rules = (fields: Fields) => rulesBy({ policy: policy(fields) });
 
 function run(subjects: readonly Subject[], by: Fields, against?: Fields, most = 10) {
   return simulate({ subjects, rules: rules(by), against: against && rules(against), now: NOW, most });

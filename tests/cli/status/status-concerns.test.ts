@@ -21,6 +21,7 @@ import {
   notice,
   policy,
   record,
+  ruleSettings,
 } from '../../shared/samples.ts';
 
 interface World {
@@ -48,16 +49,7 @@ function clientOf(
   const rowOf = <T>(value: T) => ({ load: async () => ({ value, version: 1 }), save: unasked });
   return {
     cloud,
-    settings: {
-      mode: 'enforce',
-      sweepHours: 6,
-      policy: policy({ exceptions }),
-      maxClosesPerHour: 25,
-      maxClosesPerDay: 100,
-      brakeExempt: 'never',
-      closesInUse: false,
-      repositories: { include: ['**'], exclude: [] },
-    },
+    settings: { ...ruleSettings({ policy: policy({ exceptions }) }), sweepHours: 6 },
     pause: rowOf(pause),
     sweep: rowOf(sweep),
     brake: rowOf(brake),

@@ -1,6 +1,6 @@
 // Tests the real `status` against both local clouds: gates, the sweep, dead letters, and what only --live shows.
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { findUnusedExceptions } from '../../../cli/check/live.ts';
+import { findUnused } from '../../../cli/check/live.ts';
 import { connect } from '../../../cli/stack/clients.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import { readStatus, type Status } from '../../../cli/status/status.ts';
@@ -272,7 +272,8 @@ describe('status, on Azure and on both clouds', () => {
       exception({ id, expiresAt: '2030-01-01T00:00:00.000Z' }),
     );
     const client = await azureClientHere(s, now, grants);
-    expect(await findUnusedExceptions([client], { ...client.settings.policy, exceptions }, now)).toMatchObject({
+    const policies = { policy: { ...client.settings.policy, exceptions }, rules: [] };
+    expect(await findUnused([client], policies, now)).toMatchObject({
       images: 3,
       warnings: [{ kind: 'unused', key: 'policy.exceptions[1]' }],
       unsure: [],

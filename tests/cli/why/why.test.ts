@@ -236,7 +236,7 @@ describe('why, on AWS', () => {
       gates: [{ state: { kind: 'waiting', for: 'audit' }, blockers: 1 }],
     });
     expect(whyLines(audited, now).join('\n')).toContain(
-      '  The name has no tag, so this is the image with the tag latest.\n\nPULLABLE: nothing refuses pulls of this image.\n  pullgate would close the repository team/audited, but it is open, waiting: the stack is in audit mode, which closes nothing.\n',
+      '  The name has no tag, so this is the image with the tag latest.\n\nPULLABLE: nothing refuses pulls of this image.\n  pullgate would close the repository team/audited, but it is open, waiting: it is in audit mode, which closes nothing.\n',
     );
 
     const foreign = await why('team/foreign:1');

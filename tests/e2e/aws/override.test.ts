@@ -21,7 +21,7 @@ async function stageWithOperator() {
   const { aws } = await findStack({ outputs: outputsOf(s.graph) });
   if (aws === undefined) throw new Error('the stack is on AWS');
   const now = () => s.cloud.clock.now().toISOString();
-  const tools = { client: createAwsClient(aws, now), rules: createRules(aws, 'enforce') };
+  const tools = { client: createAwsClient(aws, now), rules: createRules(aws) };
   const wish = (kind: NewOverride['kind'], hours: number): NewOverride => {
     const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
     return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };

@@ -27,7 +27,7 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
   const clients = clientsOf(cloud, credentials);
   const now = () => cloud.clock.now().toISOString();
   const { portsFrom } = createAdapters({ settings, clients, now, log: () => {} });
-  const rules = createRules(settings, 'enforce');
+  const rules = createRules(settings);
   const gate = { registry: settings.accountId, repository: REPOSITORY };
   return async (turn: Turn) => {
     const release = cloud.calls.before(async ({ accessKeyId, operation }: Call) => {

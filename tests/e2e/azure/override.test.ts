@@ -20,7 +20,7 @@ async function stageWithOperator() {
   const operator = s.cloud.principals.add('operator', Object.values(leastToOpenOnAzure(s.graph)));
   const tools = {
     client: createAzureClient(azure, now, createClients(azure, operator, s.cloud.clientOptions)),
-    rules: createRules(azure, 'enforce'),
+    rules: createRules(azure),
   };
   const wish = (kind: NewOverride['kind'], hours: number): NewOverride => {
     const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();

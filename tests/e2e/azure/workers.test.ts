@@ -70,7 +70,7 @@ function workerOn(s: Stage, name: string, digest: string) {
       const request = { gate: WHOLE, scope: [digest], triggers: ['finding'] as const, namedReports: [] };
       await reconcile(
         request,
-        createRules(settings, 'enforce'),
+        createRules(settings),
         adapters.portsFrom(now(), registry, () => {}),
       );
     } finally {

@@ -13,7 +13,7 @@ import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { apiFinding } from '../../aws/function/samples.ts';
 import { DIGEST, groupedRow, individualRow, REGISTRY_ID } from '../../azure/function/samples.ts';
 import { newWorld, type World } from '../../shared/reconcile/world.ts';
-import { blocker, finding, GATE, NOW, policy, record, rules } from '../../shared/samples.ts';
+import { blocker, finding, GATE, gateRules, NOW, policy, record, rules } from '../../shared/samples.ts';
 import { anyValue, spoiled } from './garbage.ts';
 import { isDigest, isRepositoryName } from './names.ts';
 import { asyncTarget, must, type Target, target } from './target.ts';
@@ -39,7 +39,7 @@ function isHarmless(given: unknown): boolean {
   return [...text.matchAll(/-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/g)].every(([number]) => !(Number(number) >= 7));
 }
 
-const JUDGE = rules({ policy: policy() }).judge;
+const JUDGE = gateRules().judge;
 
 function mustBeSound(findings: readonly Finding[], given: unknown): void {
   for (const { severity, score, vulnerability } of findings) {

@@ -11,24 +11,24 @@ import {
 } from '../../../shared/gate/blockers.ts';
 import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
 import type { ImageObservation, Scan } from '../../../shared/reconcile/observation.ts';
-import type { Rules } from '../../../shared/reconcile/rules.ts';
+import type { GateRules } from '../../../shared/reconcile/rules.ts';
 import {
   blocker,
   digest,
   exception,
   finding,
   GATE,
+  gateRules,
   hoursLater,
   NOW,
   policy,
   present,
   record,
-  rules,
 } from '../samples.ts';
 
 const VIOLATING = { findings: [finding()] };
 const CLOSED_AT = hoursLater(-24);
-const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
+const EXCEPTED = gateRules({ policy: policy({ exceptions: [exception()] }) });
 const CLEAN_SCAN: readonly [string, Scan][] = [[digest(1), { kind: 'finished', at: hoursLater(-0.5) }]];
 const gone = (number: number): ImageObservation => ({ digest: digest(number), presence: 'gone' });
 
@@ -36,7 +36,7 @@ const gone = (number: number): ImageObservation => ({ digest: digest(number), pr
 async function observe(
   observations: readonly ImageObservation[],
   stored: GateRecord,
-  byRules: Rules = rules(),
+  byRules: GateRules = gateRules(),
   scans: readonly [string, Scan][] = [],
 ) {
   const asked: string[] = [];
@@ -55,7 +55,7 @@ async function observe(
 }
 
 describe('the evaluation of all images of an observation', () => {
-  it.each<[string, Parameters<typeof rules>[0], Partial<Parameters<typeof present>[0]>, string]>([
+  it.each<[string, Parameters<typeof gateRules>[0], Partial<Parameters<typeof present>[0]>, string]>([
     ['a tagged image is in scope', {}, { tagged: true }, 'holds'],
     ['an untagged image is out of scope', {}, { tagged: false }, 'none'],
     [
@@ -71,7 +71,11 @@ describe('the evaluation of all images of an observation', () => {
       'none',
     ],
   ])('%s', async (_name, settings, changes, kind) => {
-    const { kinds } = await observe([present({ ...VIOLATING, ...changes })], record({ blockers: [] }), rules(settings));
+    const { kinds } = await observe(
+      [present({ ...VIOLATING, ...changes })],
+      record({ blockers: [] }),
+      gateRules(settings),
+    );
     expect(kinds).toEqual([kind]);
   });
 
@@ -102,7 +106,7 @@ describe('the evaluation of all images of an observation', () => {
     const blockers = [1, 2, 3].map((number) => blocker({ digest: digest(number) }));
     const observations = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
     const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: hoursLater(-0.5) }]];
-    const { evaluated, asked } = await observe(observations, record({ blockers }), rules(), scans);
+    const { evaluated, asked } = await observe(observations, record({ blockers }), gateRules(), scans);
     expect(asked).toEqual([digest(2), digest(3)]);
     expect(evaluated.map(({ evaluation }) => evaluation)).toMatchObject([
       { kind: 'holds', why: { kind: 'violates' } },
@@ -180,7 +184,7 @@ describe('the next blockers', () => {
 
   it('drop a released blocker', async () => {
     const stored = record();
-    const { evaluated } = await observe([present()], stored, rules(), CLEAN_SCAN);
+    const { evaluated } = await observe([present()], stored, gateRules(), CLEAN_SCAN);
     const clearances = [{ digest: digest(1), how: 'scanned' }];
     expect(nextBlockers(stored, evaluated)).toEqual({
       blockers: [],
@@ -192,7 +196,7 @@ describe('the next blockers', () => {
 
   it('drop a released blocker that was inactive without reporting it as cleared', async () => {
     const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-5), why: 'gone' } })] });
-    const { evaluated } = await observe([present()], stored, rules(), CLEAN_SCAN);
+    const { evaluated } = await observe([present()], stored, gateRules(), CLEAN_SCAN);
     expect(nextBlockers(stored, evaluated)).toEqual({
       blockers: [],
       active: [],
@@ -329,30 +333,35 @@ describe('more blockers than fit into a record', () => {
 });
 
 describe('an image without a record', () => {
-  const outside = rules({ repositories: { include: ['**'], exclude: ['team/*'] } });
+  const outside = gateRules({ repositories: { include: ['**'], exclude: ['team/*'] } });
   const suppressed = finding({ state: 'suppressed' });
-  it.each<[string, ImageObservation, Rules, boolean]>([
-    ['that is gone is plainly allowed', gone(1), rules(), true],
-    ['without findings is plainly allowed', present(), rules(), true],
+  it.each<[string, ImageObservation, GateRules, boolean]>([
+    ['that is gone is plainly allowed', gone(1), gateRules(), true],
+    ['without findings is plainly allowed', present(), gateRules(), true],
     [
       'with findings below the threshold is plainly allowed',
       present({ findings: [finding({ severity: 'LOW' })] }),
-      rules(),
+      gateRules(),
       true,
     ],
     [
       'that is out of scope is plainly allowed, even with findings',
       present({ ...VIOLATING, tagged: false }),
-      rules(),
+      gateRules(),
       true,
     ],
     ['in an excluded repository is plainly allowed, even with findings', present(VIOLATING), outside, true],
-    ['that violates is not', present(VIOLATING), rules(), false],
-    ['with an unknown severity is not', present({ findings: [finding({ severity: 'UNTRIAGED' })] }), rules(), false],
+    ['that violates is not', present(VIOLATING), gateRules(), false],
+    [
+      'with an unknown severity is not',
+      present({ findings: [finding({ severity: 'UNTRIAGED' })] }),
+      gateRules(),
+      false,
+    ],
     [
       'with a suppressed finding is not, because the log names the exemption',
       present({ findings: [suppressed] }),
-      rules(),
+      gateRules(),
       false,
     ],
     ['with an exception is not', present(VIOLATING), EXCEPTED, false],
@@ -365,6 +374,6 @@ describe('the count of undetermined images', () => {
   const unknown = { findings: [finding({ severity: 'UNTRIAGED' })] };
   it('is of those in scope', () => {
     const images = [present(unknown), present(VIOLATING), present(), present({ ...unknown, tagged: false }), gone(5)];
-    expect(countUndetermined(images, 'team/app', rules(), NOW)).toEqual({ judgedImages: 3, undeterminedImages: 1 });
+    expect(countUndetermined(images, 'team/app', gateRules(), NOW)).toEqual({ judgedImages: 3, undeterminedImages: 1 });
   });
 });

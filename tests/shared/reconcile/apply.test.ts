@@ -4,7 +4,7 @@ import { newRecord } from '../../../shared/gate/record.ts';
 import { apply } from '../../../shared/reconcile/apply.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
-import { daysLater, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { daysLater, digest, finding, GATE, gateRules, hoursLater, NOW, record, rules } from '../samples.ts';
 import { newWorld, type World } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
@@ -218,7 +218,7 @@ describe('a gate without a row', () => {
         hasClosed: false,
         now: NOW,
       },
-      rules(),
+      gateRules(),
       world.ports,
     );
     const expected = { kind: 'applied', to: { kind: 'open' }, action: 'nothing', change: undefined };

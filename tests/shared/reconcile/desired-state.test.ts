@@ -6,8 +6,8 @@ import { type Blocker, newRecord } from '../../../shared/gate/record.ts';
 import { type DesiredStateInput, findDesiredState } from '../../../shared/reconcile/desired-state.ts';
 import type { OwnedReading } from '../../../shared/reconcile/owner.ts';
 import type { Row } from '../../../shared/reconcile/ports.ts';
-import type { Rules } from '../../../shared/reconcile/rules.ts';
-import { anOverride, blocker, digest, exception, finding, GATE, NOW, policy, rules } from '../samples.ts';
+import type { GateRules } from '../../../shared/reconcile/rules.ts';
+import { anOverride, blocker, digest, exception, finding, GATE, gateRules, NOW, policy } from '../samples.ts';
 
 const OPEN_GATE = newRecord(GATE, NOW);
 const UNEXPLAINED = { ...OPEN_GATE, unexplainedSince: NOW };
@@ -33,14 +33,14 @@ const held = (changes: Partial<DesiredStateInput> = {}): DesiredStateInput => ({
   ...changes,
 });
 const CLEAR = nextBlockers(OPEN_GATE, []);
-const NO_ROOM = rules({ maxClosesPerHour: 0 });
+const NO_ROOM = gateRules({ maxClosesPerHour: 0 });
 const blockedBy = (...blockers: readonly Blocker[]) => nextBlockers({ ...OPEN_GATE, blockers }, []);
 const EXPLOITED = blockedBy(blocker({ findings: [finding({ exploited: true })] }));
 const WAS_CLOSED = blockedBy(blocker(), blocker({ digest: digest(2), closedAt: NOW }));
 const EXPLOITS_VIOLATE = policy({ exploited: 'high' });
 
 /** The desired state as text, and how often the brake was asked. */
-async function desired(input: DesiredStateInput, byRules: Rules) {
+async function desired(input: DesiredStateInput, byRules: GateRules) {
   let asked = 0;
   const brake: Row<BrakeState> = {
     async load() {
@@ -58,56 +58,56 @@ async function desired(input: DesiredStateInput, byRules: Rules) {
 }
 
 describe('a gate should be', () => {
-  it.each<[string, DesiredStateInput, Rules, string, number]>([
-    ['open if it is gone', held({ reading: undefined, override: step('closed') }), rules(), 'open', 0],
-    ['open if it has no blocker', held({ next: CLEAR }), rules(), 'open', 0],
+  it.each<[string, DesiredStateInput, GateRules, string, number]>([
+    ['open if it is gone', held({ reading: undefined, override: step('closed') }), gateRules(), 'open', 0],
+    ['open if it has no blocker', held({ next: CLEAR }), gateRules(), 'open', 0],
     [
       'unexplained without a blocker if the record does not explain our lock',
       held({ next: CLEAR, record: UNEXPLAINED, reading: reading({ lock: 'current' }) }),
-      rules(),
+      gateRules(),
       'unexplained',
       0,
     ],
     [
       'closed with a blocker, although the record does not explain our lock',
       held({ record: UNEXPLAINED, reading: reading({ lock: 'current' }) }),
-      rules(),
+      gateRules(),
       'closed',
       0,
     ],
     [
       'open if an override opens it, although the record does not explain our lock',
       held({ next: CLEAR, record: UNEXPLAINED, reading: reading({ lock: 'current' }), override: step('open') }),
-      rules(),
+      gateRules(),
       'open',
       0,
     ],
-    ['open in a pause if it has no blocker', held({ next: CLEAR }), rules({ mode: 'pause' }), 'open', 0],
+    ['open in a pause if it has no blocker', held({ next: CLEAR }), gateRules({ mode: 'pause' }), 'open', 0],
     [
       'waiting in a pause, regardless of an override',
       held({ override: step('closed') }),
-      rules({ mode: 'pause' }),
+      gateRules({ mode: 'pause' }),
       'waiting: pause',
       0,
     ],
     [
       'waiting in audit mode',
       held({ reading: reading({ lock: 'current' }) }),
-      rules({ mode: 'audit' }),
+      gateRules({ mode: 'audit' }),
       'waiting: audit',
       0,
     ],
     [
       'waiting for a foreign lock',
       held({ reading: reading({ lock: 'foreign' }), override: step('open') }),
-      rules(),
+      gateRules(),
       'waiting: foreignLock',
       0,
     ],
     [
       'waiting for an override that keeps it open',
       held({ reading: reading({ lock: 'current' }), override: step('open') }),
-      rules(),
+      gateRules(),
       'waiting: override',
       0,
     ],
@@ -124,15 +124,15 @@ describe('a gate should be', () => {
     [
       'waiting in audit mode although it was closed',
       held({ next: WAS_CLOSED }),
-      rules({ mode: 'audit' }),
+      gateRules({ mode: 'audit' }),
       'waiting: audit',
       0,
     ],
-    ['waiting if it is in use', held({ reading: reading({ inUse: LAMBDA }) }), rules(), 'waiting: inUse', 0],
+    ['waiting if it is in use', held({ reading: reading({ inUse: LAMBDA }) }), gateRules(), 'waiting: inUse', 0],
     [
       'closed although it is in use, if the config says so',
       held({ reading: reading({ inUse: LAMBDA }) }),
-      rules({ closesInUse: true }),
+      gateRules({ closesInUse: true }),
       'closed',
       1,
     ],
@@ -146,21 +146,21 @@ describe('a gate should be', () => {
     [
       'open if the config excludes the repository of an override that closes',
       held({ next: CLEAR, override: step('closed') }),
-      rules({ repositories: { include: ['other/*'], exclude: [] } }),
+      gateRules({ repositories: { include: ['other/*'], exclude: [] } }),
       'open',
       0,
     ],
     [
       'closed by an override in audit mode',
       held({ next: CLEAR, override: step('closed') }),
-      rules({ mode: 'audit' }),
+      gateRules({ mode: 'audit' }),
       'closed',
       0,
     ],
     [
       'waiting for a foreign lock, regardless of an override that closes',
       held({ next: CLEAR, reading: reading({ lock: 'foreign' }), override: step('closed') }),
-      rules(),
+      gateRules(),
       'waiting: foreignLock',
       0,
     ],
@@ -175,21 +175,21 @@ describe('a gate should be', () => {
     [
       'closed for a known exploit that the policy names, if the config exempts those from the brake',
       held({ next: EXPLOITED }),
-      rules({ maxClosesPerHour: 0, brakeExempt: 'exploited', policy: EXPLOITS_VIOLATE }),
+      gateRules({ maxClosesPerHour: 0, brakeExempt: 'exploited', policy: EXPLOITS_VIOLATE }),
       'closed',
       0,
     ],
     [
       'waiting for the brake if only the severity violates, although exploits are exempt',
       held({ next: EXPLOITED }),
-      rules({ maxClosesPerHour: 0, brakeExempt: 'exploited' }),
+      gateRules({ maxClosesPerHour: 0, brakeExempt: 'exploited' }),
       'waiting: brake',
       1,
     ],
     [
       'waiting for the brake if the exploited finding is excepted',
       held({ next: EXPLOITED }),
-      rules({
+      gateRules({
         maxClosesPerHour: 0,
         brakeExempt: 'exploited',
         policy: policy({ exploited: 'high', exceptions: [exception()] }),
@@ -198,7 +198,7 @@ describe('a gate should be', () => {
       1,
     ],
     ['waiting for the brake if its limit is reached', held(), NO_ROOM, 'waiting: brake', 1],
-    ['closed if the brake admits it', held(), rules(), 'closed', 1],
+    ['closed if the brake admits it', held(), gateRules(), 'closed', 1],
   ])('%s', async (_name, input, byRules, state, asked) => {
     expect(await desired(input, byRules)).toEqual([state, asked]);
   });

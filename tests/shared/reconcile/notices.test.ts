@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { currentRules, type Rules } from '../../../shared/reconcile/rules.ts';
 import { TRIGGERS, type Trigger } from '../../../shared/reconcile/trigger.ts';
-import { anOverride, digest, finding, GATE, hoursLater, record, rules } from '../samples.ts';
+import { anOverride, digest, finding, GATE, hoursLater, record, ruleSettings, rules } from '../samples.ts';
 import { reconcileOnce, VIOLATING, violating } from './reconciling.ts';
 import { newWorld, type World } from './world.ts';
 
@@ -146,16 +146,7 @@ describe('a lock that is removed again and again', () => {
   it('does not count a gate that closes again after a pause', async () => {
     const world = await violating(true);
     const paused = { load: async () => ({ value: { paused: true, at: world.now, by: 'ada' }, version: 1 }) };
-    const { policy, maxClosesPerHour, maxClosesPerDay, brakeExempt, closesInUse } = rules();
-    const settings = {
-      policy,
-      maxClosesPerHour,
-      maxClosesPerDay,
-      brakeExempt,
-      closesInUse,
-      repositories: { include: ['**'], exclude: [] },
-    };
-    const pause = await currentRules({ ...settings, mode: 'enforce' }, paused, world.now);
+    const pause = await currentRules(ruleSettings(), paused, world.now);
     for (let turn = 0; turn < 2; turn++) {
       await reconcileOnce(world, { triggers: ['settings'], scope: 'all' }, pause);
       await reconcileOnce(world, { triggers: ['settings'], scope: 'all' });

@@ -34,7 +34,7 @@ describe('a missing lock', () => {
 
   it('is not why a gate closes again after a pause, so its notice names no change', async () => {
     const world = await violating(true);
-    await reconcileOnce(world, { scope: [], triggers: ['pause'] }, { ...rules(), mode: 'pause' });
+    await reconcileOnce(world, { scope: [], triggers: ['pause'] }, rules({ mode: 'pause' }));
     await reconcileOnce(world, { triggers: ['settings', 'lock'], changedBy: { who: 'x', call: 'y', at: NOW } });
     expect(world.created().at(-1)).toMatchObject({ kind: 'restored', was: { for: 'pause' } });
     expect(world.created().at(-1)).not.toHaveProperty('removedBy');
@@ -112,7 +112,7 @@ describe('the observation before an opening', () => {
     world.around = (call, when) => {
       if (call === 'save' && when === 'before' && ++saves === 1) world.save(world.record(GATE) ?? record({}));
     };
-    const paused = { ...rules(), mode: 'pause' } as const;
+    const paused = rules({ mode: 'pause' });
     await reconcileOnce(world, { scope: [], triggers: ['release'] }, paused);
     expect(world.repository().ours).toBe('absent');
     expect(world.scopes).toEqual([[], []]);

@@ -12,7 +12,7 @@ import type { Message } from '../../../shared/report/notice-text.ts';
 import { digest, GATE, hoursLater, NOW, rules } from '../samples.ts';
 
 const gate = (repository: string): Gate => ({ registry: GATE.registry, repository });
-const SWEPT: SweepState = { sweptAt: hoursLater(-1), fingerprint: 'a enforce', gates: 3 };
+const SWEPT: SweepState = { sweptAt: hoursLater(-1), fingerprint: 'a active', gates: 3 };
 
 function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): Row<T> {
   let stored: { value: T | undefined; version: Version } = { value, version: value === undefined ? 0 : 1 };
@@ -100,7 +100,7 @@ describe('a sweep', () => {
     });
     const state = await sweep(ports);
     expect(asked).toEqual(['sweep team/a', 'sweep team/b', 'sweep other/d', 'sweep team/e']);
-    expect(state).toEqual({ sweptAt: NOW, fingerprint: 'a enforce', gates: 4 });
+    expect(state).toEqual({ sweptAt: NOW, fingerprint: 'a active', gates: 4 });
     expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4, closed: 2 }]]);
   });
 
@@ -240,12 +240,12 @@ describe('a tick', () => {
     ['sweeps at once when a pause ends', { last: { ...SWEPT, fingerprint: 'a pause' } }, true],
     [
       'sweeps at once after a pause that began and ended since the last tick',
-      { last: { ...SWEPT, fingerprint: `a enforce ${NOW}` }, rules: { ...rules(), pauseChangedAt: hoursLater(0.01) } },
+      { last: { ...SWEPT, fingerprint: `a active ${NOW}` }, rules: { ...rules(), pauseChangedAt: hoursLater(0.01) } },
       true,
     ],
     [
       'does not sweep again once it has swept after a pause',
-      { last: { ...SWEPT, fingerprint: `a enforce ${NOW}` }, rules: { ...rules(), pauseChangedAt: NOW } },
+      { last: { ...SWEPT, fingerprint: `a active ${NOW}` }, rules: { ...rules(), pauseChangedAt: NOW } },
       false,
     ],
     [

@@ -146,11 +146,7 @@ describe('a summary', () => {
       'a newer scan shows nothing that violates the policy',
     ],
     ['no blocker', { kind: 'opened' }, 'it has no blocker'],
-    [
-      'what it waits for',
-      { kind: 'waiting', waiting: { for: 'audit' } },
-      'the stack is in audit mode, which closes nothing',
-    ],
+    ['what it waits for', { kind: 'waiting', waiting: { for: 'audit' } }, 'it is in audit mode, which closes nothing'],
   ])('gives a reason that all share: %s', (_name, changes, reason) => {
     expect(reasonOf(changes)).toBe(`The reason is the same for each: ${reason}.`);
   });

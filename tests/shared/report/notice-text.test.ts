@@ -115,7 +115,7 @@ describe('a notice', () => {
 
   it.each<['open' | Waiting, string]>([
     ['open', 'an image that had kept it closed violates the policy again'],
-    [{ for: 'audit' }, 'the stack is no longer in audit mode'],
+    [{ for: 'audit' }, 'it is no longer in audit mode'],
     [{ for: 'pause' }, 'the pause is over'],
     [{ for: 'release' }, 'it was opened once, and still has blockers'],
     [{ for: 'override' }, 'the override that kept it open is over'],
@@ -159,7 +159,7 @@ describe('a notice', () => {
   });
 
   it.each<[Waiting, string]>([
-    [{ for: 'audit' }, 'the stack is in audit mode, which closes nothing'],
+    [{ for: 'audit' }, 'it is in audit mode, which closes nothing'],
     [{ for: 'pause' }, 'pullgate is paused; run `pullgate resume` to end the pause'],
     [
       { for: 'brake' },
@@ -191,7 +191,7 @@ describe('a notice', () => {
   });
 
   it('of a gate that needs the old images deleted says so, because the policy evaluates untagged images', () => {
-    const { text } = renderNotice(GATE, withImage({}), { ...CONTEXT, images: 'all' });
+    const { text } = renderNotice(GATE, withImage({}), { ...CONTEXT, imagesOf: () => 'all' });
     expect(text).toContain(
       '\n  1. Push the fixed images. Then delete the images above, because the policy (images: all) also evaluates untagged images. Once none of them is left, it opens automatically.\n',
     );
@@ -199,7 +199,10 @@ describe('a notice', () => {
 
   it('of an image gate says that only this image is blocked', () => {
     for (const images of ['tagged', 'all'] as const) {
-      const { text } = renderNotice({ ...GATE, digest: digest(1) }, withImage({}), { ...CONTEXT, images });
+      const { text } = renderNotice({ ...GATE, digest: digest(1) }, withImage({}), {
+        ...CONTEXT,
+        imagesOf: () => images,
+      });
       expect(text).toContain(
         '\n  1. Push the fixed image and deploy it: only the image above is blocked. Once this image is deleted, it opens automatically.\n',
       );

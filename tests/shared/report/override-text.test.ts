@@ -95,13 +95,7 @@ describe('the notice of an override that begins', () => {
       'but has no effect in audit mode',
       news('begins', CLOSED, { kind: 'waiting', waiting: { for: 'audit' } }),
       'NOT closed by override',
-      [
-        keeps('closed'),
-        ...WHY,
-        '',
-        'It is not closed yet: the stack is in audit mode, which closes nothing.',
-        ...endClosed,
-      ],
+      [keeps('closed'), ...WHY, '', 'It is not closed yet: it is in audit mode, which closes nothing.', ...endClosed],
     ],
   ])('%s', (_name, notice, subject, lines) => {
     expect(renderNotice(GATE, notice, CONTEXT)).toEqual({
@@ -145,7 +139,7 @@ describe('the notice of an override that ends', () => {
       'in audit mode: the gate stays open',
       news('ends', OPEN, { waiting: { for: 'audit' }, images: IMAGES }),
       'override ended',
-      [...ended('open'), 'It is still open: the stack is in audit mode, which closes nothing.', ...HELD_BY],
+      [...ended('open'), 'It is still open: it is in audit mode, which closes nothing.', ...HELD_BY],
     ],
     [
       'and had kept a gate without blockers closed: the gate opens',

@@ -65,7 +65,7 @@ describe('a state', () => {
     [{ kind: 'closing' }, 'closing'],
     [{ kind: 'closed' }, 'closed'],
     [{ kind: 'opening' }, 'opening'],
-    [{ kind: 'waiting', for: 'audit' }, 'open, waiting: the stack is in audit mode, which closes nothing'],
+    [{ kind: 'waiting', for: 'audit' }, 'open, waiting: it is in audit mode, which closes nothing'],
     [
       { kind: 'waiting', for: 'foreignLock' },
       'locked, waiting: someone else locked it, and pullgate does not touch that lock; once it is removed, pullgate closes the gate',
@@ -108,7 +108,7 @@ describe('a decision in one sentence', () => {
     [
       'an opened gate that waits',
       { action: 'opened', to: { kind: 'waiting', for: 'audit' } },
-      'team/app is open now, waiting: the stack is in audit mode, which closes nothing',
+      'team/app is open now, waiting: it is in audit mode, which closes nothing',
     ],
     [
       'a gate whose record does not say why it is closed',

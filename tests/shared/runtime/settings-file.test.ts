@@ -22,11 +22,21 @@ describe('settings.json', () => {
       ...COMMON,
       registries: ['a'],
       policy: policy({ severityThreshold: 'critical', unfixable: 'never' }),
+      rules: [],
+    });
+  });
+
+  it('has the checked rules', () => {
+    const rules = [{ repositories: ['shop/**'], mode: 'enforce', policy: { unfixable: 'never' } }];
+    const label = 'rules[0] (shop/**)';
+    expect(parse({ ...COMMON, registries: [], severityThreshold: 'critical', rules })).toMatchObject({
+      policy: policy({ severityThreshold: 'critical' }),
+      rules: [{ ...rules[0], label, policy: policy({ severityThreshold: 'critical', unfixable: 'never' }) }],
     });
   });
 
   it('without a policy has the default one', () => {
-    expect(parse({ ...COMMON, registries: [] })).toEqual({ ...COMMON, registries: [], policy: policy() });
+    expect(parse({ ...COMMON, registries: [] })).toEqual({ ...COMMON, registries: [], policy: policy(), rules: [] });
   });
 
   it.each<[string, string, RegExp]>([
@@ -51,6 +61,11 @@ describe('settings.json', () => {
       'has an invalid policy',
       JSON.stringify({ ...COMMON, registries: [], severityThreshold: 'dire' }),
       /\nseverityThreshold is "dire": expected one of /,
+    ],
+    [
+      'has an invalid rule',
+      JSON.stringify({ ...COMMON, registries: [], rules: [{ mode: 'block' }] }),
+      /\nrules\[0\]\.mode is "block": expected one of enforce, audit$/,
     ],
   ])('that %s throws: a mixed deployment', (_name, text, problem) => {
     const act = () => parseSettingsFile(text, OWN);
