@@ -2,9 +2,9 @@
 import { isClosed } from '../../shared/gate/record.ts';
 import type { Reason } from '../../shared/policy/verdict.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
-import { createRules } from '../../shared/reconcile/rules.ts';
 import { counted, describeState } from '../../shared/report/sentences.ts';
 import { type BuiltImage, buildImage } from './image.ts';
+import { rulingFor } from './ruling.ts';
 import { answerOf, type Measures, type Scratch } from './scratch.ts';
 import { spanOf, TimedOut, type Waiting, waitFor } from './wait.ts';
 
@@ -161,14 +161,14 @@ function openingSteps(loop: Loop, image: BuiltImage, fixed: BuiltImage): readonl
 async function waitUntilFound(loop: Loop, { digest }: BuiltImage): Promise<string> {
   const { scratch, measures, waiting, limits } = loop;
   const { client, repository } = scratch;
-  const rules = createRules(client.settings, 'enforce');
+  const { judge } = rulingFor(scratch);
   const gate = scratch.gate(digest);
   let reported = 0;
   const ask = async (): Promise<readonly Reason[] | undefined> => {
     const { images } = await client.observe(gate, [], [digest]);
     const findings = images.filter((image) => image.digest === digest).flatMap(findingsIn);
     reported = findings.length;
-    const verdict = rules.judge({ repository, digest }, findings, waiting.now());
+    const verdict = judge({ repository, digest }, findings, waiting.now());
     if (verdict.kind === 'block') return verdict.reasons;
     measures.notFoundAt = waiting.now();
     return undefined;

@@ -1,6 +1,8 @@
 // Tests what stops `prove` before anything is made, on the local AWS.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { obstaclesTo } from '../../../cli/prove/preflight.ts';
+import { parse } from 'yaml';
+import { obstaclesTo, RULE_LINES } from '../../../cli/prove/preflight.ts';
+import { parseRules } from '../../../shared/policy/rule.ts';
 import { type Config, CRITICAL, FOREIGN_POLICY, REPOSITORY, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { without } from '../command.ts';
 import { leastToProve, provingOn, scratchRepositories } from './aws-proof.ts';
@@ -70,8 +72,23 @@ describe('nothing is made, and a sentence says what to do', () => {
   });
 });
 
-it('nothing stops a stack that enforces', async () => {
+it('nothing stops a stack that enforces, or one in audit with the rule', async () => {
   expect(await obstacles(await stage())).toEqual([]);
+  const rules = [{ repositories: ['pullgate-prove/**'], mode: 'enforce' }];
+  const s = await stage({ mode: 'audit', rules });
+  expect(await obstacles(s)).toEqual([]);
+  expect((await (await provingOn(s)).run()).result).toBe('proven');
+  await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+  await s.runUntilIdle();
+  expect(s.isClosed()).toBe(false);
+});
+
+it('the printed rule is what the config accepts', () => {
+  const { config } = parse(RULE_LINES.join('\n')) as { config: Record<string, unknown> };
+  expect(parseRules(config['pullgate:rules'])).toMatchObject({
+    ok: true,
+    value: [{ repositories: ['pullgate-prove/**'], mode: 'enforce' }],
+  });
 });
 
 it('needs each of its rights: without any of them, the run does not succeed, and nothing is left that may be removed', async () => {
