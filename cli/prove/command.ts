@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Cloud } from '../../config/config.ts';
-import { plain } from '../../shared/runtime/unseen.ts';
 import { type JsonOption, now, run, withJson, withStack } from '../command.ts';
 import { writeWhole } from '../simulate/file.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
@@ -19,7 +18,7 @@ import { listenForInterrupts } from './interrupt.ts';
 import { pageOf } from './page.ts';
 import { obstaclesTo } from './preflight.ts';
 import { leftOf, prove } from './prove.ts';
-import { planLines, type Report, redacted, stepLine, summaryLines } from './report.ts';
+import { planLines, type Report, redacted, reportOf, stepLine, summaryLines } from './report.ts';
 import { SCRATCH, type Scratch } from './scratch.ts';
 
 interface ProveOptions extends StackOptions, JsonOption {
@@ -116,8 +115,7 @@ function printPlan({ repository, host, client, foreign }: Scratch, { print }: Te
     ['cost', 'a few cents: the scans of the images'],
     ['duration', client.cloud === 'aws' ? 'about half an hour' : 'some hours, because Defender scans new images late'],
   ]);
-  for (const line of ['This makes a scratch repository and tries the whole loop with it:', ...lines])
-    print(plain(line.trimStart()) === line ? line : `  ${plain(line.trimStart())}`);
+  for (const line of ['This makes a scratch repository and tries the whole loop with it:', ...lines]) print(line);
 }
 
 async function runProof(
@@ -154,8 +152,7 @@ async function runProof(
       scannerAdvice: ADVICE[cloud],
       onStep: (step) => void ('state' in step && print(stepLine(step))),
     });
-    const { sweepHours } = settings;
-    return { format: 1, command: 'prove', pullgate: version(), cloud, granularity, sweepHours, ...proof };
+    return reportOf(proof, scratch.client, granularity, version());
   } finally {
     interrupts.end();
   }

@@ -1,6 +1,7 @@
 // The report of a run: as data, without names of the account, and as lines for the terminal.
 import type { Cloud } from '../../config/config.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
+import type { Client } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { columns, paint, type Style } from '../terminal/terminal.ts';
 import type { Proof, StepResult, StepState } from './prove.ts';
@@ -17,6 +18,17 @@ export interface Report extends Proof {
   /** What a gate is. */
   readonly granularity: 'repository' | 'image';
   readonly sweepHours: number;
+}
+
+/** @param version the version of pullgate */
+export function reportOf(
+  proof: Proof,
+  { cloud, settings }: Pick<Client, 'cloud' | 'settings'>,
+  granularity: Report['granularity'],
+  version: string,
+): Report {
+  const { sweepHours } = settings;
+  return { format: 1, command: 'prove', pullgate: version, cloud, granularity, sweepHours, ...proof };
 }
 
 /** Words that name the account or the people in it. */
