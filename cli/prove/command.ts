@@ -33,6 +33,10 @@ const MAX_HOURS = 24;
 const SCANNER_MINUTES: Readonly<Record<Cloud, number>> = { aws: 30, azure: 360 };
 const FUNCTION_MINUTES: Readonly<Record<Cloud, number>> = { aws: 20, azure: 30 };
 const SCAN_WHILE_CLOSED_MINUTES = 10;
+const COST: Readonly<Record<Cloud, string>> = {
+  aws: 'the scans of two images, about $0.20',
+  azure: "the scans of three images: included in Defender's plan, or about $0.90",
+};
 const ADVICE: Readonly<Record<Cloud, string>> = {
   aws: `Check that enhanced scanning includes ${SCRATCH}/* (aws ecr get-registry-scanning-configuration), and that Inspector lists the image (aws inspector2 list-coverage)`,
   azure:
@@ -49,7 +53,7 @@ about the cloud it answers.
 
 Only the scratch repository is changed. Its name begins with ${SCRATCH}/. In the mode audit, the command
 prints the rule with which only such repositories close. The stack's recipients get notices about it.
-The scans of the images cost a few cents.
+The scans of two or three images cost less than a dollar.
 
 In the files of --json and --html, the names of account, registry, subscription and principals are
 replaced, so that you can send them in (docs/prove.md).
@@ -112,7 +116,7 @@ function printPlan({ repository, host, client, foreign }: Scratch, { print }: Te
     ['also set', `${foreign.what}, as somebody else would, to show that pullgate does not change it`],
     ['brake', 'one closing of the hour and of the day'],
     ['notices', "the stack's recipients get those about this repository: closed, restored, opened"],
-    ['cost', 'a few cents: the scans of the images'],
+    ['cost', COST[client.cloud]],
     ['duration', client.cloud === 'aws' ? 'about half an hour' : 'some hours, because Defender scans new images late'],
   ]);
   for (const line of ['This makes a scratch repository and tries the whole loop with it:', ...lines]) print(line);

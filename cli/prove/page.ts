@@ -5,6 +5,7 @@ import { clean } from '../simulate/text.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { StepResult } from './prove.ts';
 import type { Report } from './report.ts';
+import type { Unknown } from './scratch.ts';
 import { spanOf } from './wait.ts';
 
 /** The words and the classes of the shared style. */
@@ -50,7 +51,7 @@ export function pageOf(report: Report): string {
 <h2>Left behind</h2>
 <ul class="findings">${[...left.map(({ what, toDo }) => `${what}. To do: ${toDo}`), ...remains].map((text) => `<li>${asText(text)}</li>`).join('') || '<li>Nothing.</li>'}</ul>
 <h2>What the documentation of the cloud leaves open</h2>
-<ul class="findings">${unknowns.map(({ question, settled: isSettled, answer }) => `<li><span class="state ${isSettled ? 'open' : 'undetermined'}">${isSettled ? 'settled' : 'open'}</span><b>${asText(question)}</b><br>${asText(answer)}</li>`).join('')}</ul>
+<ul class="findings">${unknowns.map(unknownHtml).join('')}</ul>
 </main>
 </body>
 </html>
@@ -69,6 +70,12 @@ function stepHtml({ title, state, seconds }: StepResult, longest: number): strin
   const bar = `<svg class="${style}" width="100%" height="14" aria-hidden="true"><rect width="${width}%" height="14"/></svg>`;
   const time = seconds === undefined ? '' : ` ${spanOf(seconds)}`;
   return `<dt>${asText(title)}</dt><dd class="bar">${bar}</dd><dd><span class="state ${style}">${word}</span>${time}</dd>`;
+}
+
+function unknownHtml({ question, settled, answer, details = [] }: Unknown): string {
+  const state = `<span class="state ${settled ? 'open' : 'undetermined'}">${settled ? 'settled' : 'open'}</span>`;
+  const more = details.length === 0 ? '' : `<p class="soft">${details.map(asText).join('<br>')}</p>`;
+  return `<li>${state}<b>${asText(question)}</b><p>${asText(answer)}</p>${more}</li>`;
 }
 
 function foundHtml({ title, found }: StepResult): readonly string[] {

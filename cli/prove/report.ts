@@ -1,5 +1,6 @@
 // The report of a run: as data, without names of the account, and as lines for the terminal.
 import type { Cloud } from '../../config/config.ts';
+import { counted } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import type { Client } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
@@ -81,7 +82,7 @@ export function stepLine({ title, state, seconds, found }: StepResult): string {
 export function summaryLines({ result, seconds, steps, unknowns, left, remains, cloud }: Report): readonly string[] {
   const notRun = steps.filter(({ state }) => state === 'notRun').length;
   return [
-    ...(notRun === 0 ? [] : [`  ${notRun} steps were not run.`]),
+    ...(notRun === 0 ? [] : [`  ${counted(notRun, 'step was', 'steps were')} not run.`]),
     '',
     paint(result === 'proven' ? 'green' : 'red', `${resultOf(result, cloud)} It took ${spanOf(seconds)}.`),
     ...left.flatMap(({ what, toDo }) => [paint('red', `LEFT BEHIND: ${plain(what)}`), `    To do: ${plain(toDo)}`]),

@@ -86,6 +86,8 @@ export interface Unknown {
   readonly settled: boolean;
   /** The observed value, or why it is not settled and where to look. */
   readonly answer: string;
+  /** What is too long for the terminal. */
+  readonly details?: readonly string[];
 }
 
 /** Lists the fields of a value with their types, without their values. */
@@ -119,9 +121,11 @@ export function eventUnknown({ sweptMeanwhile }: Measures): Unknown {
 /** The answer to what fields a report of the scanner has. */
 export function fieldsUnknown(what: string, { reportFields = [] }: Measures): Unknown {
   const question = `What fields does ${what} have?`;
-  return reportFields.length === 0
-    ? notMeasured(question)
-    : { question, settled: true, answer: reportFields.join(', ') };
+  if (reportFields.length === 0) return notMeasured(question);
+  return {
+    ...{ question, settled: true, details: reportFields },
+    answer: `${reportFields.length} fields, which --json and --html list`,
+  };
 }
 
 export function notMeasured(question: string): Unknown {

@@ -67,7 +67,7 @@ describe('the whole loop', () => {
         'aws cloudtrail lookup-events --region eu-west-1 --start-time 2026-03-02T09:02:10.000Z',
       ),
     });
-    expect(unknown(proof, 'fields')?.answer).toContain('packageVulnerabilityDetails.vulnerabilityId: string');
+    expect(unknown(proof, 'fields')?.details).toContain('packageVulnerabilityDetails.vulnerabilityId: string');
   });
 
   it('restores the lock within seconds if the account has a trail', async () => {
