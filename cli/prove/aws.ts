@@ -168,7 +168,7 @@ function unknownsOf(
     {
       question: 'Does a refused pull reach CloudTrail?',
       settled: false,
-      answer: `not settled: pullgate does not read CloudTrail. Some minutes later, run: aws cloudtrail lookup-events --region ${region} --start-time ${measures.refusedAt ?? 'START'} --lookup-attributes AttributeKey=EventName,AttributeValue=BatchGetImage (account ${accountId}; look for errorCode)`,
+      answer: `pullgate does not read CloudTrail. Some minutes later, run: aws cloudtrail lookup-events --region ${region} --start-time ${measures.refusedAt ?? 'START'} --lookup-attributes AttributeKey=EventName,AttributeValue=BatchGetImage (account ${accountId}; look for errorCode)`,
     },
     fieldsUnknown("Inspector's finding", measures),
   ];
@@ -181,7 +181,7 @@ function scanUnknown({ scanWhileClosed }: Measures): Unknown {
   if (at !== undefined) return { question, settled: true, answer: `yes: ${detail}` };
   // Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_ScanStatus.html
   if (detail.includes('ACCESS_DENIED')) return { question, settled: true, answer: `no: ${detail}` };
-  return { question, settled: false, answer: `not settled: ${detail}` };
+  return { question, settled: false, answer: detail };
 }
 
 function policyUnknown(isAsWritten: boolean | undefined): Unknown {
@@ -202,5 +202,5 @@ function pullUnknown({ pulledAt }: Measures): Unknown {
     before === undefined
       ? 'there is no lastRecordedPullTime right after it'
       : `lastRecordedPullTime was ${before} before and after it, by the scanner`;
-  return { question, settled: false, answer: `not settled: ${why}, and ECR may record a pull up to 24 hours later` };
+  return { question, settled: false, answer: `${why}, and ECR may record a pull up to 24 hours later` };
 }

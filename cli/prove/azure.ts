@@ -17,6 +17,7 @@ import {
   fieldsOf,
   fieldsUnknown,
   type Measures,
+  notMeasured,
   type Pull,
   refusalUnknown,
   type Scratch,
@@ -156,16 +157,25 @@ function unknownsOf(measures: Measures, image: string): readonly Unknown[] {
   return [
     eventUnknown(measures),
     refusalUnknown(measures),
+    // The closed gate was read before the pull was tried.
+    shownUnknown('Can the attributes be read while pulls are refused?', measures.refusal !== undefined),
+    shownUnknown('Can an image be deleted while its pulls are refused?', measures.isDeleted === true),
     fieldsUnknown("Defender's row in Log Analytics", measures),
     {
       question: 'Does Defender scan an image again while its pulls are refused?',
       settled: false,
-      answer: `not settled: an image without findings leaves no row. To see it, close an image with \`pullgate override close\`, and look for newer rows about it after a week`,
+      answer:
+        'an image without findings leaves no row. To see it, close an image with `pullgate override close`, and look for newer rows about it after a week',
     },
     {
       question: "Is a refused pull in the registry's log?",
       settled: false,
-      answer: `not settled: pullgate does not read it. If the registry has a diagnostic setting, run in the workspace: ContainerRegistryRepositoryEvents | where TimeGenerated > datetime(${since}) and Repository == "${image.slice(image.indexOf('/') + 1)}" and OperationName == "Pull"`,
+      answer: `pullgate does not read it. If the registry has a diagnostic setting, run in the workspace: ContainerRegistryRepositoryEvents | where TimeGenerated > datetime(${since}) and Repository == "${image.slice(image.indexOf('/') + 1)}" and OperationName == "Pull"`,
     },
   ];
+}
+
+/** A question that a step answers with yes. If the answer is no, that step fails and says so. */
+function shownUnknown(question: string, isShown: boolean): Unknown {
+  return isShown ? { question, settled: true, answer: 'yes' } : notMeasured(question);
 }

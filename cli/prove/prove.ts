@@ -111,9 +111,10 @@ const NEVER = new AbortController().signal;
 async function removeScratch({ scratch, waiting }: ProveInput): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await scratch.remove();
+      // A repository that was never made needs no removal, which may not be allowed either.
+      const problem = await scratch.remove().catch((error: unknown) => error ?? 'no reason given');
       if (!(await scratch.exists())) return `${scratch.repository} with its images, lock and settings does not exist`;
-      throw new Error(`${scratch.repository} still exists`);
+      throw problem ?? new Error(`${scratch.repository} still exists`);
     } catch (error) {
       if (attempt === REMOVE_TRIES) throw error;
       await waiting.sleep(REMOVE_PAUSE_MILLISECONDS, NEVER);

@@ -72,10 +72,14 @@ export interface Measures {
   pulledAt?: { readonly before: string | undefined; readonly after: string | undefined };
   /** A scan of the fixed image, which was pushed while the gate was closed. Undefined `at`: none was finished. */
   scanWhileClosed?: { readonly at: string | undefined; readonly detail: string };
+  /** When the scanner reported the vulnerability, as it says itself. */
+  reportedAt?: string;
   /** When the scanner was last seen not to report the vulnerability. */
   notFoundAt?: string;
   /** Whether a sweep ran between then and the closing. If not, the scanner's event made the function close. */
   sweptMeanwhile?: boolean;
+  /** The vulnerable image was deleted while its gate was closed. */
+  isDeleted?: true;
   /** When the pull was refused. */
   refusedAt?: string;
 }
@@ -114,7 +118,7 @@ export function eventUnknown({ sweptMeanwhile }: Measures): Unknown {
   const question = "Does the scanner's event reach pullgate?";
   if (sweptMeanwhile === undefined) return notMeasured(question);
   return sweptMeanwhile
-    ? { question, settled: false, answer: 'not settled: a sweep ran before the gate closed, and may have closed it' }
+    ? { question, settled: false, answer: 'a sweep ran before the gate closed, and may have closed it' }
     : { question, settled: true, answer: 'yes: the gate closed without a sweep' };
 }
 

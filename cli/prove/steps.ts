@@ -85,7 +85,7 @@ function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
         const found = await waitUntilLocked(loop, image, 'close');
         const { value: sweep } = await scratch.client.sweep.load();
         measures.sweptMeanwhile = sweep !== undefined && sweep.sweptAt >= (measures.notFoundAt ?? '');
-        return found;
+        return `${found}${await delayOf(loop, image)}`;
       },
     },
     {
@@ -100,7 +100,7 @@ function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
           throw new Error(`the pull failed for another reason than a lock: ${answerOf(refusal)}`);
         const after = await scratch.lastPulledAt(image.digest);
         Object.assign(measures, { refusal, pulledAt: { before, after }, refusedAt: waiting.now() });
-        return answerOf(refusal);
+        return `status ${refusal.status}`;
       },
     },
     { name: 'intact', title: 'Foreign setting unchanged', run: () => expectIntact(loop) },
@@ -108,14 +108,14 @@ function closingSteps(loop: Loop, image: BuiltImage): readonly Step[] {
 }
 
 function openingSteps(loop: Loop, image: BuiltImage, fixed: BuiltImage): readonly Step[] {
-  const { scratch } = loop;
+  const { scratch, measures } = loop;
   return [
     {
       name: 'unlocked',
       title: 'Lock removed by hand',
       async run() {
         await scratch.unlock(image.digest);
-        return 'without pullgate';
+        return 'with your own rights';
       },
     },
     { name: 'restored', title: 'Lock restored by pullgate', run: () => waitUntilLocked(loop, image, 'restore') },
@@ -143,6 +143,7 @@ function openingSteps(loop: Loop, image: BuiltImage, fixed: BuiltImage): readonl
       title: 'Vulnerable image deleted',
       async run() {
         await scratch.deleteImage(image.digest);
+        measures.isDeleted = true;
         return image.digest;
       },
     },
@@ -166,10 +167,15 @@ async function waitUntilFound(loop: Loop, { digest }: BuiltImage): Promise<strin
   let reported = 0;
   const ask = async (): Promise<readonly Reason[] | undefined> => {
     const { images } = await client.observe(gate, [], [digest]);
-    const findings = images.filter((image) => image.digest === digest).flatMap(findingsIn);
+    const image = images.find((one) => one.digest === digest);
+    const findings = image === undefined ? [] : findingsIn(image);
     reported = findings.length;
     const verdict = judge({ repository, digest }, findings, waiting.now());
-    if (verdict.kind === 'block') return verdict.reasons;
+    if (verdict.kind === 'block') {
+      const times = (image?.reports ?? []).flatMap(({ reportedAt }) => reportedAt ?? []);
+      Object.assign(measures, { reportedAt: times.toSorted()[0] });
+      return verdict.reasons;
+    }
     measures.notFoundAt = waiting.now();
     return undefined;
   };
@@ -202,6 +208,15 @@ async function waitUntilLocked(loop: Loop, { digest }: BuiltImage, verb: 'close'
       ? 'the lock is in the registry, and the record says so'
       : undefined;
   });
+}
+
+/** How long after the scanner's report the gate was closed, by the times of the cloud. Empty if they are not known. */
+async function delayOf({ scratch, measures: { reportedAt } }: Loop, { digest }: BuiltImage): Promise<string> {
+  const { value: record } = await scratch.client.records.load(scratch.gate(digest));
+  const closedAt = record?.closedSince ?? record?.since;
+  if (reportedAt === undefined || closedAt === undefined) return '';
+  const seconds = Math.max(0, (Date.parse(closedAt) - Date.parse(reportedAt)) / 1000);
+  return `; closed ${spanOf(seconds)} after the scanner's report`;
 }
 
 async function waitUntilOpen(loop: Loop, { digest }: BuiltImage): Promise<string> {

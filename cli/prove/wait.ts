@@ -18,7 +18,10 @@ export class TimedOut extends Error {}
 /** The operator ended the run. */
 export class Interrupted extends Error {}
 
-const PAUSE_MILLISECONDS = 10_000;
+const SHORTEST_PAUSE_MILLISECONDS = 10_000;
+const LONGEST_PAUSE_MILLISECONDS = 60_000;
+/** A long wait needs no exact end: its pauses are this part of the time that has passed. */
+const PAUSE_PART = 0.05;
 
 /**
  * Asks until there is an answer.
@@ -33,20 +36,24 @@ export async function waitFor<T>(
   { now, sleep, signal, progress }: Waiting,
 ): Promise<T> {
   const start = Date.parse(now());
+  const limit = limitMinutes * MINUTE_MILLISECONDS;
   try {
     for (;;) {
       if (signal.aborted) throw new Interrupted();
       const answer = await ask();
       if (answer !== undefined) return answer;
       const waited = Date.parse(now()) - start;
-      if (waited >= limitMinutes * MINUTE_MILLISECONDS)
-        throw new TimedOut(`waited ${spanOf(waited / 1000)} for ${what}`);
+      if (waited >= limit) throw new TimedOut(`waited ${spanOf(waited / 1000)} for ${what}`);
       progress.show(() => `waiting for ${what}: ${spanOf(waited / 1000)} of at most ${limitMinutes}m`);
-      await sleep(PAUSE_MILLISECONDS, signal);
+      await sleep(Math.min(pauseAfter(waited), limit - waited), signal);
     }
   } finally {
     progress.end();
   }
+}
+
+function pauseAfter(waited: number): number {
+  return Math.min(LONGEST_PAUSE_MILLISECONDS, Math.max(SHORTEST_PAUSE_MILLISECONDS, waited * PAUSE_PART));
 }
 
 /** `42s`, `3m 20s`, `1h 5m`. */

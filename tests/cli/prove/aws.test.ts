@@ -34,9 +34,9 @@ describe('the whole loop', () => {
     const waited = Object.fromEntries(proof.steps.flatMap(({ name, seconds }) => (seconds ? [[name, seconds]] : [])));
     // The lock comes back with the next tick.
     expect(waited).toEqual({ found: 130, restored: 170, scanned: 130, opened: 10 });
-    expect(proof.steps.find(({ name }) => name === 'refused')?.found).toContain(
-      `status 403: {"errors":[{"code":"DENIED"`,
-    );
+    const found = (step: string) => proof.steps.find(({ name }) => name === step)?.found;
+    expect(found('refused')).toBe('status 403');
+    expect(found('closed')).toMatch(/; closed 0s after the scanner's report$/);
     expect(s.notified('pullgate-prove/run-1')).toEqual(['closed', 'restored', 'opened']);
     expect(scratchRepositories(s.cloud)).toEqual([]);
     const { value: record } = await client.records.load({
@@ -109,7 +109,7 @@ describe('a scanner', () => {
     const proof = await run(options);
     expect(scratchRepositories(s.cloud)).toEqual([]);
     expect(stateOf(proof, 'cleaned')).toBe('done');
-    if (problem === undefined) return void expect([proof.result, proof.steps[3]?.seconds]).toEqual(['proven', 1690]);
+    if (problem === undefined) return void expect(proof.result).toBe('proven');
     const said = `waited 30m 0s for the scanner to find the vulnerability: ${problem}. Check Inspector.`;
     expect([proof.result, failedStep(proof)?.found]).toEqual(['failed', said]);
     expect(proof.steps.slice(4, -1).map(({ state }) => state)).toEqual(Array(10).fill('notRun'));
@@ -170,7 +170,7 @@ describe('whatever ends a run', () => {
       await expectNothingLeft(`pullgate-prove/${name}`);
     }
     expect(results).toEqual({
-      'dynamodb:GetItem': 'pushed',
+      'dynamodb:GetItem': 'closed',
       'ecr:BatchDeleteImage': 'deleted',
       'ecr:CreateRepository': 'created',
       // Removing is tried again.
@@ -237,9 +237,10 @@ describe('a pullgate that does not do its work', () => {
     const s = await stage({ mode: 'audit' });
     const { run } = await provingOn(s);
     const proof = await run();
-    const said =
-      "waited 20m 0s for the function to close the gate: its record says: open, waiting: the stack is in audit mode, which closes nothing. Look at the function's log (docs/operations.md)";
-    expect([failedStep(proof)?.name, failedStep(proof)?.found]).toEqual(['closed', said]);
+    expect(failedStep(proof)?.name).toBe('closed');
+    expect(failedStep(proof)?.found).toMatch(
+      /^waited 20m 0s for the function to close the gate: its record says: open, waiting: .+audit mode.+ Look at the function's log/,
+    );
   });
 
   it('is found out: it changes a foreign statement', async () => {

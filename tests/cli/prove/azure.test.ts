@@ -4,7 +4,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { obstaclesTo } from '../../../cli/prove/preflight.ts';
 import type { Proof } from '../../../cli/prove/prove.ts';
 import type { Fault } from '../../../local/azure/faults.ts';
-import { type Config, type Stage, stage } from '../../e2e/azure/stage.ts';
+import { type Config, REGISTRY, type Stage, stage } from '../../e2e/azure/stage.ts';
+import { PERMISSIONS } from '../../repository/doc-rights.ts';
+import { leastToObserveOnAzure } from '../command-observing.ts';
 import { leastToProveOnAzure, type ProofOptions, provingOn, scratchRepositories } from './azure-proof.ts';
 
 const STEPS = [
@@ -35,6 +37,7 @@ describe('the whole loop', () => {
     const waited = Object.fromEntries(proof.steps.flatMap(({ name, seconds }) => (seconds ? [[name, seconds]] : [])));
     expect(waited).toEqual({ found: 5410, closed: 110, restored: 180, opened: 300 });
     expect(foundBy(proof, 'intact')).toBe('another image: its attributes, and that it can be pulled, compared as text');
+    expect(foundBy(proof, 'closed')).toMatch(/; closed 2m 0s after the scanner's report$/);
     expect(foundBy(proof, 'fixed')).toMatch(/; pullable, because the lock is on the vulnerable image only$/);
     const image = foundBy(proof, 'pushed')?.slice(0, 'sha256:'.length + 12);
     await s.tick();
@@ -56,6 +59,17 @@ describe('the whole loop', () => {
     expect(scratchRepositories(s.registry)).toEqual([]);
   });
 
+  it('works in the role mode abac, with the roles that docs/permissions.md names for it', async () => {
+    const registries = { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } as const;
+    const s = await stage({ azure: { registryRoles: 'abac' } }, { registries });
+    const { records, findings, registry } = leastToObserveOnAzure(s.graph, 'abac');
+    const images = { role: 'Container Registry Repository Contributor', scope: REGISTRY };
+    const { run } = await provingOn(s, [records, findings, registry, images]);
+    expect((await run({ minutes: 0 })).result).toBe('proven');
+    expect(scratchRepositories(s.registry)).toEqual([]);
+    for (const { role } of [records, findings, registry, images]) expect(PERMISSIONS).toContain(`\`${role}\``);
+  });
+
   it('settles what it can measure, and says how to look for the rest', async () => {
     const { run } = await provingOn(await stage());
     const proof = await run();
@@ -67,6 +81,8 @@ describe('the whole loop', () => {
     expect(unknown(proof, 'fields')?.answer).toMatch(
       /^table: SecurityRecommendation, .*RecommendationSeverity: string/,
     );
+    expect(unknown(proof, 'be read while')).toMatchObject({ settled: true, answer: 'yes' });
+    expect(unknown(proof, 'be deleted while')).toMatchObject({ settled: true, answer: 'yes' });
     expect(unknown(proof, 'again while')?.settled).toBe(false);
     expect(unknown(proof, "registry's log")?.answer).toContain('Repository == "pullgate-prove/run-1"');
   });
