@@ -126,7 +126,7 @@ function askWithToken(ecr: Sdk['ecr']): AskRegistry {
   };
 }
 
-/** A statement that grants nothing new: the account may describe its own repository. The spacing is unusual on purpose. */
+/** A statement that grants nothing new, because the account may describe its own repository. The spacing is unusual. */
 function foreignStatement(
   { ecr, ecrOnce }: Sdk,
   named: { readonly registryId: string; readonly repositoryName: string },
