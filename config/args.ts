@@ -235,7 +235,7 @@ export interface PullGateArgs {
   notifyEmails?: string[];
   /**
    * Whether the records are protected from deletion: `pulumi destroy` fails in its preview until this is false.
-   * Default: true if `mode` is `enforce`.
+   * Default: true if `mode` or the mode of a rule is `enforce`.
    */
   deletionProtection?: boolean | undefined;
 }

@@ -1,5 +1,6 @@
 // Checks the stack's config: takes raw values, and returns settings or every problem.
 import * as v from 'valibot';
+import type { KnownTarget } from '../shared/policy/rule-reach.ts';
 import { closedObject, type Parsed, type Problem } from '../shared/runtime/problem.ts';
 import {
   type AwsSettings,
@@ -16,6 +17,7 @@ import {
   sharedEntries,
   topicProblems,
 } from './settings.ts';
+import { awsTargets, azureTargets } from './targets.ts';
 
 /** The supported clouds, in the order of the stack's outputs. */
 export const CLOUDS = ['aws', 'azure'] as const;
@@ -83,8 +85,8 @@ const keys = closedObject(
  * Checks the stack's config.
  *
  * @param raw the values by their full keys (`pullgate:mode`), as text from Pulumi or already decoded. The only keys
- *   read from another namespace are `azure-native:location` and `azure-native:environment`, and only if the stack has
- *   Azure
+ *   read from other namespaces are `aws:region`, and if the stack has Azure, `azure-native:location` and
+ *   `azure-native:environment`
  * @param now the present time, for ends that are limited. Default: these are not checked
  * @returns the settings, or every problem, each with the key as the user writes it
  */
@@ -95,10 +97,21 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, now?: string
     const name = key.slice(NAMESPACE.length);
     given[name] = TEXT_KEYS.includes(name) ? value : decode(value);
   }
-  const checked = checkSettings(keys, given, { now, more: azureProblems(given, raw) });
+  const targets = targetsIn(given, raw);
+  const checked = checkSettings(keys, given, { now, more: azureProblems(given, raw), targets, foreign: 'refused' });
   if (checked.ok) return checked;
   const [first, ...others] = checked.problems;
   return { ok: false, problems: [withNamespace(first), ...others.map(withNamespace)] };
+}
+
+/** The targets of the stack. Undefined if a mistake hides one: then no rule is refused for it. */
+function targetsIn(given: Given, raw: Readonly<Record<string, unknown>>): readonly KnownTarget[] | undefined {
+  const enabled = v.safeParse(clouds, given['clouds']);
+  if (!enabled.success) return undefined;
+  const known = enabled.output.map((one) =>
+    one === 'aws' ? awsTargets(given['aws'], raw['aws:region']) : azureTargets(given['azure']),
+  );
+  return known.every((one) => one !== undefined) ? known.flat() : undefined;
 }
 
 /** Adds the namespace to the key of a problem. */

@@ -5,6 +5,7 @@ import { type BrakeLimits, MAX_CLOSES_PER_DAY } from '../shared/gate/brake.ts';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
 import { enforces, parseRules, type Rule } from '../shared/policy/rule.ts';
+import { type KnownTarget, unreachableRules } from '../shared/policy/rule-reach.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
 import {
   BrakeExempt,
@@ -18,6 +19,7 @@ import {
   StorageRedundancy,
 } from './args.ts';
 import { type PushEvents, pushEventsProblems, pushEventsSchema } from './push-events.ts';
+import { awsTargets, azureTargets } from './targets.ts';
 
 /** The settings that both clouds share. */
 export interface SharedSettings {
@@ -306,17 +308,26 @@ interface Known extends WithPolicy {
 type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof WithPolicy | 'deletionProtection'> &
   Pick<SharedSettings, 'policy' | 'refinements' | 'rules' | 'givenRules' | 'deletionProtection'>;
 
+interface CheckOptions {
+  /** The present time. Default: ends that are limited are not checked. */
+  readonly now?: string | undefined;
+  /** Problems with values that do not fit together. Default: none. */
+  readonly more?: readonly Problem[];
+  /** The targets that the rules may match. Default: rules that can never apply are not looked for. */
+  readonly targets?: readonly KnownTarget[] | undefined;
+  /** Whether rules may be for other targets. Default: `allowed`. */
+  readonly foreign?: Parameters<typeof unreachableRules>[2];
+}
+
 /**
  * Checks values, their policy and their rules.
  *
- * @param now the present time. Default: ends that are limited are not checked
- * @param more problems with values that do not fit together. Default: none
  * @returns the values with their defaults, or every problem, each with its key
  */
 export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
   schema: Schema,
   given: WithPolicy,
-  { now, more = [] }: { readonly now?: string | undefined; readonly more?: readonly Problem[] },
+  { now, more = [], targets = [], foreign = 'allowed' }: CheckOptions,
 ): Parsed<Checked<Schema>> {
   const checked = v.safeParse(schema, given);
   const policy = parsePolicy(given.severityThreshold, given.policy, now);
@@ -325,7 +336,7 @@ export function checkSettings<Schema extends v.GenericSchema<unknown, Known>>(
   const [first, ...others] = [
     ...own,
     ...(policy.ok ? [] : policy.problems),
-    ...(rules.ok ? [] : rules.problems),
+    ...(rules.ok ? unreachableRules(rules.value, targets, foreign) : rules.problems),
     ...more,
   ];
   if (first !== undefined) return { ok: false, problems: [first, ...others] };
@@ -342,7 +353,7 @@ export function checkEcrArgs(
   args: WithPolicy,
   now?: string,
 ): Parsed<SharedSettings & Omit<AwsSettings, 'exemptPrincipals'>> {
-  return checkSettings(ecrArgs, args, { now });
+  return checkSettings(ecrArgs, args, { now, targets: awsTargets(args, undefined) });
 }
 
 /** Checks the exempt principals, once they are known. */
@@ -355,7 +366,7 @@ export function checkAcrArgs(
   args: WithPolicy,
   now?: string,
 ): Parsed<SharedSettings & Omit<AzureSettings, 'workspaceId'>> {
-  return checkSettings(acrArgs, args, { now, more: topicProblems(args, '') });
+  return checkSettings(acrArgs, args, { now, more: topicProblems(args, ''), targets: azureTargets(args) });
 }
 
 /** Checks the id of a workspace, once it is known. */

@@ -13,6 +13,7 @@ import { parseConfig } from '../../config/config.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { parsePolicy } from '../../shared/policy/policy.ts';
 import { type PolicyWithRules, parseRules } from '../../shared/policy/rule.ts';
+import { ANY_TARGET, unreachableRules } from '../../shared/policy/rule-reach.ts';
 import { describeProblem, type Parsed, type Problem } from '../../shared/runtime/problem.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 
@@ -124,8 +125,10 @@ function parsePolicies(root: Node, paths: Paths, now: Instant | undefined): Pars
   const policy = parsePolicy(severityThreshold, refinements, now);
   const stack = policy.ok ? { severityThreshold, policy: refinements, parsed: policy.value } : undefined;
   const rules = parseRules(valueAt(root, paths.rules), stack, now);
-  if (policy.ok && rules.ok) return { ok: true, value: { policy: policy.value, rules: rules.value } };
-  const problems = [policy, rules].flatMap((one) => (one.ok ? [] : one.problems));
+  const unreachable = rules.ok ? unreachableRules(rules.value, [ANY_TARGET], 'allowed') : rules.problems;
+  if (policy.ok && rules.ok && unreachable.length === 0)
+    return { ok: true, value: { policy: policy.value, rules: rules.value } };
+  const problems = [...(policy.ok ? [] : policy.problems), ...unreachable];
   return { ok: false, problems: problems as [Problem, ...Problem[]] };
 }
 

@@ -113,7 +113,7 @@ function printPlan({ repository, host, client, foreign }: Scratch, { print }: Te
   const lines = planLines([
     ['repository', `${repository} in ${host}, removed at the end`],
     ['images', 'a vulnerable and a fixed one; they name packages, and nothing in them can run'],
-    ['also set', `${foreign.what}, as somebody else would, to show that pullgate does not change it`],
+    ['also set', `${foreign.what}, set by hand, to show that pullgate does not change it`],
     ['brake', 'one closing of the hour and of the day'],
     ['notices', "the stack's recipients get those about this repository: closed, restored, opened"],
     ['cost', COST[client.cloud]],

@@ -42,7 +42,7 @@ export interface Proof {
 }
 
 export interface ProveInput extends Omit<Loop, 'measures'> {
-  /** Is told of each step before it runs and after it. */
+  /** Called before each step and after it. */
   readonly onStep: (step: StepResult | Pick<Step, 'name' | 'title'>) => void;
 }
 

@@ -32,7 +32,7 @@ export interface Scratch {
   /**
    * Makes the repository, if the registry needs that before a push.
    *
-   * @throws NameTaken if somebody else made it in the meantime
+   * @throws NameTaken if another principal made it in the meantime
    */
   create(): Promise<void>;
   /** Removes the repository with everything in it. Does nothing if it does not exist. */
@@ -42,7 +42,7 @@ export interface Scratch {
   /** Can a pull with this status have been refused because of a lock, and of nothing else? */
   isRefusal(status: number): boolean;
   deleteImage(digest: string): Promise<void>;
-  /** What somebody else could have set there, and pullgate must not change. */
+  /** A setting that is not pullgate's, and that pullgate must not change. */
   readonly foreign: {
     readonly what: string;
     /** Sets it, and keeps what the registry then returns. */
@@ -60,7 +60,7 @@ export interface Scratch {
   unknowns(measures: Measures): readonly Unknown[];
 }
 
-/** The repository was made by somebody else, so it is not removed. */
+/** The repository was made by another principal, so it is not removed. */
 export class NameTaken extends Error {}
 
 /** What a run has measured so far. */

@@ -151,7 +151,7 @@ function gateHtml(gate: GateOutcome, name: string): string {
     list('Exempted', gate.exempted, gate.images, ({ exemption }) => describeExemption(exemption)),
   ];
   return `<details data-state="${state}" data-severities="${words.join(' ')}"><summary><span class="state ${state}">${wordOf(gate)}</span><b>${asText(name)}</b> <span class="soft">${tags === '' ? '' : `${tags}${more}; `}${images}</span><span class="counts">${words.map((word) => `<span class="${word}">${number(counts[word])} ${word}</span>`).join('')}</span></summary>
-<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only untagged images close it. They are in scope only if a tagged index contains them, which the report does not show.</p>' : ''}${parts.join('')}</div></details>`;
+<div class="in">${gate.rule === null ? '' : `<p class="soft">By ${asText(gate.rule)}.</p>`}${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only untagged images close it. They are in scope only if a tagged index contains them, which the report does not show.</p>' : ''}${parts.join('')}</div></details>`;
 }
 
 /** The violating findings by severity. If there are none, the gate's other findings. */

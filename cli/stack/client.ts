@@ -79,8 +79,8 @@ export interface Client {
    */
   openByMark(gate: Gate): Promise<Outcome>;
   /**
-   * Brings a gate to the state that its rules and its record require, without observing its images. Sends the notices of
-   * an override; `deliver` sends the others.
+   * Brings a gate to the state that its rules and its record require, without observing its images. Sends the notices
+   * of an override; `deliver` sends the others.
    */
   reconcile(gate: Gate, suspended: Suspension | undefined, command: CommandTrigger): Promise<Decision>;
   /** Sends the pending notices of these gates, many of one kind as one summary. It needs no function. */

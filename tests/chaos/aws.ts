@@ -24,6 +24,7 @@ import {
   decisionsIn,
   HASTE,
   repositoryIn,
+  rulesConfig,
   seenRecord,
   withCode,
   writesBetween,
@@ -59,7 +60,7 @@ const graphs = new Map<string, Promise<Graph>>();
 /** The program's graph for a policy, cached by config. */
 function graphFor(
   policy: PlainPolicy,
-  { maxClosesPerHour, maxClosesPerDay, mode }: ChaosOptions['scenario'],
+  { truth, maxClosesPerHour, maxClosesPerDay, mode }: ChaosOptions['scenario'],
 ): Promise<Graph> {
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
@@ -69,6 +70,7 @@ function graphFor(
     'pullgate:maxClosesPerHour': maxClosesPerHour,
     'pullgate:maxClosesPerDay': maxClosesPerDay,
     'pullgate:mode': mode,
+    'pullgate:rules': rulesConfig(truth.rules),
     'pullgate:sweepHours': SWEEP_HOURS,
     'pullgate:aws': { repositories: { include: ['team/**'] } },
   };

@@ -22,6 +22,7 @@ import {
   HASTE,
   type Observation,
   repositoryIn,
+  rulesConfig,
   withCode,
   writesBetween,
 } from './cloud.ts';
@@ -60,7 +61,7 @@ const graphs = new Map<string, Promise<Graph>>();
 
 /** The program's graph for a policy, cached by config. */
 function graphFor(policy: PlainPolicy, scenario: ChaosOptions['scenario']) {
-  const { maxClosesPerHour, maxClosesPerDay, mode, granularity, pushEvents, hasDetailsApart } = scenario;
+  const { truth, maxClosesPerHour, maxClosesPerDay, mode, granularity, pushEvents, hasDetailsApart } = scenario;
   const { threshold, unfixable, exploited, epss, images, excepted } = policy;
   const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
   const config = {
@@ -71,6 +72,7 @@ function graphFor(policy: PlainPolicy, scenario: ChaosOptions['scenario']) {
     'pullgate:maxClosesPerHour': maxClosesPerHour,
     'pullgate:maxClosesPerDay': maxClosesPerDay,
     'pullgate:mode': mode,
+    'pullgate:rules': rulesConfig(truth.rules),
     'pullgate:sweepHours': SWEEP_HOURS,
     'pullgate:notifyEmails': ['security@example.com'],
     'pullgate:azure': {

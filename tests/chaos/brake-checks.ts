@@ -1,7 +1,7 @@
 // Checks of the brake: how many gates it admits, and which.
 import type { Admission, Ending, Observation } from './cloud.ts';
 import type { History } from './history.ts';
-import { rankOf, violates } from './specification.ts';
+import { policyOf, rankOf, violates } from './specification.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -65,9 +65,9 @@ function overtakenBy({ gate, at }: Admission, waiting: readonly Waiting[], histo
 function rank({ gates, truth, isHeld }: History, gate: string): number {
   const ranks = (gates.get(gate) ?? [])
     .filter(isHeld)
-    .flatMap(({ findings }) =>
+    .flatMap(({ findings, repository }) =>
       [...findings.values()].flatMap(({ vulnerability, status }) =>
-        status === 'active' && violates(vulnerability, truth.policy) ? [rankOf(vulnerability)] : [],
+        status === 'active' && violates(vulnerability, policyOf(truth, repository)) ? [rankOf(vulnerability)] : [],
       ),
     );
   return Math.max(0, ...ranks);

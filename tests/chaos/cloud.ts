@@ -8,7 +8,7 @@ import type { Draw } from './draw.ts';
 import type { Fate } from './fates.ts';
 import type { PauseStack } from './people.ts';
 import type { OpeningMoment, Scenario } from './scenario.ts';
-import type { PersonStep, Step, WorldStep } from './truth.ts';
+import type { PersonStep, PlainRule, Step, WorldStep } from './truth.ts';
 
 /**
  * The state of the registry, the records and the queues at one moment. Images and gates have the scenario's names.
@@ -215,4 +215,17 @@ export function seenRecord(gate: string, record: GateRecord, names: ReadonlyMap<
       wasClosed: closedAt !== undefined,
     })),
   };
+}
+
+/** The config of the rules. */
+export function rulesConfig(rules: readonly PlainRule[]): readonly object[] {
+  return rules.map(({ repositories, mode, policy }) => {
+    const { threshold, ...refinements } = policy ?? {};
+    const own = { ...(threshold === undefined ? {} : { severityThreshold: threshold }), ...refinements };
+    return {
+      repositories: [...repositories],
+      ...(mode === undefined ? {} : { mode }),
+      ...(policy === undefined ? {} : { policy: own }),
+    };
+  });
 }

@@ -3,7 +3,16 @@
 import type { Bounds, Observation, SeenRecord } from './cloud.ts';
 import { createOrders, type Orders } from './orders.ts';
 import type { OpeningMoment, Scenario } from './scenario.ts';
-import { type Desired, desiredState, holds, isCleared, type Memory, violates } from './specification.ts';
+import {
+  type Desired,
+  desiredState,
+  holds,
+  isCleared,
+  type Memory,
+  policyOf,
+  ruleOf,
+  violates,
+} from './specification.ts';
 import { isOfPerson, type Step, type TrueImage, type Truth } from './truth.ts';
 
 const MINUTE = 60_000;
@@ -103,6 +112,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
   const isForeign = (gate: string) => imagesOf(gate).some(({ foreignLock }) => foreignLock);
   const wasClosed = (gate: string) =>
     imagesOf(gate).some((image) => isHeld(image) && memories.get(image.name)?.wasClosed === true);
+  const modeOf = ([image]: readonly TrueImage[]) => (image && ruleOf(truth, image.repository)?.mode) ?? scenario.mode;
   const isHeldForLong = (gate: string) =>
     imagesOf(gate).some(({ name }) => {
       const hold = holdings.get(name);
@@ -116,7 +126,10 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
    */
   const isHeardOf = (step: Step) => {
     if (scenario.hasDetailsApart) return false;
-    if ('vulnerability' in step) return violates(step.vulnerability, truth.policy);
+    if ('vulnerability' in step) {
+      const { repository = '' } = truth.images.get(step.image) ?? {};
+      return violates(step.vulnerability, policyOf(truth, repository));
+    }
     return cloud === 'aws' || scenario.pushEvents || (step.kind !== 'push' && step.kind !== 'remove');
   };
 
@@ -132,7 +145,8 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
         const { dangerousAt, wasClosed } = blocker;
         const findings = new Set([...kept, ...blocker.findings]);
         memories.set(name, { image: name, findings, dangerousAt, wasClosed, needsNoTag: wasClosed && isImageGate });
-      } else if (memory !== undefined && isCleared(image, memory, truth.policy, cloud)) memories.delete(image.name);
+      } else if (memory !== undefined && isCleared(image, memory, policyOf(truth, image.repository), cloud))
+        memories.delete(image.name);
     }
   }
 
@@ -237,7 +251,7 @@ export function createHistory(cloud: 'aws' | 'azure', scenario: Scenario, truth:
         override: orders.overrideOf(gate, at)?.order,
         isUnexplained: unexplained.has(gate) && closed.has(gate) && !isExplained(gate),
         isHeld: isHeldNow(gate),
-        isAudit: scenario.mode === 'audit',
+        isAudit: modeOf(images) === 'audit',
         isForeign: isForeign(gate),
         isLocked: closed.has(gate),
         wasClosed: wasClosed(gate),

@@ -34,6 +34,7 @@ function stage(cloud: 'aws' | 'azure' = 'aws') {
     repositories: new Map(repositories.map((one) => [one.name, one])),
     images: new Map(images.map((one) => [one.name, one])),
     policy: { threshold: 'high', unfixable: 'high', exploited: 'never', epss: 'never', images: 'tagged', excepted: [] },
+    rules: [],
   } as const;
   const granularity = cloud === 'aws' ? 'repository' : 'image';
   const scenario = {

@@ -184,6 +184,14 @@ export const MUTANTS = {
     }),
     sign: /^during a pause nothing of ours is locked/,
   },
+  'the mode of a rule does not count': {
+    changes: onBoth({
+      file: 'shared/policy/rule.ts',
+      from: 'ruling: { rule: rule.label, mode: rule.mode ?? mode, policy: rule.policy },',
+      to: 'ruling: { rule: rule.label, mode, policy: rule.policy },',
+    }),
+    sign: /at the end/,
+  },
   'a shown report serves an event that is newer than it': {
     changes: {
       // Only Azure remembers reports.

@@ -1,6 +1,6 @@
 // Draws the next step of a scenario from those that are possible.
 import { between, type Draw, oneOf, pick } from './draw.ts';
-import type { Order, PlainPolicy, Step, TrueFinding, TrueImage, Truth, Vulnerability } from './truth.ts';
+import type { Order, PlainPolicy, PlainRule, Step, TrueFinding, TrueImage, Truth, Vulnerability } from './truth.ts';
 
 /** A short list: the program runs once for each policy, not once for each seed. */
 const POLICIES: readonly PlainPolicy[] = [
@@ -28,6 +28,27 @@ export function policyFrom(draw: Draw): PlainPolicy {
   const policy = oneOf(draw('policy'), POLICIES);
   if (policy === undefined) throw new Error('there is no policy');
   return policy;
+}
+
+/** Short for the same reason. The first list enforces for one team, whatever the stack does. */
+const RULES: readonly (readonly PlainRule[])[] = [
+  [
+    { repositories: ['team/app-0'], mode: 'enforce' },
+    { repositories: ['team/**'], mode: 'audit' },
+  ],
+  [
+    { repositories: ['team/app-1', 'team/app-2'], policy: { threshold: 'critical', exploited: 'never' } },
+    { repositories: ['team/app-1', 'team/app-3'], mode: 'audit', policy: { images: 'all' } },
+  ],
+  [
+    { repositories: ['team/app-0'], mode: 'audit', policy: { threshold: 'low' } },
+    { repositories: ['team/**'], policy: { threshold: 'medium', unfixable: 'medium', images: 'all' } },
+  ],
+];
+
+/** A third of the stacks have rules. */
+export function rulesFrom(draw: Draw): readonly PlainRule[] {
+  return (draw('hasRules') < 1 / 3 ? oneOf(draw('rules'), RULES) : undefined) ?? [];
 }
 
 /** What a step is drawn from. */

@@ -1,8 +1,8 @@
 // The scenario of one run: repositories, images, a policy and a long list of timed steps, all drawn from the seed.
 import { between, type Draw, oneOf, pick } from './draw.ts';
 import { CALM, type Fate, LOST } from './fates.ts';
-import { nextStep, policyFrom } from './next-step.ts';
-import { violates } from './specification.ts';
+import { nextStep, policyFrom, rulesFrom } from './next-step.ts';
+import { policyOf, violates } from './specification.ts';
 import {
   happen,
   type Step,
@@ -158,16 +158,16 @@ function firstTruth(draw: Draw, { namesRegistries, repositories: many }: Size): 
       });
     }
   }
-  return { repositories, images, policy: policyFrom(draw) };
+  return { repositories, images, policy: policyFrom(draw), rules: rulesFrom(draw) };
 }
 
-function copyOf({ repositories, images, policy }: Truth): Truth {
+function copyOf({ repositories, images, ...same }: Truth): Truth {
   return {
     repositories: new Map([...repositories].map(([name, one]) => [name, { ...one }])),
     images: new Map(
       [...images].map(([name, one]) => [name, { ...one, tags: new Set(one.tags), findings: new Map(one.findings) }]),
     ),
-    policy,
+    ...same,
   };
 }
 
@@ -195,12 +195,12 @@ function raceOf(
   truth: Truth,
   catalogue: readonly Vulnerability[],
 ): readonly Omit<TimedStep, 'minute'>[] | undefined {
-  const { images, policy } = truth;
   const found = oneOf(draw('racing'), lonelyFindings(truth));
+  const { repository = '' } = truth.images.get(found?.image ?? '') ?? {};
+  const policy = policyOf(truth, repository);
   const others = catalogue.filter((one) => one.id !== found?.vulnerability.id && violates(one, policy));
   const other = oneOf(draw('other'), others);
   if (found === undefined || other === undefined) return undefined;
-  const { repository = '' } = images.get(found.image) ?? {};
   const racer = pick<Pick<TimedStep, 'moment' | 'fate' | 'step'>>(draw('racer'), [
     // Another worker closes the gate, and this one must not overwrite that.
     [{ moment: 'beforeConfirmation', step: { kind: 'report', image: found.image, vulnerability: other } }, 4],
@@ -228,9 +228,10 @@ interface LonelyFinding {
 }
 
 /** The findings that alone hold the gate of their repository. */
-function lonelyFindings({ repositories, images, policy }: Truth): readonly LonelyFinding[] {
-  return [...repositories.values()].flatMap(({ name, included, servesLambda }) => {
-    const active = [...images.values()].flatMap((image) =>
+function lonelyFindings(truth: Truth): readonly LonelyFinding[] {
+  return [...truth.repositories.values()].flatMap(({ name, included, servesLambda }) => {
+    const policy = policyOf(truth, name);
+    const active = [...truth.images.values()].flatMap((image) =>
       image.repository === name && image.present && image.tags.size > 0
         ? [...image.findings.values()].flatMap(({ status, vulnerability }) =>
             status === 'active' && violates(vulnerability, policy) ? [{ image: image.name, vulnerability }] : [],

@@ -1,5 +1,5 @@
 // The specification: a second, simple implementation of the state of a gate. The judge compares the function with it.
-import type { Order, PlainPolicy, TrueImage, Truth, Vulnerability, Word } from './truth.ts';
+import type { Order, PlainPolicy, PlainRule, TrueImage, Truth, Vulnerability, Word } from './truth.ts';
 
 /** An image's blocker, as the gate's record last showed it. */
 export interface Memory {
@@ -81,6 +81,18 @@ export function rankOf({ severity, score }: Vulnerability): number {
 
 const RANK: Readonly<Record<Word, number>> = { low: 1, medium: 2, high: 3, critical: 4 };
 
+/** The first rule that matches the repository. */
+export function ruleOf({ rules }: Pick<Truth, 'rules'>, repository: string): PlainRule | undefined {
+  return rules.find(({ repositories }) =>
+    repositories.some((one) => (one.endsWith('**') ? repository.startsWith(one.slice(0, -2)) : repository === one)),
+  );
+}
+
+/** The policy for a repository. */
+export function policyOf(truth: Pick<Truth, 'policy' | 'rules'>, repository: string): PlainPolicy {
+  return { ...truth.policy, ...ruleOf(truth, repository)?.policy };
+}
+
 /** Whether the vulnerability closes a gate while the scanner reports it as active. */
 export function violates(vulnerability: Vulnerability, policy: PlainPolicy): boolean {
   const { id, fixable } = vulnerability;
@@ -104,10 +116,11 @@ function bandOf(score: number): Word {
 export function holds(image: TrueImage, memory: Memory | undefined, truth: Truth, cloud: 'aws' | 'azure'): boolean {
   const isIncluded = truth.repositories.get(image.repository)?.included === true;
   if (!image.present || !isIncluded) return false;
-  if (truth.policy.images === 'tagged' && image.tags.size === 0 && memory?.needsNoTag !== true) return false;
+  const policy = policyOf(truth, image.repository);
+  if (policy.images === 'tagged' && image.tags.size === 0 && memory?.needsNoTag !== true) return false;
   for (const { vulnerability, status } of image.findings.values())
-    if (status === 'active' && violates(vulnerability, truth.policy)) return true;
-  return memory !== undefined && !isCleared(image, memory, truth.policy, cloud);
+    if (status === 'active' && violates(vulnerability, policy)) return true;
+  return memory !== undefined && !isCleared(image, memory, policy, cloud);
 }
 
 /** Whether every finding that once held the gate has a reason to release it. */

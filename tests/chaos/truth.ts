@@ -55,10 +55,20 @@ export interface PlainPolicy {
   readonly excepted: readonly string[];
 }
 
+/** The mode or fields of the policy for some repositories, in place of the stack's. */
+export interface PlainRule {
+  /** Names, or a prefix with `**` after it. */
+  readonly repositories: readonly string[];
+  readonly mode?: 'enforce' | 'audit';
+  readonly policy?: Partial<Omit<PlainPolicy, 'excepted'>>;
+}
+
 export interface Truth {
   readonly repositories: Map<string, TrueRepository>;
   readonly images: Map<string, TrueImage>;
   policy: PlainPolicy;
+  /** The first that matches a repository applies to it. */
+  readonly rules: readonly PlainRule[];
 }
 
 /** An event in the world. */

@@ -523,6 +523,90 @@ interface ProjectFile {
   readonly config: Readonly<Record<string, { type: string; default: unknown; description: string }>>;
 }
 
+describe('the rules of a stack', () => {
+  const enforcing = { repositories: ['shop/**'], mode: 'enforce' };
+
+  it('are parsed, and kept as the user wrote them', () => {
+    const { rules, givenRules, mode } = settingsOf({ 'pullgate:rules': JSON.stringify([enforcing]) });
+    const label = 'rules[0] (shop/**)';
+    expect(rules).toEqual([{ ...enforcing, label, policy: DEFAULTS.policy, targets: undefined }]);
+    expect([givenRules, mode]).toEqual([[enforcing], 'audit']);
+  });
+
+  it('protect the records if one enforces', () => {
+    const deletionProtection = (rules: unknown) => settingsOf({ 'pullgate:rules': rules }).deletionProtection;
+    expect([[enforcing], [{ ...enforcing, mode: 'audit' }]].map(deletionProtection)).toEqual([true, false]);
+  });
+
+  it.each<[string, Record<string, unknown>, readonly object[]]>([
+    ['all of AWS', {}, [{ targets: ['aws'] }]],
+    ['a region', { 'aws:region': 'eu-west-1' }, [{ targets: ['aws/*/eu-west-1'] }]],
+    ['an account, and a region that is not known', {}, [{ targets: ['aws/123456789012/eu-west-1'] }]],
+    ['a registry', { ...AZURE, 'pullgate:azure': { registries: [CONTOSO] } }, [{ targets: ['azure/contoso'] }]],
+    [
+      'repositories of which some are excluded',
+      { 'pullgate:aws': { repositories: { exclude: ['a/b'] } } },
+      [{ repositories: ['a/*'] }],
+    ],
+  ])('may be for %s', (_case, raw, rules) => {
+    const given = rules.map((rule) => ({ ...rule, mode: 'enforce' }));
+    expect(problemsOf({ ...raw, 'pullgate:rules': given })).toEqual([]);
+  });
+
+  it.each<[string, Record<string, unknown>, readonly object[], string]>([
+    [
+      'another cloud',
+      { 'aws:region': 'eu-west-1' },
+      [{ targets: ['azure'] }],
+      'pullgate:rules[0].targets is ["azure"]: expected globs for targets of the stack: aws/????????????/eu-west-1',
+    ],
+    [
+      'another region',
+      { 'aws:region': 'eu-west-1' },
+      [{ targets: ['aws/*/us-*'] }],
+      'pullgate:rules[0].targets is ["aws/*/us-*"]: expected globs for targets of the stack: aws/????????????/eu-west-1',
+    ],
+    [
+      'another registry',
+      { ...AZURE, 'pullgate:azure': { registries: [CONTOSO] } },
+      [{ targets: ['azure/fabrikam'] }],
+      'pullgate:rules[0].targets is ["azure/fabrikam"]: expected globs for targets of the stack: azure/contoso',
+    ],
+    [
+      'excluded repositories',
+      { 'pullgate:aws': { repositories: { exclude: ['a/**'] } } },
+      [{ repositories: ['a/b'] }],
+      'pullgate:rules[0].repositories is ["a/b"]: expected globs for repositories that the config does not leave out',
+    ],
+    [
+      'what an earlier one matches',
+      {},
+      [{}, { repositories: ['a/b'] }],
+      'pullgate:rules[1] is {"repositories":["a/b"]}: expected a rule that can apply, but rules[0] (all) matches first: move this rule up, or remove it',
+    ],
+  ])('must not be for %s', (_case, raw, rules, problem) => {
+    const given = rules.map((rule) => ({ ...rule, mode: 'enforce' }));
+    expect(problemsOf({ ...raw, 'pullgate:rules': given })).toEqual([problem]);
+  });
+
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ['the clouds', { 'pullgate:clouds': ['gcp'] }, /^pullgate:clouds/],
+    ['the repositories', { 'pullgate:aws': { repositories: { include: 5 } } }, /^pullgate:aws/],
+    ['the registries', { ...AZURE, 'pullgate:azure': { registries: 5 } }, /^pullgate:azure/],
+  ])('are not refused for a mistake in %s', (_case, raw, problem) => {
+    const rules = [{ targets: ['azure/other'], mode: 'audit' }];
+    expect(problemsOf({ ...raw, 'pullgate:rules': rules })).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('have their problems reported with those of the policy', () => {
+    const raw = { 'pullgate:severityThreshold': 'dire', 'pullgate:rules': [{ mode: 'block' }] };
+    expect(problemsOf(raw).map((text) => text.split(' ')[0])).toEqual([
+      'pullgate:severityThreshold',
+      'pullgate:rules[0].mode',
+    ]);
+  });
+});
+
 const readYaml = (file: string): unknown => parse(readFileSync(join(import.meta.dirname, '..', '..', file), 'utf8'));
 
 describe('Pulumi.yaml', () => {

@@ -39,6 +39,7 @@ function analyze(entry: string, components: readonly string[]): Schema {
 const SHARED_INPUTS = [
   'severityThreshold',
   'policy',
+  'rules',
   'mode',
   'sweepHours',
   'maxClosesPerHour',
@@ -160,6 +161,12 @@ describe('the schema of both components', () => {
   ])('of %s has one object of outputs', (token, outputs) => {
     expect(resource(token)?.properties).toEqual({ outputs: { $ref: `#/types/${token}Outputs` } });
     expect(outputsOf(token)).toEqual(outputs);
+  });
+
+  it('has the fields of the policy in the policy of a rule, and the threshold', () => {
+    const fieldsOf = (type: string) => Object.keys(schema.types[`pullgate:index:${type}`]?.properties ?? {});
+    expect(fieldsOf('RuleArgs')).toEqual(['targets', 'repositories', 'mode', 'policy']);
+    expect(fieldsOf('RulePolicyArgs').toSorted()).toEqual([...fieldsOf('PolicyArgs'), 'severityThreshold'].toSorted());
   });
 
   it('has every closed set as an enum', () => {

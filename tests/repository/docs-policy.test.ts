@@ -3,9 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { checkText } from '../../cli/check/file.ts';
 import { parseConfig } from '../../config/config.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import { type Policy, parsePolicy } from '../../shared/policy/policy.ts';
+import { type RuleFor, ruleChooser } from '../../shared/policy/rule.ts';
 import { type Severity, severityFrom } from '../../shared/policy/severity.ts';
 import { judgeBy, type Verdict } from '../../shared/policy/verdict.ts';
 import { daysLater, digest, finding, NOW } from '../shared/samples.ts';
@@ -26,18 +28,25 @@ interface Case {
   readonly answer: string;
 }
 
+const ON_AWS = 'aws/123456789012/eu-west-1';
+
 /** A policy file of the page: the fields beside each other. */
-function policyIn(text: string): Policy {
-  const { severityThreshold, ...refinements } = JSON.parse(text) as Readonly<Record<string, unknown>>;
-  const parsed = parsePolicy(severityThreshold, refinements);
-  expect(parsed).toMatchObject({ ok: true });
-  if (!parsed.ok) throw new Error('unreachable');
-  return parsed.value;
+function rulesIn(text: string): RuleFor {
+  const checked = checkText(text);
+  if (!checked.ok) throw new Error(`docs/policy.md: ${checked.problems.map((problem) => problem.text).join('; ')}`);
+  const { mode = 'audit' } = JSON.parse(text) as { readonly mode?: 'audit' | 'enforce' };
+  return ruleChooser({ ...checked.policies, mode });
+}
+
+/** The policy for a repository. */
+function policyIn(text: string, repository = 'team/app'): Policy {
+  return rulesIn(text)(ON_AWS, repository).policy;
 }
 
 function cases(): readonly Case[] {
+  // The rules' section has a table about repositories in between.
   const tables = page.matchAll(
-    /^```json\n([^`]*)^```\n\n\| the finding \| the policy's answer \|\n\|---\|---\|\n((?:\|.*\|\n)+)/gm,
+    /^```json\n([^`]*)^```\n(?:\n\| the repository [^#]*?:\n)?\n\| the finding \| the policy's answer \|\n\|---\|---\|\n((?:\|.*\|\n)+)/gm,
   );
   return [...tables].flatMap(([, policy = '', rows = '']) =>
     rows
@@ -149,7 +158,7 @@ describe('a case', () => {
     '%s: %s',
     (words, answer, text) => {
       const { finding: told, repository, now } = toldBy(words);
-      expect(inWords(judgeBy(policyIn(text))({ repository, digest: digest(1) }, [told], now))).toBe(answer);
+      expect(inWords(judgeBy(policyIn(text, repository))({ repository, digest: digest(1) }, [told], now))).toBe(answer);
     },
   );
 
@@ -157,7 +166,23 @@ describe('a case', () => {
     const told = new Set(cases().flatMap(({ policy }) => Object.keys(JSON.parse(policy) as object)));
     // Which images count is decided before their findings are: tests/shared/reconcile/reconcile.test.ts and
     // tests/e2e/aws/policies.test.ts.
-    expect([...told].toSorted()).toEqual(FIELDS.filter((field) => field !== 'images').toSorted());
+    expect([...told].toSorted()).toEqual([...FIELDS.filter((field) => field !== 'images'), 'mode', 'rules'].toSorted());
+  });
+
+  it('of a repository has the rule and the mode of the first match', () => {
+    const [, text = '', rows = ''] =
+      /^```json\n([^`]*)^```\n\n\| the repository .*\n\|---\|---\|---\|\n((?:\|.*\|\n)+)/m.exec(page) ?? [];
+    const ruleFor = rulesIn(text);
+    const told = rows
+      .trim()
+      .split('\n')
+      .map((row) => row.split('|').map((cell) => cell.trim()));
+    expect(told).toHaveLength(5);
+    for (const [, place = '', rule, mode] of told) {
+      const [repository = '', target = ''] = place.split(' of ');
+      const ruling = ruleFor(target, repository);
+      expect([place, ruling.rule ?? 'none', ruling.mode]).toEqual([place, rule, mode]);
+    }
   });
 
   it('that is none of the page’s words is found', () => {
@@ -214,7 +239,15 @@ describe('the page', () => {
       },
     });
     if (!parsed.ok) throw new Error('the config of this test is one');
-    const { policy: _policy, refinements: _refinements, aws, azure, ...shared } = parsed.value;
+    const {
+      policy: _policy,
+      refinements: _refinements,
+      rules: _rules,
+      givenRules: _given,
+      aws,
+      azure,
+      ...shared
+    } = parsed.value;
     const keys = [
       ...Object.keys(shared),
       ...Object.keys(aws).map((key) => `aws.${key}`),

@@ -94,7 +94,7 @@ const READS: readonly Run[] = [
     shows: /^REFUSED: pullgate .+CVE-2026-1001.+3[.]0[.]14 or newer/ms,
     on: 'azure',
   },
-  // There is nobody who agrees. tests/cli/prove runs it.
+  // There is no answer to its question. tests/cli/prove runs it.
   { line: 'prove --aws', code: 2, shows: /^This makes a scratch repository .+there was no answer/s },
   { line: 'release "shop/**" --dry-run', code: 0, shows: /shop\/checkout/ },
 ];

@@ -15,6 +15,11 @@ describe('the EventBridge pattern', () => {
     });
   });
 
+  it('leaves out only what matters to no policy of the stack', () => {
+    const pattern = findingPattern(policy(), policy({ severityThreshold: 'low' }));
+    expect(pattern['detail']).toMatchObject({ severity: [{ 'anything-but': ['INFORMATIONAL'] }, { exists: false }] });
+  });
+
   it('omits the severity if every severity can matter, because an empty list would match nothing', () => {
     expect(findingPattern(policy({ severityThreshold: 'informational' }))).toEqual({
       source: ['aws.inspector2'],

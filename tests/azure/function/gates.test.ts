@@ -15,7 +15,7 @@ import type { NamedReport } from '../../../shared/reconcile/request.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
 import { REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
-import { anOverride, policy, record, rules } from '../../shared/samples.ts';
+import { anOverride, record, ruleSettings, rules } from '../../shared/samples.ts';
 import { AT, imageProperties, individualTableRow } from './samples.ts';
 import { QUERY, serveWorkspace, WORKSPACE_ID } from './scanner.ts';
 
@@ -79,7 +79,7 @@ async function start(granularity: Settings['granularity'] = 'image', byRules: Ru
     registries: [REGISTRY_ID],
     registryRoles: 'rbac',
     granularity,
-    policy: policy(),
+    ...ruleSettings(),
     workspaceId: WORKSPACE_ID,
     findingsQuery: QUERY,
     queueUrl: 'https://store.queue.core.windows.net/work',

@@ -7,7 +7,7 @@ import { type ImageName, parseImageName } from '../../../cli/stack/image-name.ts
 import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
 import type { RecordedOverride } from '../../../shared/gate/override.ts';
 import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
-import { decision, digest, hoursLater, NOW, anOverride as order, rules } from '../../shared/samples.ts';
+import { decision, digest, hoursLater, NOW, anOverride as order, ruleSettings } from '../../shared/samples.ts';
 
 const REGISTRY = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acmeImages';
 const HOST = 'acmeimages.azurecr.io';
@@ -46,7 +46,7 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
   };
   const client = {
     cloud,
-    settings: { ...rules(), mode: 'enforce', repositories: { include: ['**'], exclude: [] }, maxClosesPerHour: 25 },
+    settings: { ...ruleSettings(), maxClosesPerHour: 25 },
     pause: { load: async () => ({ value: undefined, version: 0 }) },
     find,
     async *gates() {

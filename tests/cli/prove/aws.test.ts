@@ -218,7 +218,7 @@ describe('whatever ends a run', () => {
     await s.cloud.ecr.deleteRepository('pullgate-prove/stays');
   });
 
-  it('a repository that somebody else made in the meantime is not touched', async () => {
+  it('a repository that another principal made in the meantime is not touched', async () => {
     s.cloud.ecr.createRepository('pullgate-prove/taken', { policyText: FOREIGN_POLICY });
     const proof = await proving.run({ name: 'taken' });
     expect([proof.result, failedStep(proof)?.found, proof.left, proof.remains]).toEqual([

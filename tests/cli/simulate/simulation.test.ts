@@ -2,9 +2,11 @@
 
 import { describe, expect, test } from 'vitest';
 import { exemptedIn } from '../../../cli/simulate/exempted.ts';
+import { jsonOf } from '../../../cli/simulate/json.ts';
 import { keepLambdaOpen } from '../../../cli/simulate/lambda.ts';
 import { pageOf } from '../../../cli/simulate/page.ts';
 import { type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
+import { targetOf } from '../../../cli/simulate/subjects.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { rules as rulesBy } from '../../shared/samples.ts';
@@ -77,6 +79,48 @@ describe('one policy', () => {
     const { gates, plain } = run([image('team/app', findings)], by);
     expect(gates.map((gate) => gate.outcome)).toEqual(outcome === 'nothing' ? [] : [outcome]);
     expect(plain).toBe(outcome === 'nothing' ? 1 : 0);
+  });
+
+  test('is that of the rule of the gate, which every form of the answer names', () => {
+    const rule = {
+      label: 'rules[0] (shop/**)',
+      repositories: ['shop/**'],
+      policy: policy({ severityThreshold: 'low' }),
+    };
+    const subjects = [image('shop/app', [LOW]), image('team/app', [LOW]), image('team/api', [HIGH])];
+    const simulation = simulate({
+      subjects,
+      rules: rulesBy({ policy: policy({ severityThreshold: 'high' }), rules: [rule] }),
+      now: NOW,
+      most: 10,
+    });
+    expect(simulation.gates.map((gate) => [gate.name, gate.outcome, gate.rule])).toEqual([
+      ['team/api', 'closes', null],
+      ['shop/app', 'closes', 'rules[0] (shop/**)'],
+    ]);
+    const names = { policy: 'the policy', against: undefined };
+    const reported = { critical: 0, high: 1, medium: 0, low: 2, informational: 0, unknown: 0 };
+    const text = [...linesOf({ simulation, reported, ...names, all: true, limits: [] })];
+    expect(text.filter((line) => line.includes('by rules[0] (shop/**)'))).toHaveLength(1);
+    expect(JSON.parse([...jsonOf({ at: NOW }, simulation)].join('')).gates).toMatchObject([
+      { rule: null },
+      { rule: 'rules[0] (shop/**)' },
+    ]);
+    const page = pageOf({ simulation, reported, at: NOW, source: 'a report', notes: [], ...names });
+    expect(page.split('<p class="soft">By rules[0] (shop/**).</p>')).toHaveLength(2);
+  });
+
+  test('names the target of a reported image as rules do', () => {
+    const names = [
+      '123456789012',
+      'contoso',
+      'Contoso.azurecr.io',
+      '/subscriptions/x/registries/contoso',
+      'ghcr.io',
+      '',
+    ];
+    const targets = ['aws/123456789012/unknown', 'azure/contoso', 'azure/contoso', 'azure/contoso', 'ghcr.io', ''];
+    expect(names.map((registry) => targetOf(registry, undefined))).toEqual(targets);
   });
 
   test('merges the images of a gate: each finding appears once with its number of images, worst first', () => {

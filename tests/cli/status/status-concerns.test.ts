@@ -7,6 +7,7 @@ import { statusLines } from '../../../cli/status/text.ts';
 import { type BrakeState, IDLE_BRAKE } from '../../../shared/gate/brake.ts';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Exception } from '../../../shared/policy/exceptions.ts';
+import type { Rule } from '../../../shared/policy/rule.ts';
 import type { PauseState, SweepState } from '../../../shared/reconcile/schedule.ts';
 import {
   anOverride,
@@ -33,6 +34,7 @@ interface World {
   readonly deadLetters?: number;
   readonly brake?: BrakeState;
   readonly exceptions?: readonly Exception[];
+  readonly rules?: readonly Rule[];
 }
 
 const SWEPT: SweepState = { sweptAt: hoursLater(-11), fingerprint: 'hash', gates: 40 };
@@ -41,7 +43,7 @@ const NOTICE = notice();
 /** A client for tables with these rows, without a registry. */
 function clientOf(
   cloud: Client['cloud'],
-  { records = [], unreadable, sweep, pause, brake, deadLetters = 0, exceptions = [] }: World,
+  { records = [], unreadable, sweep, pause, brake, deadLetters = 0, exceptions = [], rules = [] }: World,
 ): Client {
   const unasked = () => {
     throw new Error('status without --live reads only the tables and the queue');
@@ -49,7 +51,7 @@ function clientOf(
   const rowOf = <T>(value: T) => ({ load: async () => ({ value, version: 1 }), save: unasked });
   return {
     cloud,
-    settings: { ...ruleSettings({ policy: policy({ exceptions }) }), sweepHours: 6 },
+    settings: { ...ruleSettings({ policy: policy({ exceptions }), rules }), sweepHours: 6 },
     pause: rowOf(pause),
     sweep: rowOf(sweep),
     brake: rowOf(brake),
@@ -231,6 +233,30 @@ describe('status only reports', () => {
     const found = await status(clientOf('aws', { sweep: SWEPT, pause }));
     expect(statusLines(found)).toContain(`AWS: ${line}`);
     expect(found.clouds[0]?.pause).toEqual(until === NOW ? undefined : pause);
+  });
+
+  it('the rules, and the rule of each gate', async () => {
+    const later = exception({ id: 'CVE-2024-2', expiresAt: daysLater(2) });
+    const rules: readonly Rule[] = [
+      { label: 'rules[0] (shop/**)', repositories: ['shop/**'], policy: policy(), mode: 'audit' },
+      { label: 'rules[1] (team/*)', repositories: ['team/*'], policy: policy({ exceptions: [later] }) },
+    ];
+    const records = [record(), record({ gate: { ...GATE, repository: 'other/app' } })];
+    const found = await status(clientOf('aws', { sweep: SWEPT, records, rules }));
+    expect(found.clouds[0]?.rules).toEqual([
+      { rule: 'rules[0] (shop/**)', mode: 'audit' },
+      { rule: 'rules[1] (team/*)', mode: 'enforce' },
+    ]);
+    expect(found.clouds[0]?.gates.map(({ gate, rule }) => [gate.repository, rule])).toEqual([
+      ['other/app', null],
+      ['team/app', 'rules[1] (team/*)'],
+    ]);
+    expect(found.exceptions).toEqual([{ exception: later, end: 3 }]);
+    const lines = statusLines(found);
+    expect(lines).toContain('AWS: mode enforce (policy violations close gates without a rule)');
+    expect(lines).toContain('  Rules         rules[0] (shop/**): audit');
+    expect(lines).toContain('                rules[1] (team/*): enforce');
+    expect(lines.filter((line) => line.includes('by rules[1] (team/*)'))).toHaveLength(1);
   });
 
   it('a pause and an override, and replaces control characters in a hostile name', async () => {

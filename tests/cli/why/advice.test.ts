@@ -10,7 +10,17 @@ import type { RecordedOverride } from '../../../shared/gate/override.ts';
 import { type GateState, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { type Policy, parsePolicy } from '../../../shared/policy/policy.ts';
-import { anOverride, digest, finding, GATE, hoursLater, NOW, policy, present } from '../../shared/samples.ts';
+import {
+  anOverride,
+  digest,
+  finding,
+  GATE,
+  hoursLater,
+  NOW,
+  policy,
+  present,
+  ruleSettings,
+} from '../../shared/samples.ts';
 
 const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
 const NAME = parseImageName(`${HOST}/team/app:1`);
@@ -27,14 +37,7 @@ interface World {
 async function next({ images = 'tagged', findings = [], order, gate = GATE, state = { kind: 'closed' } }: World) {
   const client = {
     cloud: 'aws',
-    settings: {
-      policy: policy({ images }),
-      mode: 'enforce',
-      maxClosesPerHour: 25,
-      maxClosesPerDay: 100,
-      closesInUse: false,
-      repositories: { include: ['**'], exclude: [] },
-    },
+    settings: ruleSettings({ policy: policy({ images }) }),
     pause: { load: async () => ({ value: undefined, version: 0 }) },
     records: {
       load: async () => ({

@@ -194,6 +194,25 @@ describe('why, on AWS', () => {
     expect(s.isClosed('team/app')).toBe(false);
   });
 
+  test('names the rule that applies, and judges by its policy', async () => {
+    const config = {
+      mode: 'audit',
+      rules: [{ repositories: ['shop/**'], mode: 'enforce', policy: { images: 'all' } }],
+    };
+    const s = await stage(config);
+    await s.pushVulnerable('shop/app', '1', CRITICAL);
+    await s.pushVulnerable('team/app', '1', CRITICAL);
+    await s.runUntilIdle();
+    const graph = await graphOf(programConfig(config));
+    const why = await asker(s, outputsOf(graph), asOperator(s.cloud, leastForWhy(graph)));
+    const [ofRule, ofStack] = [await why('shop/app:1'), await why('team/app:1')];
+    expect(ofRule).toMatchObject({ rule: 'rules[0] (shop/**)', mode: 'enforce', advice: { untaggedHold: true } });
+    expect(ofStack).toMatchObject({ rule: null, mode: 'audit', advice: { untaggedHold: false } });
+    const said = '\n  The mode (enforce) and the policy are those of rules[0] (shop/**).\n';
+    const now = new Date().toISOString();
+    expect([ofRule, ofStack].map((one) => whyLines(one, now).join('\n').includes(said))).toEqual([true, false]);
+  });
+
   test('names undetermined findings of an open repository, and who closed other repositories', async () => {
     const s = await stage({ mode: 'audit' });
     await s.pushVulnerable('team/odd', '1', UNTRIAGED);

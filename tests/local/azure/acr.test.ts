@@ -367,7 +367,7 @@ describe('the deletion of a repository', () => {
   it('needs the permission to delete', async () => {
     stage.registry.push('kept/app', { tag: 'v1' });
     await expect(clientOf('AcrPush').deleteRepository('kept/app')).rejects.toMatchObject({ statusCode: 401 });
-    // Nobody logs in who may not pull.
+    // A principal that may not pull cannot log in.
     await expect(clientOf('AcrDelete').deleteRepository('kept/app')).rejects.toMatchObject({ statusCode: 401 });
     expect(stage.registry.repositories.has('kept/app')).toBe(true);
   });

@@ -37,4 +37,9 @@ describe('the severities that cannot matter', () => {
   ])('%s', (_name, changes, severities) => {
     expect(severitiesThatCannotMatter(policy(changes))).toEqual(severities);
   });
+
+  it('are those that matter to none of several policies', () => {
+    const policies = [policy(), policy({ severityThreshold: 'critical', unfixable: 'low' })];
+    expect(severitiesThatCannotMatter(...policies)).toEqual(['informational']);
+  });
 });

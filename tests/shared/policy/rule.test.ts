@@ -1,7 +1,15 @@
 // Rules: which one applies to a repository of a target, what it means for its mode and policy, and every problem.
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../../shared/policy/policy.ts';
-import { parseRules, type Rule, type RuledSettings, ruleChooser } from '../../../shared/policy/rule.ts';
+import {
+  enforces,
+  exceptionsOf,
+  parseRules,
+  policiesOf,
+  type Rule,
+  type RuledSettings,
+  ruleChooser,
+} from '../../../shared/policy/rule.ts';
 import { describeProblem } from '../../../shared/runtime/problem.ts';
 import { NOW, policy } from '../samples.ts';
 
@@ -112,6 +120,33 @@ describe('a rule', () => {
     });
     expect(rules[0]?.policy.exceptions.map(({ id }) => id)).toEqual(['CVE-2024-1', 'CVE-2024-2']);
     expect(rules[0]?.policy.exceptions[0]).toBe(stack.exceptions[0]);
+  });
+});
+
+describe('the policies of a stack', () => {
+  const own = { ...EXCEPTION, id: 'CVE-2024-2' };
+  const settings = settingsOf(
+    [{ mode: 'enforce' }, { policy: { exceptions: [own] } }, { mode: 'audit', policy: { images: 'all' } }],
+    'high',
+    { exceptions: [EXCEPTION] },
+  );
+
+  it('are each there once, and so are their exceptions', () => {
+    expect(policiesOf(settings).map(({ images, exceptions }) => [images, exceptions.length])).toEqual([
+      ['tagged', 1],
+      ['tagged', 2],
+      ['all', 1],
+    ]);
+    expect(exceptionsOf(settings).map(({ id }) => id)).toEqual(['CVE-2024-1', 'CVE-2024-2']);
+  });
+
+  it('enforce if the stack or a rule does', () => {
+    const { rules } = settingsOf([{ mode: 'audit' }, { policy: { images: 'all' } }]);
+    expect([enforces(settings), enforces({ mode: 'audit', rules }), enforces({ mode: 'enforce', rules })]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 });
 

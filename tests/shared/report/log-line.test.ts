@@ -31,6 +31,10 @@ const OPENSSL = {
 };
 
 describe('the line of a decision', () => {
+  it('names the rule that applied', () => {
+    expect(line({ rule: 'rules[0] (shop/**)' })).toMatchObject({ mode: 'enforce', rule: 'rules[0] (shop/**)' });
+  });
+
   it('without a change is short', () => {
     expect(line({ allowed: 3 })).toEqual({
       kind: 'decision',
