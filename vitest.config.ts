@@ -21,10 +21,11 @@ const SLOW = [
   'tests/e2e/**/!(triggers).test.ts',
   'tests/cli/{pause/pause*,release/orphans*,stack/*,override/override*,status/status,why/why,why/why-azure}.test.ts',
   'tests/cli/plan/plan-live.test.ts',
+  'tests/cli/prove/{aws,azure,command,preflight}.test.ts',
   'tests/cli/simulate/{page,simulate,simulate-live,simulate-stream}.test.ts',
   'tests/local/{peak-memory,aws/lambda,azure/azurite-*,azure/functions-host,azure/log-analytics,azure/kql}.test.ts',
   'tests/{bundle,sbom}.test.ts',
-  'tests/repository/{architecture,guards,supply-chain,docs-pullgate,docs-cli}.test.ts',
+  'tests/repository/{architecture,guards,supply-chain,docs-pullgate,docs-cli,docs-prove}.test.ts',
 ];
 
 /** What needs the Pulumi CLI: `npm run test:engine`. */

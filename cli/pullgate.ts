@@ -7,6 +7,7 @@ import { addLimit } from './limit/command.ts';
 import { addOverride } from './override/command.ts';
 import { addPause, addResume } from './pause/command.ts';
 import { addPlan } from './plan/command.ts';
+import { addProve } from './prove/command.ts';
 import { addRelease } from './release/command.ts';
 import { addSimulate } from './simulate/command.ts';
 import { addStatus } from './status/command.ts';
@@ -39,6 +40,7 @@ const COMMANDS = [
   addRelease,
   addPause,
   addResume,
+  addProve,
 ];
 for (const add of COMMANDS) add(program);
 

@@ -11,6 +11,7 @@ import { createDelivery } from './delivery.ts';
 import { createDynamoDb } from './dynamodb.ts';
 import { createEcr, type Ecr } from './ecr.ts';
 import { createEcrApi } from './ecr-api.ts';
+import { createEcrChanges } from './ecr-changes.ts';
 import { type Bus, createBus } from './events.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { createIam } from './iam.ts';
@@ -136,10 +137,11 @@ function createServices(place: Place, clock: Clock, endpoint: () => string) {
   const inspector = createInspector({ place, clock, bus });
   const inspectorApi = createServiceApi(createInspectorApi(place, inspector));
   const ecrApi = createEcrApi({ place, clock, world: ecr, endpoint });
+  const ecrChanges = createEcrChanges({ place, world: ecr });
   const registry = createRegistry({ place, clock, world: ecr, api: ecrApi, iam });
   const trail = createTrail({ place, clock, bus });
   const control = { calls, faults, principals, iam, trail };
-  return { ...control, queues, topics, dynamodb, bus, ecr, ecrApi, inspector, inspectorApi, registry };
+  return { ...control, queues, topics, dynamodb, bus, ecr, ecrApi, ecrChanges, inspector, inspectorApi, registry };
 }
 
 function serve(services: Services, clock: Clock, stacks: Stacks): Promise<Server> {
@@ -152,7 +154,7 @@ function serve(services: Services, clock: Clock, stacks: Stacks): Promise<Server
     faults,
     trail,
     services: {
-      ecr: createServiceApi(services.ecrApi.operations),
+      ecr: createServiceApi({ ...services.ecrApi.operations, ...services.ecrChanges }),
       inspector2: services.inspectorApi,
       sns: createServiceApi(services.topics.operations),
       sqs: createServiceApi(services.queues.operations),

@@ -38,6 +38,8 @@ export interface Repository {
  * bus.
  */
 export interface Ecr {
+  /** By name. */
+  readonly repositories: ReadonlyMap<string, Repository>;
   /** @throws Error if the name is invalid */
   createRepository(name: string, options?: { readonly policyText?: string }): Repository;
   deleteRepository(name: string): Promise<void>;
@@ -75,7 +77,6 @@ export interface Ecr {
 }
 
 export interface EcrWorld extends Ecr {
-  readonly repositories: ReadonlyMap<string, Repository>;
   /** @throws Failure if the repository does not exist, as each operation of ECR does */
   need(name: string | undefined): Repository;
   /** Stores a manifest under its digest and, optionally, a tag. */

@@ -119,6 +119,18 @@ function metadata(registry: RegistryWorld, request: WireRequest): Route | undefi
         change({});
         return whole(repository);
       });
+    // Source: https://learn.microsoft.com/rest/api/containerregistry/repository/delete
+    case 'DELETE ':
+      return route('DeleteRepository', 'delete', (repository) => {
+        const kept = [repository, ...repository.manifests.values(), ...repository.tags.values()];
+        if (kept.some(({ attributes }) => !attributes.deleteEnabled))
+          throw failure(405, 'UNSUPPORTED', 'The operation is disallowed on this registry, repository or image.');
+        registry.deleteRepository(name);
+        return json(202, {
+          manifestsDeleted: [...repository.manifests.keys()],
+          tagsDeleted: [...repository.tags.keys()],
+        });
+      });
     case 'GET manifests':
       return route('ListManifests', 'metadata_read', (repository) => {
         const [page, link] = pageOf([...repository.manifests.keys()], request);

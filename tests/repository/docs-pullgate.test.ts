@@ -23,6 +23,7 @@ import {
   leastToObserveOnAzure,
   leastToTestOnAzure,
 } from '../cli/command-observing.ts';
+import { leastToProve } from '../cli/prove/aws-proof.ts';
 import { stage as awsStage, CRITICAL } from '../e2e/aws/stage.ts';
 import { stage as azureStage, REGISTRY } from '../e2e/azure/stage.ts';
 import { COMPILED } from '../process-group.ts';
@@ -100,6 +101,8 @@ const READS: readonly Run[] = [
     shows: /^REFUSED: pullgate .+CVE-2026-1001.+3[.]0[.]14 or newer/ms,
     on: 'azure',
   },
+  // There is no answer to its question. tests/cli/prove runs it.
+  { line: 'prove --aws', code: 2, shows: /^This makes a scratch repository .+there was no answer/s },
   { line: 'release "shop/**" --dry-run', code: 0, shows: /shop\/checkout/ },
 ];
 
@@ -331,6 +334,7 @@ describe('a command of the docs', () => {
     ['plan', leastForPlan],
     ['pause', leastToOpen],
     ['release', leastToOpen],
+    ['prove', leastToProve],
   ])('needs what its own tests show that it needs, and docs/permissions.md says no more: %s', (command, least) => {
     expect(rightsFor(command).toSorted()).toEqual(actionsOf(least(deployed.aws)).toSorted());
   });

@@ -350,3 +350,25 @@ async function outcome(work: Promise<unknown>): Promise<unknown> {
     (error: { statusCode?: number }) => error.statusCode,
   );
 }
+
+describe('the deletion of a repository', () => {
+  it('removes its images, whatever may be read, unless one of them may not be deleted', async () => {
+    const digest = stage.registry.push('gone/app', { tag: 'v1' });
+    stage.registry.setAttributes('gone/app', { readEnabled: false });
+    stage.registry.setAttributes('gone/app', { deleteEnabled: false }, { digest });
+    await expect(client.deleteRepository('gone/app')).rejects.toMatchObject({ statusCode: 405 });
+    stage.registry.setAttributes('gone/app', { deleteEnabled: true }, { digest });
+    await client.deleteRepository('gone/app');
+    expect(stage.registry.repositories.has('gone/app')).toBe(false);
+    // The SDK takes the status 404 for success.
+    await client.deleteRepository('gone/app');
+  });
+
+  it('needs the permission to delete', async () => {
+    stage.registry.push('kept/app', { tag: 'v1' });
+    await expect(clientOf('AcrPush').deleteRepository('kept/app')).rejects.toMatchObject({ statusCode: 401 });
+    // A principal that may not pull cannot log in.
+    await expect(clientOf('AcrDelete').deleteRepository('kept/app')).rejects.toMatchObject({ statusCode: 401 });
+    expect(stage.registry.repositories.has('kept/app')).toBe(true);
+  });
+});

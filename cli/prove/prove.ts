@@ -1,0 +1,152 @@
+// Runs the steps of `prove` and cleans up, whatever happens: after a failed step, after Ctrl-C, and at the end.
+
+import { isClosed } from '../../shared/gate/record.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import { describeState } from '../../shared/report/sentences.ts';
+import { sentenceOf } from '../terminal/ending.ts';
+import { buildImage } from './image.ts';
+import { type Measures, NameTaken, type Scratch, type Unknown } from './scratch.ts';
+import { type Loop, type Step, stepsOf } from './steps.ts';
+import { Interrupted } from './wait.ts';
+
+/** `notRun`: an earlier step failed, or the operator ended the run. */
+export type StepState = 'done' | 'failed' | 'interrupted' | 'notRun';
+
+export interface StepResult {
+  readonly name: string;
+  readonly title: string;
+  readonly state: StepState;
+  readonly startedAt?: Instant;
+  readonly seconds?: number;
+  /** What was found, or why the step failed. */
+  readonly found?: string;
+}
+
+/** What the clean-up left. */
+export interface Left {
+  readonly what: string;
+  /** What to do. */
+  readonly toDo: string;
+}
+
+export interface Proof {
+  readonly result: 'proven' | 'failed' | 'interrupted';
+  readonly startedAt: Instant;
+  readonly seconds: number;
+  readonly steps: readonly StepResult[];
+  readonly unknowns: readonly Unknown[];
+  /** Empty if nothing is left. */
+  readonly left: readonly Left[];
+  /** What stays for some time without an effect. */
+  readonly remains: readonly string[];
+}
+
+export interface ProveInput extends Omit<Loop, 'measures'> {
+  /** Called before each step and after it. */
+  readonly onStep: (step: StepResult | Pick<Step, 'name' | 'title'>) => void;
+}
+
+/** Runs everything. Throws nothing: what fails is in the answer. */
+export async function prove(input: ProveInput): Promise<Proof> {
+  const { scratch, waiting, onStep } = input;
+  const measures: Measures = {};
+  const startedAt = waiting.now();
+  const steps: StepResult[] = [];
+  for (const step of stepsOf({ ...input, measures })) {
+    const isOver = steps.some(({ state }) => state !== 'done');
+    const { name, title } = step;
+    if (!isOver) onStep({ name, title });
+    const result = isOver ? { name, title, state: 'notRun' as const } : await runStep(step, input);
+    steps.push(result);
+    if (!isOver) onStep(result);
+  }
+  const wasTaken = steps.some(({ found }) => found === NAME_TAKEN);
+  const cleanUp: Step = { name: 'cleaned', title: 'Cleaned up, nothing left behind', run: () => removeScratch(input) };
+  if (!wasTaken) {
+    onStep({ name: cleanUp.name, title: cleanUp.title });
+    const result = await timed(cleanUp, input);
+    steps.push(result);
+    onStep(result);
+  }
+  const isClean = wasTaken || steps.at(-1)?.state === 'done';
+  return {
+    result: resultOf(steps),
+    startedAt,
+    seconds: secondsSince(startedAt, waiting.now()),
+    steps,
+    unknowns: scratch.unknowns(measures),
+    left: isClean ? [] : leftOf(scratch),
+    remains: wasTaken ? [] : await remainsOf(input),
+  };
+}
+
+const NAME_TAKEN = 'a repository of this name exists by now, which is not ours: run the command again';
+
+async function runStep(step: Step, input: ProveInput): Promise<StepResult> {
+  const { name, title } = step;
+  if (input.waiting.signal.aborted) return { name, title, state: 'interrupted' };
+  return timed(step, input);
+}
+
+async function timed({ name, title, run }: Step, { waiting }: ProveInput): Promise<StepResult> {
+  const startedAt = waiting.now();
+  const ended = (state: StepState, found?: string): StepResult => ({
+    ...{ name, title, state, startedAt, seconds: secondsSince(startedAt, waiting.now()) },
+    ...(found === undefined ? {} : { found }),
+  });
+  try {
+    return ended('done', await run());
+  } catch (error) {
+    if (error instanceof Interrupted) return ended('interrupted');
+    return ended('failed', error instanceof NameTaken ? NAME_TAKEN : sentenceOf(error));
+  }
+}
+
+const REMOVE_TRIES = 3;
+const REMOVE_PAUSE_MILLISECONDS = 5_000;
+/** Cleaning up goes on after Ctrl-C. */
+const NEVER = new AbortController().signal;
+
+/** Removes the repository, and looks whether it is gone. */
+async function removeScratch({ scratch, waiting }: ProveInput): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      // A repository that was never made needs no removal, which may not be allowed either.
+      const problem = await scratch.remove().catch((error: unknown) => error ?? 'no reason given');
+      if (!(await scratch.exists())) return `${scratch.repository} with its images, lock and settings does not exist`;
+      throw problem ?? new Error(`${scratch.repository} still exists`);
+    } catch (error) {
+      if (attempt === REMOVE_TRIES) throw error;
+      await waiting.sleep(REMOVE_PAUSE_MILLISECONDS, NEVER);
+    }
+  }
+}
+
+/** What is left if the clean-up did not succeed. */
+export function leftOf({ repository, removal }: Scratch): readonly Left[] {
+  return [{ what: `the repository ${repository}, possibly closed by pullgate`, toDo: `run: ${removal}` }];
+}
+
+/** The record of the gate. It cannot close anything: its repository is gone. */
+async function remainsOf({ scratch, nonce }: ProveInput): Promise<readonly string[]> {
+  const { client, gate } = scratch;
+  try {
+    const { value: record } = await client.records.load(gate(buildImage('vulnerable', nonce).digest));
+    if (record === undefined) return [];
+    const later = isClosed(record.state)
+      ? '; pullgate opens it by itself within minutes, because the image is gone'
+      : '';
+    return [`the record of the gate (${describeState(record.state)}${later}). pullgate removes it 30 days later`];
+  } catch (error) {
+    return [`the record of the gate could not be read: ${sentenceOf(error)}`];
+  }
+}
+
+function resultOf(steps: readonly StepResult[]): Proof['result'] {
+  if (steps.some(({ state }) => state === 'failed')) return 'failed';
+  return steps.some(({ state }) => state === 'interrupted') ? 'interrupted' : 'proven';
+}
+
+function secondsSince(from: Instant, to: Instant): number {
+  return Math.max(0, Math.round((Date.parse(to) - Date.parse(from)) / 100) / 10);
+}
