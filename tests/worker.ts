@@ -6,7 +6,7 @@ import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clients } from '../aws/function/clients.ts';
-import { parseStackSettings, type Settings } from '../aws/function/settings.ts';
+import { parseStackSettings, type Settings, targetsIn } from '../aws/function/settings.ts';
 import type { LocalAws } from '../local/aws/cloud.ts';
 import type { Credentials } from '../local/aws/principals.ts';
 import type { Graph } from '../local/graph.ts';
@@ -21,7 +21,7 @@ export function settingsOf({ outputs }: Graph): Settings {
     settings: object;
     changesTopicArn: string;
   };
-  return { ...rest, topicArn, ...parseStackSettings(JSON.stringify(settings)) };
+  return { ...rest, topicArn, targetOf: targetsIn({ topicArn }), ...parseStackSettings(JSON.stringify(settings)) };
 }
 
 /** The clients of a principal. */
