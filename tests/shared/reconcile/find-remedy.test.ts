@@ -1,0 +1,227 @@
+// When a reconciliation looks for the fix that a closed repository blocks, and how often people are notified of it.
+import { describe, expect, it } from 'vitest';
+import type { Blocker } from '../../../shared/gate/record.ts';
+import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
+import { anOverride, daysLater, digest, finding, GATE, hoursLater, policy, record, rules } from '../samples.ts';
+import { reconcileOnce, resultOnce, VIOLATING } from './reconciling.ts';
+import { newWorld, type World, type WorldImage } from './world.ts';
+
+const FIX = digest(5);
+const SETTLED = { kind: 'finished', at: hoursLater(-1) } as const;
+const CLEAN: WorldImage = { tags: ['1.5'], pushedAt: hoursLater(-2), scan: SETTLED };
+const SWEEP: Partial<ReconcileRequest> = { triggers: ['sweep'], scope: 'all' };
+
+/** A repository that the first image keeps closed, and an image that was pushed later. */
+async function closed(fix: WorldImage = CLEAN): Promise<World> {
+  const world = newWorld();
+  world.repository().images.set(digest(1), { ...VIOLATING, tags: ['1.4'] });
+  await reconcileOnce(world);
+  world.repository().images.set(FIX, fix);
+  world.notices.length = 0;
+  world.calls.length = 0;
+  return world;
+}
+
+const blocked = (world: World) => world.record(GATE)?.remedy?.blocked;
+const kinds = (world: World) => world.created().map(({ kind }) => kind);
+const looked = (world: World) => world.calls.includes('pushed');
+
+describe('the fix of a closed repository', () => {
+  it('is recorded, named in the decision, and announced by the tick', async () => {
+    const world = await closed();
+    const decision = await reconcileOnce(world, SWEEP);
+    const expected = {
+      repository: 'registry.example/team/app',
+      fix: { digest: FIX, tags: ['1.5'] },
+      blockedBy: [{ digest: digest(1), tags: ['1.4'] }],
+      moreBlockedBy: 0,
+    };
+    expect([decision.action, decision.blockedFix, blocked(world)]).toEqual(['nothing', expected, expected]);
+    expect(world.record(GATE)?.pending).toMatchObject([{ kind: 'remedy', blockedFix: expected, leftToTick: true }]);
+  });
+
+  it('is announced once, and a second reconciliation writes nothing', async () => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    await world.deliver();
+    world.calls.length = 0;
+    await reconcileOnce(world, SWEEP);
+    expect([kinds(world), world.calls.includes('save')]).toEqual([['remedy'], false]);
+  });
+
+  it('stays announced while it is gone for a while, and a newer one is announced, too', async () => {
+    const world = await closed();
+    const { images } = world.repository();
+    await reconcileOnce(world, SWEEP);
+    images.delete(FIX);
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: [FIX] });
+    images.set(FIX, CLEAN);
+    await reconcileOnce(world, SWEEP);
+    expect(kinds(world)).toEqual(['remedy']);
+    images.set(digest(6), { ...CLEAN, tags: ['1.6'], pushedAt: hoursLater(-1) });
+    await reconcileOnce(world, SWEEP);
+    expect([kinds(world), blocked(world)?.fix.tags]).toEqual([['remedy', 'remedy'], ['1.6']]);
+  });
+
+  it('is forgotten when the gate opens, and announced again by the next closing', async () => {
+    const world = await closed();
+    const { images } = world.repository();
+    await reconcileOnce(world, SWEEP);
+    images.set(digest(1), { ...VIOLATING, tags: [] });
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toBeUndefined();
+    images.set(digest(1), { ...VIOLATING, tags: ['1.4'] });
+    await reconcileOnce(world, SWEEP);
+    expect(kinds(world)).toEqual(['remedy', 'opened', 'restored']);
+    expect(world.created().at(-1)).toMatchObject({ blockedFix: { fix: { digest: FIX } } });
+  });
+
+  it('that is there at the closing is named in its notice alone', async () => {
+    const world = newWorld();
+    world
+      .repository()
+      .images.set(digest(1), { ...VIOLATING, tags: ['1.4'] })
+      .set(FIX, CLEAN);
+    await reconcileOnce(world);
+    await reconcileOnce(world, SWEEP);
+    expect(world.created()).toMatchObject([{ kind: 'closed', blockedFix: { fix: { digest: FIX } } }]);
+  });
+
+  it('has a notice of its own if that of a restoration is folded', async () => {
+    const world = await closed({ ...CLEAN, scan: { kind: 'unproven', detail: '' } });
+    for (const _turn of [1, 2]) {
+      world.repository().ours = 'absent';
+      await reconcileOnce(world, SWEEP);
+      world.repository().images.set(FIX, CLEAN);
+    }
+    expect(kinds(world)).toEqual(['restored', 'remedy']);
+  });
+});
+
+describe('a reconciliation looks for the fix', () => {
+  it.each<[string, Partial<ReconcileRequest>, boolean]>([
+    ['in a sweep', SWEEP, true],
+    ['after an event about another image', { triggers: ['scan'], scope: [FIX] }, true],
+    ['after a push, which observes the blockers, too', { triggers: ['push'], scope: [FIX] }, true],
+    ['but not after an event about a known blocker', { triggers: ['finding'], scope: [digest(1)] }, false],
+    ['but not for a lock that is in place', { triggers: ['lock'], scope: 'all' }, false],
+    ['but not for a command', { triggers: ['override'], scope: [] }, false],
+  ])('%s', async (_when, request, expected) => {
+    const world = await closed();
+    await reconcileOnce(world, request);
+    expect([looked(world), blocked(world)?.fix.digest]).toEqual([expected, expected ? FIX : undefined]);
+  });
+
+  it('when a newer blocker appears, which ends the fix', async () => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    world.repository().images.set(digest(6), { ...VIOLATING, pushedAt: hoursLater(-1) });
+    await reconcileOnce(world, { scope: [digest(6)] });
+    expect(blocked(world)).toBeUndefined();
+  });
+
+  it('not while a missing lock is put back, and keeps what is known', async () => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    world.repository().ours = 'absent';
+    world.calls.length = 0;
+    await reconcileOnce(world, { triggers: ['lock'], scope: 'all' });
+    expect([looked(world), blocked(world)?.fix.digest]).toEqual([false, FIX]);
+  });
+
+  it('and reads the indexes that may be the fix, and those that they list', async () => {
+    const world = await closed({ ...CLEAN, children: [digest(6), digest(9)] });
+    world
+      .repository()
+      .images.set(digest(6), { tags: [], children: [digest(7)] })
+      .set(digest(7), { tags: [], scan: SETTLED });
+    await reconcileOnce(world, SWEEP);
+    expect(blocked(world)?.fix.digest).toBe(FIX);
+    expect(world.calls.filter((call) => call === 'childrenOf').length).toBe(2);
+  });
+
+  it('again soon if the image was scanned only minutes ago', async () => {
+    const recent = { kind: 'finished', at: hoursLater(-0.05) } as const;
+    const world = await closed({ ...CLEAN, scan: recent });
+    const event: Partial<ReconcileRequest> = { triggers: ['scan'], scope: [FIX] };
+    expect(await resultOnce(world, event)).toMatchObject({
+      kind: 'retry',
+      why: 'an image that may be the fix was scanned only minutes ago; pullgate looks at it again soon',
+      reports: 'all',
+    });
+    expect(blocked(world)).toBeUndefined();
+    world.now = hoursLater(0.1);
+    expect(await resultOnce(world, event)).toMatchObject({ kind: 'done' });
+    expect(blocked(world)?.fix.digest).toBe(FIX);
+  });
+
+  it('and keeps one that is being scanned again', async () => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    world.repository().images.set(FIX, { ...CLEAN, scan: { kind: 'finished', at: hoursLater(0) } });
+    expect(await resultOnce(world, SWEEP)).toMatchObject({ kind: 'retry' });
+    expect(blocked(world)?.fix.digest).toBe(FIX);
+  });
+
+  it('without delaying a closing: an error is in the decision, and the next sweep looks again', async () => {
+    const world = newWorld();
+    world.repository().images.set(digest(1), VIOLATING).set(FIX, CLEAN);
+    world.around = (call) => {
+      if (call === 'judged') throw new Error('throttled');
+    };
+    expect(await reconcileOnce(world)).toMatchObject({ action: 'closed', remedyError: 'Error: throttled' });
+    world.around = () => {};
+    await reconcileOnce(world, SWEEP);
+    expect(kinds(world)).toEqual(['closed', 'remedy']);
+  });
+});
+
+describe('nothing blocks a fix', () => {
+  const keptOpen = { ...VIOLATING, tags: ['1.4'] };
+
+  it.each<[string, (world: World) => void, Parameters<typeof rules>[0]?]>([
+    ['in audit mode', () => {}, { mode: 'audit' }],
+    ['during a pause', () => {}, { mode: 'pause' }],
+    [
+      'that is undetermined',
+      ({ repository }) =>
+        void repository().images.set(FIX, { ...CLEAN, findings: [finding({ severity: 'UNTRIAGED' })] }),
+    ],
+    ['that is older', ({ repository }) => void repository().images.set(FIX, { ...CLEAN, pushedAt: daysLater(-2) })],
+    ['while an override keeps the gate open', (world) => save(world, { override: anOverride({ kind: 'open' }) })],
+    ['while an override keeps the gate closed', (world) => save(world, { override: anOverride({ kind: 'closed' }) })],
+    ['if not all blockers are on record', (world) => save(world, { omittedBlockers: 3 })],
+  ])('%s', async (_when, change, by = {}) => {
+    const world = newWorld();
+    world.repository().images.set(digest(1), keptOpen).set(FIX, CLEAN);
+    change(world);
+    await reconcileOnce(world, SWEEP, rules(by));
+    expect([world.record(GATE)?.remedy, kinds(world).includes('remedy')]).toEqual([undefined, false]);
+  });
+
+  it('in the gate of an image', async () => {
+    const world = newWorld();
+    const gate = { ...GATE, digest: digest(1) };
+    world.repository().images.set(digest(1), keptOpen).set(FIX, CLEAN);
+    expect(await reconcileOnce(world, { ...SWEEP, gate, scope: [digest(1)] })).toMatchObject({ action: 'closed' });
+    expect([looked(world), world.record(gate)?.remedy]).toEqual([false, undefined]);
+  });
+
+  it('with `images: all`, an untagged blocker still does', async () => {
+    const world = newWorld();
+    world
+      .repository()
+      .images.set(digest(1), { ...VIOLATING, tags: [] })
+      .set(FIX, CLEAN);
+    await reconcileOnce(world, SWEEP, rules({ policy: policy({ images: 'all' }) }));
+    expect(blocked(world)?.blockedBy).toEqual([{ digest: digest(1), tags: [] }]);
+  });
+});
+
+/** Saves the record of the closed gate with these changes. */
+function save(world: World, changes: Partial<ReturnType<typeof record>>): void {
+  const [first] = record().blockers as readonly [Blocker];
+  world.repository().ours = 'current';
+  world.save({ ...record(), blockers: [first], ...changes });
+}
