@@ -63,6 +63,8 @@ export interface SeenRecord {
   readonly pending: number;
   /** The restorations that people are notified of a day after the last such notice. */
   readonly untoldRestorations: number;
+  /** The fix that the gate blocks. */
+  readonly blockedFix?: { readonly image: string; readonly digest: string } | undefined;
   readonly blockers: readonly {
     readonly image: string;
     /** Vulnerability ids. */
@@ -202,12 +204,14 @@ export function withCode(graph: Graph, code: string | undefined): Graph {
 
 /** A record, with the scenario's names. */
 export function seenRecord(gate: string, record: GateRecord, names: ReadonlyMap<string, string>): SeenRecord {
-  const { state, pending, restorations, blockers } = record;
+  const { state, pending, restorations, blockers, remedy } = record;
+  const fix = remedy?.blocked?.fix;
   return {
     gate,
     state: state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind,
     pending: pending.length,
     untoldRestorations: restorations?.since ?? 0,
+    blockedFix: fix && { image: names.get(fix.digest) ?? fix.digest, digest: fix.digest },
     blockers: blockers.map(({ digest, findings, violatedAt, inactive, closedAt }) => ({
       image: names.get(digest) ?? digest,
       findings: findings.map(({ vulnerability }) => vulnerability),

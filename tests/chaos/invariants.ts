@@ -1,6 +1,7 @@
 // The invariants of docs/adr/0029-the-state-of-a-gate.md and how the judge checks each of them.
 import { admissionsWithin, closedWithoutAdmission, overtaken } from './brake-checks.ts';
 import type { Ending, Observation } from './cloud.ts';
+import { unannouncedFixes } from './fix-checks.ts';
 import {
   lockedDuringPause,
   notClosedAgain,
@@ -70,7 +71,11 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     number: 9,
     name: 'every change has a notice',
-    conclude: (...end) => [...unnotifiedChanges(...end), ...pendingNotices(end[1])],
+    conclude: (...end) => [
+      ...unnotifiedChanges(...end),
+      ...pendingNotices(end[1]),
+      ...unannouncedFixes(end[0], end[1]),
+    ],
   },
   {
     number: 10,

@@ -12,7 +12,7 @@ const BOUNDS: Bounds = {
   ...{ sweep: 6 * HOUR, invocation: 5 * MINUTE },
 };
 const [GATE, OTHER] = ['team/app-0', 'team/app-1'];
-const [IMAGE, OTHER_IMAGE] = ['image-0-0', 'image-1-0'];
+const [IMAGE, OTHER_IMAGE, FIX] = ['image-0-0', 'image-1-0', 'image-0-1'];
 
 const cve = (severity: Word): Vulnerability => ({
   ...{ id: `CVE-2026-${severity}`, severity, score: 9, fixable: true, exploited: false, epss: undefined },
@@ -22,13 +22,15 @@ function imageNamed(name: string, repository: string, severity: Word): TrueImage
   const vulnerability = cve(severity);
   return {
     ...{ name, repository, present: true, tags: new Set(['v1']), cleanAt: undefined, foreignLock: false },
+    ...{ pushedAt: 1, hasCoverage: true },
     findings: new Map([[vulnerability.id, { vulnerability, status: 'active' }]]),
   };
 }
 
 /** A stack with two repositories whose images violate, and its judge. On Azure, each image is a gate. */
 function stage(cloud: 'aws' | 'azure' = 'aws') {
-  const images = [imageNamed(IMAGE, GATE, 'critical'), imageNamed(OTHER_IMAGE, OTHER, 'high')];
+  const clean = { ...imageNamed(FIX, GATE, 'low'), present: false, tags: new Set<string>() };
+  const images = [imageNamed(IMAGE, GATE, 'critical'), imageNamed(OTHER_IMAGE, OTHER, 'high'), clean];
   const repositories = [GATE, OTHER].map((name) => ({ name, included: true, servesLambda: false }));
   const truth = {
     repositories: new Map(repositories.map((one) => [one.name, one])),
@@ -98,6 +100,12 @@ const override = (order: 'open' | 'closed'): Step => ({ kind: 'override', order,
 function settle(s: Stage): void {
   s.see(1, CLOSED);
   s.see(60, CLOSED);
+}
+
+/** Pushes a clean image to the first repository, after the one that holds its gate. */
+function pushFix(s: Stage): void {
+  settle(s);
+  s.hear({ kind: 'push', image: FIX, repository: GATE, tag: 'v2' });
 }
 
 /** A violation of each invariant, by its number, and what the judge says of it. */
@@ -207,6 +215,23 @@ const VIOLATIONS: readonly (readonly [number: number, says: string, play: (s: St
     9,
     `${OTHER}: notices still pending: 1`,
     (s) => s.end({ ...CLOSED, records: [record(GATE, 'closed'), { ...record(OTHER, 'closed'), pending: 1 }] }),
+  ],
+  [
+    9,
+    `the fix of ${GATE} is image-0-1, and its record says undefined`,
+    (s) => {
+      pushFix(s);
+      return s.end(CLOSED);
+    },
+  ],
+  [
+    9,
+    `no notice says that ${GATE} blocks its fix image-0-1`,
+    (s) => {
+      pushFix(s);
+      const blockedFix = { image: 'image-0-1', digest: 'sha256:1' };
+      return s.end({ ...CLOSED, records: [{ ...record(GATE, 'closed'), blockedFix }, record(OTHER, 'closed')] });
+    },
   ],
   [10, 'it called sns:Publish 1 times', (s) => s.end(CLOSED, [], ['sns:Publish 1 times'])],
   [11, `at the end ${GATE} is open, and ${IMAGE} should hold it`, (s) => s.end(OPENED)],

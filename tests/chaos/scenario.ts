@@ -154,6 +154,8 @@ function firstTruth(draw: Draw, { namesRegistries, repositories: many }: Size): 
         tags: new Set(),
         findings: new Map(),
         cleanAt: undefined,
+        pushedAt: undefined,
+        hasCoverage: true,
         foreignLock: namesRegistries && draw('locked', image) < 0.1,
       });
     }

@@ -33,6 +33,10 @@ export interface TrueImage {
   readonly findings: Map<string, TrueFinding>;
   /** When a scan last finished without any finding, in milliseconds since the epoch. */
   cleanAt: number | undefined;
+  /** When it was last pushed while it was not in the registry. */
+  pushedAt: number | undefined;
+  /** The scanner covers it, and has finished a scan of it. */
+  hasCoverage: boolean;
   /** Others locked the image before the run, so pullgate must not change it. Only if images can be locked. */
   readonly foreignLock: boolean;
 }
@@ -118,6 +122,7 @@ export function happen(truth: Truth, step: Step, at: number): void {
   switch (step.kind) {
     case 'push':
       for (const other of images.values()) if (other.repository === step.repository) other.tags.delete(step.tag);
+      if (!image(step.image).present) image(step.image).pushedAt = at;
       image(step.image).present = true;
       image(step.image).tags.add(step.tag);
       return;
@@ -127,11 +132,11 @@ export function happen(truth: Truth, step: Step, at: number): void {
     case 'vanish':
       for (const one of image(step.image).findings.values()) if (one.status === 'active') one.status = 'vanished';
       // Without a current scan, there is no proof that the image is clean.
-      image(step.image).cleanAt = undefined;
+      Object.assign(image(step.image), { cleanAt: undefined, hasCoverage: false });
       return;
     case 'fix':
       for (const one of image(step.image).findings.values()) one.status = 'clean';
-      image(step.image).cleanAt = at;
+      Object.assign(image(step.image), { cleanAt: at, hasCoverage: true });
       return;
     case 'suppress':
       finding(step.image, step.vulnerability).status = 'suppressed';
