@@ -8,7 +8,7 @@ import { decisionLine, type LogLine } from '../../shared/report/log-line.ts';
 import { limitedTo } from '../../shared/runtime/concurrency.ts';
 import type { Clients } from './clients.ts';
 import { createScanner } from './findings.ts';
-import { createFixes } from './fixes.ts';
+import { createFixes, registryHost } from './fixes.ts';
 import { createImages } from './images.ts';
 import { createNotifier } from './notify.ts';
 import { createQueue } from './queue.ts';
@@ -45,7 +45,7 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
     lock,
     policy: settings.policy,
   });
-  const fixes = createFixes(images, scanner, hostOf(settings));
+  const fixes = createFixes(images, scanner, registryHost(settings));
   const { context, notify, publish } = createNotifier(clients.sns, settings.topicArn, settings.policy.images);
   const inTurn = limitedTo(1);
   /** The ports for one gate. Its log line says how long this gate took. */
@@ -80,15 +80,6 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
     queue: createQueue(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
     pause: table.row('pause'),
   };
-}
-
-/**
- * The host of the account's registry. The region is that of the stack's topic.
- * Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
- */
-function hostOf({ accountId, partition, topicArn }: Settings): string {
-  const region = topicArn.split(':')[3];
-  return `${accountId}.dkr.ecr.${region}.amazonaws.com${partition === 'aws-cn' ? '.cn' : ''}`;
 }
 
 export type Adapters = ReturnType<typeof createAdapters>;
