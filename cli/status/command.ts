@@ -17,8 +17,8 @@ and, on Azure, images that match no registry or no row, and details of CVEs that
 
 Exit codes: 0 no action is required; 1 action is required (a pause, the day limit is reached,
 messages in the dead-letter queue, no sweep within twice sweepHours, a gate that is stuck while
-closing or opening, a notice that could not be sent, a record that cannot be read, an expired
-exception or, with --live, an unhealthy scanner); 2 no answer.
+closing or opening, a notice that could not be sent, a record that cannot be read, a fix that a
+closed repository blocks, an expired exception or, with --live, an unhealthy scanner); 2 no answer.
 
 Example:
   pullgate status --live
