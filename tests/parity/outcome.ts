@@ -39,6 +39,9 @@ const WHERE_TO_LOOK = [
   "If someone changed it, CloudTrail's event history says who: look for SetRepositoryPolicy and DeleteRepositoryPolicy.",
   "If someone changed it, the registry's diagnostic logs show who used the registry at that time, if you collect them: https://learn.microsoft.com/azure/azure-monitor/reference/supported-logs/microsoft-containerregistry-registries-logs",
 ];
+/** The registry's host, and the commands that let a fix out. */
+const HOST = /\S+\.(?:amazonaws\.com|azurecr\.io)\//g;
+const REMOVAL = /(?:aws ecr|az acr) .*/g;
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
@@ -90,6 +93,7 @@ function neutralText(text: string, { registry, startedAt, now }: Surroundings): 
   const isOfRow = (instant: string) => instant >= startedAt.toISOString() && instant <= now().toISOString();
   let known = text.replaceAll(registry, '(registry)');
   known = known.replaceAll(INSTANT, (instant) => (isOfRow(instant) ? '(a moment of the run)' : instant));
+  known = known.replaceAll(REMOVAL, '(a command of the cloud)').replaceAll(HOST, '(host)/');
   for (const proof of MISSING_PROOFS) known = known.replaceAll(proof, '(what the scanner does not say)');
   for (const effect of EFFECTS) known = known.replaceAll(effect, '(the effect of a closing)');
   for (const where of WHERE_IT_RUNS) known = known.replaceAll(where, '(where it runs)');

@@ -122,6 +122,18 @@ describe('what is not compared', () => {
       'Whether it runs is not known. Amazon Inspector counts the use by ECS and EKS only. Other uses are not known: look for the digest where your workloads are defined.',
       "Whether it runs is not known. To find out, look for the digest in your clusters, and for pulls of it in the registry's diagnostic log ContainerRegistryRepositoryEvents.",
     ],
+    [
+      'the commands that let a fix out',
+      'or: (a command of the cloud)',
+      'or: aws ecr batch-delete-image --image-ids imageTag=1.4',
+      'or: az acr repository untag --image team/app:1.4',
+    ],
+    [
+      'the host of the registry',
+      'open (host)/team/app:1.5 --for 4h',
+      'open 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.5 --for 4h',
+      'open acmeimages.azurecr.io/team/app:1.5 --for 4h',
+    ],
     ['and nothing else', 'UNTRIAGED until 2026-03-02T11:00:00.001Z', undefined, undefined],
   ])('of a text: %s', (_what, wanted, ofAws = wanted, ofAzure = wanted) => {
     expect(neutralMail({ subject: '', text: ofAws }, aws).text).toBe(wanted);

@@ -77,8 +77,9 @@ const TAGGED: readonly Row[] = [
     },
   ),
   withImages((all) => [inTurn(pushed(all, 'bad', CRITICAL), pushed(all, 'good', MEDIUM))], {
-    name: 'a clean image and a violating one',
-    wanted: [CLOSED],
+    name: 'a violating image, and a newer one that is the fix',
+    wanted: [`${CLOSED}, notified "fix blocked"`],
+    imageGates: { 0: CLOSED },
     images: [{ bad: 'refused', good: 'pulled' }],
   }),
   withImages(
