@@ -125,6 +125,8 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     // Quiet periods separate the bursts.
     minute += between(drawn('minutes'), 1, Math.ceil((6 * size.minutes) / size.steps));
   }
+  if (draw('release') < 0.5)
+    for (const step of releaseOf(truth, vulnerabilities)) steps.push({ minute: minute + 1, step, moment: 'atOnce' });
   return {
     truth: start,
     steps,
@@ -135,6 +137,27 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
     pushEvents: draw('pushEvents') < 0.3,
     hasDetailsApart: size.namesRegistries && draw('details') < 0.25,
   };
+}
+
+/** A clean image is pushed under a tag of its own to a repository whose gate is held: a fix that it blocks. */
+function releaseOf({ images, policy }: Truth, catalogue: readonly Vulnerability[]): readonly Step[] {
+  const all = [...images.values()];
+  const isHeld = (repository: string) =>
+    all.some(
+      (image) =>
+        image.repository === repository &&
+        image.tags.size > 0 &&
+        [...image.findings.values()].some(
+          ({ status, vulnerability }) => status === 'active' && violates(vulnerability, policy),
+        ),
+    );
+  const fix = all.find(({ pushedAt, repository }) => pushedAt === undefined && isHeld(repository));
+  const vulnerability = catalogue.find((one) => !violates(one, policy));
+  if (fix === undefined || vulnerability === undefined) return [];
+  return [
+    { kind: 'push', image: fix.name, repository: fix.repository, tag: 'v3' },
+    { kind: 'report', image: fix.name, vulnerability },
+  ];
 }
 
 function firstTruth(draw: Draw, { namesRegistries, repositories: many }: Size): Truth {
