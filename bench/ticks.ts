@@ -16,6 +16,8 @@ interface Ticks {
   readonly lockCall: string;
   /** The calls of one closing at `BEFORE`. */
   readonly closingBefore: number;
+  /** The calls that look for the fix which a closed repository blocks. The gate of an image blocks none. */
+  readonly fixCalls: number;
 }
 
 /** The last commit before the state of a gate became one table (docs/adr/0029-the-state-of-a-gate.md). */
@@ -30,6 +32,7 @@ export const ticks = ticksOf({
   gate: 'repository',
   lockCall: 'ecr:GetRepositoryPolicy',
   closingBefore: 13,
+  fixCalls: 1,
 });
 
 export const azureTicks = ticksOf({
@@ -39,6 +42,7 @@ export const azureTicks = ticksOf({
   gate: 'image',
   lockCall: 'acr:GetManifest',
   closingBefore: 18,
+  fixCalls: 0,
 });
 
 function ticksOf(what: Ticks): Part {
@@ -87,14 +91,15 @@ async function countReadingTick(world: World, { lockCall }: Ticks, size: WorldSi
   return counts;
 }
 
-async function countClosing(world: World, { closingBefore }: Ticks): Promise<number> {
+async function countClosing(world: World, { closingBefore, fixCalls }: Ticks): Promise<number> {
   const findings = await world.fill(gates(1, 1));
   world.reset();
   await world.report(findings.flat(2));
   await world.work();
   if (world.closed() !== 1) throw new Error(`expected one closed gate, got ${world.closed()}`);
   const calls = sum(Object.values(world.count()));
-  if (calls > closingBefore) throw new Error(`a closing makes ${calls} calls, at most ${closingBefore} were expected`);
+  const most = closingBefore + fixCalls;
+  if (calls > most) throw new Error(`a closing makes ${calls} calls, at most ${most} were expected`);
   return calls;
 }
 
@@ -115,13 +120,13 @@ function tickTable({ gate }: Ticks, size: WorldSize, [quiet, reading]: readonly 
   };
 }
 
-function closingTable({ closingBefore }: Ticks, closing: number): Table {
+function closingTable({ closingBefore, fixCalls }: Ticks, closing: number): Table {
   return {
     title: 'Calls of the closing of one gate after one event',
     head: ['', 'calls in total'],
     rows: [
       [`before the state of a gate was one table (commit ${BEFORE})`, count(closingBefore)],
-      ['now', count(closing)],
+      [fixCalls === 0 ? 'now' : 'now, with the call that looks for a fix', count(closing)],
     ],
   };
 }

@@ -142,16 +142,20 @@ describe('the sweep on Azure', () => {
 
 describe('the calls of a tick', () => {
   it.each([
-    ['ticks', 'ecr:GetRepositoryPolicy', '3 repository gates are closed', '3', '13'],
-    ['azure-ticks', 'acr:GetManifest', '4 image gates are closed', '4', '18'],
-  ])('read one lock for each closed gate, and a closing makes no more calls than before: %s', async (...row) => {
-    const [part, lockCall, head, locks, closing] = row;
-    const [tick, closings] = await tinyTables(part);
-    expect(tick?.head).toEqual(['', 'no gate is closed', head]);
-    expect(tick?.rows.find(([call]) => call === lockCall)).toEqual([lockCall, '0', locks]);
-    expect(tick?.rows.filter(([call]) => /PutItem|Set|Update|Insert|Send|Publish/.test(call ?? ''))).toEqual([]);
-    expect(closings?.rows.map(([, calls]) => calls)).toEqual([closing, closing]);
-  });
+    ['ticks', 'ecr:GetRepositoryPolicy', '3 repository gates are closed', '3', ['13', '14']],
+    // The gate of an image blocks no fix.
+    ['azure-ticks', 'acr:GetManifest', '4 image gates are closed', '4', ['18', '18']],
+  ] as const)(
+    'read one lock for each closed gate, and a closing looks for the fix with one call more: %s',
+    async (...row) => {
+      const [part, lockCall, head, locks, closings] = row;
+      const [tick, ofClosing] = await tinyTables(part);
+      expect(tick?.head).toEqual(['', 'no gate is closed', head]);
+      expect(tick?.rows.find(([call]) => call === lockCall)).toEqual([lockCall, '0', locks]);
+      expect(tick?.rows.filter(([call]) => /PutItem|Set|Update|Insert|Send|Publish/.test(call ?? ''))).toEqual([]);
+      expect(ofClosing?.rows.map(([, calls]) => calls)).toEqual(closings);
+    },
+  );
 });
 
 describe('the selected parts', () => {
