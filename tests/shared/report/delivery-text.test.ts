@@ -42,6 +42,7 @@ describe('the messages of a delivery', () => {
     ['waiting', '21 NOT closed'],
     ['unexplained', '21 closed, reason unknown'],
     ['cleared', '21 clear'],
+    ['remedy', '21 fixes blocked'],
   ] as const)('of kind %s have the subject "%s"', (kind, subject) => {
     expect(subjects(many(21, { kind }))).toEqual([`[pullgate] ${subject}`]);
   });

@@ -4,7 +4,7 @@ import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
 import type { Decision, ImageDecision } from '../../../shared/report/decision.ts';
 import { decisionLine } from '../../../shared/report/log-line.ts';
-import { decision, digest, exception, finding, GATE, NOW } from '../samples.ts';
+import { aBlockedFix, decision, digest, exception, finding, GATE, NOW } from '../samples.ts';
 
 /** The line after it is written and parsed again. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
@@ -333,4 +333,10 @@ describe('a long list', () => {
     const change = { before: 'x'.repeat(10_240), after: 'x'.repeat(10_240) };
     expect(Buffer.byteLength(JSON.stringify(line({ images, change })))).toBeLessThan(256 * 1024);
   });
+});
+
+it('the fix that a gate blocks is named by its digest, with the error if none could be looked for', () => {
+  expect(line({ blockedFix: aBlockedFix() })).toMatchObject({ blockedFix: digest(5) });
+  expect(line({ remedyError: 'Error: throttled' })).toMatchObject({ remedyError: 'Error: throttled' });
+  expect(Object.keys(line({})).filter((key) => /fix|remedy/i.test(key))).toEqual([]);
 });

@@ -5,7 +5,7 @@ import type { Verdict } from '../../../shared/policy/verdict.ts';
 import type { Usage } from '../../../shared/reconcile/observation.ts';
 import type { Decision, ImageDecision } from '../../../shared/report/decision.ts';
 import { describeState, describeUsage, describeVerdict, summarize } from '../../../shared/report/sentences.ts';
-import { decision, digest, finding, GATE, NOW } from '../samples.ts';
+import { aBlockedFix, decision, digest, finding, GATE, NOW } from '../samples.ts';
 
 const BLOCK: Verdict = {
   kind: 'block',
@@ -191,6 +191,16 @@ describe('a decision in one sentence', () => {
       'a notice that could not be sent',
       { action: 'closed', to: { kind: 'closed' }, images: [], notifyError: 'RestError: too many mails' },
       'team/app is closed now: a notice could not be sent yet (RestError: too many mails)',
+    ],
+    [
+      'a fix that the gate blocks',
+      { to: { kind: 'closed' }, images: [], blockedFix: aBlockedFix() },
+      'team/app stays closed: the fix 1.5 is blocked by 1.4',
+    ],
+    [
+      'a fix that could not be looked for',
+      { to: { kind: 'closed' }, images: [], remedyError: 'Error: throttled' },
+      'team/app stays closed: a fix could not be looked for (Error: throttled)',
     ],
     [
       'more images than fit into a sentence: blockers first',
