@@ -2,7 +2,7 @@
 import { brakeCounts, IDLE_BRAKE } from '../../shared/gate/brake.ts';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isPaused } from '../../shared/reconcile/schedule.ts';
-import { minute } from '../terminal/words.ts';
+import { minute } from '../../shared/report/times.ts';
 import { EXPECTED } from './image.ts';
 import { rulingFor } from './ruling.ts';
 import { SCRATCH, type Scratch } from './scratch.ts';
