@@ -14,7 +14,8 @@ import { exceptionName } from '../terminal/words.ts';
 export interface Warning {
   /**
    * `redundant`: another exception covers it. `unused`: it matches no current finding. `unreviewed`: it has a
-   * placeholder, which a stack of an older version may have deployed. `unusedRule`: a rule that applies to no repository.
+   * placeholder, which a stack of an older version may have deployed. `unusedRule`: a rule that applies to no
+   * repository.
    */
   readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed' | 'unusedRule';
   /** The key of the exception or the rule: `policy.exceptions[2]`. */

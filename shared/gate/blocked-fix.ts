@@ -21,8 +21,8 @@ export interface BlockedFix {
 export interface Remedy {
   /** Undefined: none is known at present. */
   readonly blocked: BlockedFix | undefined;
-  /** The digests of the fixes that people were notified of since the gate was closed, the newest last. */
-  readonly announced: readonly string[];
+  /** The digest of the fix that people were notified of. While it may still be one, a newer fix is no news. */
+  readonly announced: string | undefined;
 }
 
 /** The fix that a gate blocks now, according to its record. */
@@ -36,18 +36,14 @@ export function fixOf({
   return state.kind === 'closed' ? remedy?.blocked : undefined;
 }
 
-/** The most announced fixes that a record keeps. */
-const MAX_ANNOUNCED = 50;
-
-/** The fix of which people must be notified. Undefined: there is none, or they were. */
+/** The fix of which people must be notified. Undefined: there is none, or they know of one. */
 export function unannouncedFix(remedy: Remedy | undefined): BlockedFix | undefined {
-  const blocked = remedy?.blocked;
-  return blocked === undefined || remedy?.announced.includes(blocked.fix.digest) ? undefined : blocked;
+  return remedy?.announced === undefined ? remedy?.blocked : undefined;
 }
 
 /** The remedy after a notice that names its fix. */
 export function withAnnounced(remedy: Remedy | undefined): Remedy | undefined {
   const fix = unannouncedFix(remedy)?.fix;
   if (remedy === undefined || fix === undefined) return remedy;
-  return { ...remedy, announced: [...remedy.announced, fix.digest].slice(-MAX_ANNOUNCED) };
+  return { ...remedy, announced: fix.digest };
 }

@@ -74,14 +74,14 @@ async function lookForFix(
   fixes: FixPorts,
 ): Promise<FoundRemedy> {
   const { gate, remedy: before } = record;
-  const announced = before?.announced ?? [];
-  const none: FoundRemedy = {
-    remedy: before === undefined ? undefined : { blocked: undefined, announced },
-    isRecent: false,
-  };
   const pushed = await fixes.pushed(gate);
   const images = { pushed, children: await readIndexes(gate, pushed, indexesToRead(pushed, active), fixes) };
   const candidates = findCandidates(images, active);
+  const announced = candidates.find(({ image }) => image.digest === before?.announced)?.image.digest;
+  const none: FoundRemedy = {
+    remedy: announced === undefined ? undefined : { blocked: undefined, announced },
+    isRecent: false,
+  };
   if (candidates.length === 0) return none;
   const judged = await fixes.judged(gate, [...new Set(candidates.flatMap(({ parts }) => parts))]);
   const { repository } = gate;

@@ -84,6 +84,10 @@ async function story(s: Stage): Promise<void> {
   // The last closing of the day.
   await s.pushVulnerable('team/last', 'v1', CRITICAL);
   await s.runUntilIdle();
+  // A fix that its closed repository blocks.
+  s.cloud.clock.advance(1_000);
+  await s.pushVulnerable('team/last', 'v2');
+  await s.runUntilIdle();
   await s.pause();
   await s.cloud.advance(HOUR / 12);
 }

@@ -5,6 +5,7 @@ import { type Simulation, simulate } from '../../../cli/simulate/simulation.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import { sumObserved, totalUsageLines } from '../../../cli/simulate/usage.ts';
 import type { Usage } from '../../../shared/reconcile/observation.ts';
+import { minute } from '../../../shared/report/times.ts';
 import { sumUsage } from '../../../shared/report/usage-text.ts';
 import { digest, finding, GATE, NOW, present, rules } from '../../shared/samples.ts';
 
@@ -60,7 +61,7 @@ describe('the use of the images that close a gate', () => {
     const onAzure = { gate: { ...GATE, registry: '/subscriptions/1/registries/acme' }, usage };
     expect(totalUsageLines([onAzure, { gate: GATE, usage: sumUsage([{ inUseCount: 0 }]) }, { gate: GATE }])).toEqual([
       'Use on AWS of the images that would be blocked: not in use by ECS tasks or EKS pods.',
-      `Use on Azure of the images that would be blocked: whether the 2 images run is not known; last pull recorded at ${NOW}.`,
+      `Use on Azure of the images that would be blocked: whether the 2 images run is not known; last pull recorded at ${minute(NOW)}.`,
     ]);
   });
 });

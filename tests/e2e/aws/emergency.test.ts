@@ -33,7 +33,7 @@ async function removeStatement(s: Stage, repositoryName: string): Promise<void> 
   ecr.destroy();
 }
 
-/** A stack that has closed two repositories, one of them with a policy of its team. Then somebody opens them by hand. */
+/** A stack that has closed two repositories, one with a policy of its team. Then somebody opens them by hand. */
 async function openedByHand(): Promise<Stage> {
   const s = await stage();
   await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { fixOf, type Remedy, unannouncedFix, withAnnounced } from '../../../shared/gate/blocked-fix.ts';
 import { aBlockedFix, digest } from '../samples.ts';
 
-const remedy = (changes: Partial<Remedy> = {}): Remedy => ({ blocked: aBlockedFix(), announced: [], ...changes });
+const remedy = (changes: Partial<Remedy> = {}): Remedy => ({ blocked: aBlockedFix(), announced: undefined, ...changes });
 
 it('a fix is announced once', () => {
   expect(unannouncedFix(undefined)).toBeUndefined();
@@ -12,13 +12,12 @@ it('a fix is announced once', () => {
   expect(unannouncedFix(withAnnounced(remedy()))).toBeUndefined();
 });
 
-it('an announced fix is remembered, also while another one is known or none is', () => {
+it('a newer fix is no news while the announced one may still be a fix', () => {
   expect(withAnnounced(undefined)).toBeUndefined();
-  const none = remedy({ blocked: undefined, announced: [digest(4)] });
-  expect(withAnnounced(none)).toBe(none);
-  expect(withAnnounced(remedy({ announced: [digest(4)] }))?.announced).toEqual([digest(4), digest(5)]);
-  const announced = Array.from({ length: 50 }, (_, number) => digest(100 + number));
-  expect(withAnnounced(remedy({ announced }))?.announced).toEqual([...announced.slice(1), digest(5)]);
+  expect(withAnnounced(remedy())?.announced).toBe(digest(5));
+  const announced = remedy({ announced: digest(4) });
+  expect(unannouncedFix(announced)).toBeUndefined();
+  expect(withAnnounced(announced)).toBe(announced);
 });
 
 it('only a closed gate blocks a fix', () => {

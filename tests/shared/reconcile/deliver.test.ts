@@ -5,6 +5,7 @@ import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
 import { type DeliveryPorts, deliverInTick, deliverPending, MAX_GATES } from '../../../shared/reconcile/deliver.ts';
 import type { NoticeMessage } from '../../../shared/report/delivery-text.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
+import { minute } from '../../../shared/report/times.ts';
 import { CONTEXT, digest, finding, GATE, hoursLater, NOW, notice, record } from '../samples.ts';
 
 const OLD = hoursLater(-1);
@@ -122,7 +123,7 @@ describe('a delivery', () => {
     const uses = sent.flat().map(({ text }) => text.split('\n').find((line) => line.includes('runs')));
     expect(uses).toEqual([
       undefined,
-      `    Whether it runs is not known; last pull recorded at ${OLD}.`,
+      `    Whether it runs is not known; last pull recorded at ${minute(OLD)}.`,
       '    Whether it runs is not known.',
     ]);
   });

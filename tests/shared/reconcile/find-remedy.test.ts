@@ -49,16 +49,29 @@ describe('the fix of a closed repository', () => {
     expect([kinds(world), world.calls.includes('save')]).toEqual([['remedy'], false]);
   });
 
-  it('stays announced while it is gone for a while, and a newer one is announced, too', async () => {
+  it('stays announced while its scan is under way again, and a newer one is named without a notice', async () => {
     const world = await closed();
     const { images } = world.repository();
     await reconcileOnce(world, SWEEP);
-    images.delete(FIX);
+    images.set(FIX, { ...CLEAN, scan: { kind: 'unproven', detail: '' } });
     await reconcileOnce(world, SWEEP);
-    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: [FIX] });
-    images.set(FIX, CLEAN);
+    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: FIX });
+    images.set(FIX, CLEAN).set(digest(6), { ...CLEAN, tags: ['1.6'], pushedAt: hoursLater(-1) });
     await reconcileOnce(world, SWEEP);
-    expect(kinds(world)).toEqual(['remedy']);
+    expect([kinds(world), blocked(world)?.fix.tags]).toEqual([['remedy'], ['1.6']]);
+  });
+
+  it.each([
+    ['is gone', undefined],
+    ['is a blocker, too', { ...VIOLATING, tags: ['1.5'] }],
+  ])('is followed by another notice if the announced one %s', async (_why, now) => {
+    const world = await closed();
+    const { images } = world.repository();
+    await reconcileOnce(world, SWEEP);
+    if (now === undefined) images.delete(FIX);
+    else images.set(FIX, now);
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toBeUndefined();
     images.set(digest(6), { ...CLEAN, tags: ['1.6'], pushedAt: hoursLater(-1) });
     await reconcileOnce(world, SWEEP);
     expect([kinds(world), blocked(world)?.fix.tags]).toEqual([['remedy', 'remedy'], ['1.6']]);

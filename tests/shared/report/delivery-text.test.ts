@@ -90,7 +90,7 @@ describe('a summary', () => {
     const usage = sumUsage([{ inUseCount: 3, lastPulledAt: NOW }, undefined]);
     const before = many(1, { usage: sumUsage([{ inUseCount: 100 }]) });
     expect(linesOf([...before, ...many(1, { usage }), ...many(20, { images: [IMAGE], moreImages: 1 }, 1)])[2]).toBe(
-      `1 of 42 blockers is in use, by 3 tasks; the use of 41 is not known; last pull recorded at ${NOW}.`,
+      `1 of 42 blockers is in use, by 3 tasks; the use of 41 is not known; last pull recorded at ${minute(NOW)}.`,
     );
     expect(linesOf(many(21, { images: [IMAGE] }))[2]).toBe('Whether the 21 blockers run is not known.');
   });

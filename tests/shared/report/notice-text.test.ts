@@ -276,7 +276,7 @@ describe('a notice', () => {
     expect(linesOf({ kind: 'opened', images: [], closedSince: daysLater(-1), clearances, stillPullable })).toEqual([
       'pullgate opened team/app (registry 123456789012) at 2026-06-15 12:00 UTC. It had been closed since 2026-06-14 12:00 UTC.',
       `  ${DIGEST}: a newer scan shows nothing that violates the policy.`,
-      `  ${DIGEST}: it is out of scope (no tag points to it, or the config excludes its repository). In use by 3 tasks, last at 2026-06-13T12:00:00.000Z; last pull recorded at 2026-06-12T12:00:00.000Z.`,
+      `  ${DIGEST}: it is out of scope (no tag points to it, or the config excludes its repository). In use by 3 tasks, last at 2026-06-13 12:00 UTC; last pull recorded at 2026-06-12 12:00 UTC.`,
       `  ${DIGEST}: the scanner reports all its findings as resolved.`,
       'To find out, look for the digest.',
       '',

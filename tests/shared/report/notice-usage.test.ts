@@ -4,6 +4,7 @@ import type { Notice, NoticeImage } from '../../../shared/gate/record.ts';
 import type { Usage } from '../../../shared/reconcile/observation.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import type { UsageContext } from '../../../shared/report/notice-usage.ts';
+import { minute } from '../../../shared/report/times.ts';
 import { sumUsage } from '../../../shared/report/usage-text.ts';
 import { CONTEXT, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
@@ -24,11 +25,11 @@ describe('a notice', () => {
     const usage = [{ inUseCount: 3, lastInUseAt: NOW }, { inUseCount: 0 }, undefined];
     const images = usage.map((one, number) => imageOf(number, one));
     expect(useIn({ images, moreImages: 1, usage: sumUsage([...usage, { inUseCount: 4 }]) })).toEqual([
-      `    In use by 3 tasks, last at ${NOW}.`,
+      `    In use by 3 tasks, last at ${minute(NOW)}.`,
       '    Not in use by tasks.',
       '    Whether it runs is not known.',
       '  and 1 more image',
-      `  2 of 4 blockers are in use, by 7 tasks, last at ${NOW}; the use of 1 is not known. To find out, look for the digest.`,
+      `  2 of 4 blockers are in use, by 7 tasks, last at ${minute(NOW)}; the use of 1 is not known. To find out, look for the digest.`,
     ]);
   });
 
@@ -58,8 +59,8 @@ describe('a notice', () => {
       repository === GATE.repository && one === digest(1) ? hoursLater(-5) : undefined;
     const pulled = { lastPulledAt: hoursLater(-9) };
     expect(useIn({ images: [imageOf(1, pulled), imageOf(2, pulled)] }, lastPull)).toEqual([
-      `    Whether it runs is not known; last pull recorded at ${hoursLater(-5)}.`,
-      `    Whether it runs is not known; last pull recorded at ${hoursLater(-9)}.`,
+      `    Whether it runs is not known; last pull recorded at ${minute(hoursLater(-5))}.`,
+      `    Whether it runs is not known; last pull recorded at ${minute(hoursLater(-9))}.`,
       '  To find out, look for the digest.',
     ]);
   });

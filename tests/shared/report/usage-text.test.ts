@@ -1,6 +1,7 @@
 // What is known about the use of images, word for word.
 import { describe, expect, it } from 'vitest';
 import type { Usage } from '../../../shared/reconcile/observation.ts';
+import { minute } from '../../../shared/report/times.ts';
 import {
   addUsage,
   describeUsage,
@@ -15,14 +16,14 @@ const USERS = { one: 'task', many: 'tasks' };
 describe('the use of an image', () => {
   it.each<[Usage | undefined, string]>([
     [undefined, 'whether it runs is not known'],
-    [{ lastPulledAt: NOW }, `whether it runs is not known; last pull recorded at ${NOW}`],
+    [{ lastPulledAt: NOW }, `whether it runs is not known; last pull recorded at ${minute(NOW)}`],
     [{ inUseCount: 0 }, 'not in use by tasks'],
-    [{ inUseCount: 0, lastInUseAt: NOW }, `not in use by tasks, last in use at ${NOW}`],
-    [{ inUseCount: 1, lastInUseAt: NOW }, `in use by 1 task, last at ${NOW}`],
-    [{ lastInUseAt: NOW }, `last in use at ${NOW}`],
+    [{ inUseCount: 0, lastInUseAt: NOW }, `not in use by tasks, last in use at ${minute(NOW)}`],
+    [{ inUseCount: 1, lastInUseAt: NOW }, `in use by 1 task, last at ${minute(NOW)}`],
+    [{ lastInUseAt: NOW }, `last in use at ${minute(NOW)}`],
     [
       { inUseCount: 1_200, lastInUseAt: NOW, lastPulledAt: NOW },
-      `in use by 1,200 tasks, last at ${NOW}; last pull recorded at ${NOW}`,
+      `in use by 1,200 tasks, last at ${minute(NOW)}; last pull recorded at ${minute(NOW)}`,
     ],
   ])('%j is "%s"', (usage, text) => {
     expect(describeUsage(usage, USERS)).toBe(text);
@@ -40,7 +41,7 @@ describe('the use of several images', () => {
     ],
     ['1 of 2 blockers is in use, by 1 task', [{ inUseCount: 1 }, { inUseCount: 0 }]],
     [
-      `2 of 3 blockers are in use, by 1,003 tasks, last at ${NOW}; the use of 1 is not known; last pull recorded at ${hoursLater(-2)}`,
+      `2 of 3 blockers are in use, by 1,003 tasks, last at ${minute(NOW)}; the use of 1 is not known; last pull recorded at ${minute(hoursLater(-2))}`,
       [
         { inUseCount: 3, lastInUseAt: hoursLater(-1), lastPulledAt: hoursLater(-2) },
         { inUseCount: 1_000, lastInUseAt: NOW },
