@@ -45,7 +45,7 @@ export function pageOf(report: Report): string {
 <li><b>${settled} of ${unknowns.length}</b>open questions settled</li>
 </ul>
 <h2>Steps</h2>
-<dl class="bars">${steps.map((step) => stepHtml(step, longest)).join('')}</dl>
+<dl class="bars steps">${steps.map((step) => stepHtml(step, longest)).join('')}</dl>
 <h2>What was found</h2>
 <ul class="findings">${steps.flatMap(foundHtml).join('')}</ul>
 <h2>Left behind</h2>

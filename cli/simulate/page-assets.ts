@@ -30,6 +30,7 @@ summary { cursor: pointer; padding: .6rem .75rem; } summary b { font-weight: 600
 .closes { color: var(--critical); } .opens, .open, .staysOpen { color: var(--good); } .staysClosed { color: var(--high); } .undetermined { color: var(--unknown); }
 .critical { color: var(--critical); } .high { color: var(--high); } .medium { color: var(--medium); } .low { color: var(--low); } .informational { color: var(--informational); } .unknown { color: var(--unknown); }
 ul.findings { list-style: none; margin: 0; padding: 0; } ul.findings li { border-top: 1px solid var(--line); padding: .4rem 0; font-size: .9rem; }
+@media (max-width: 36rem) { .steps { grid-template-columns: 1fr max-content; } .steps .bar { display: none; } }
 @media (min-width: 48rem) { main { padding: 2rem; } .cards { grid-template-columns: repeat(4, 1fr); }
   form { grid-template-columns: 2fr 1fr; } fieldset, output { grid-column: 1 / -1; } summary { padding: .7rem 1rem; } .in { padding: 0 1rem 1rem; } .counts { display: inline; margin-left: .5rem; } }
 @media print { form { display: none; } details { break-inside: avoid; } body { background: none; } }
