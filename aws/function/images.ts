@@ -62,7 +62,7 @@ interface Child {
   readonly digest: string;
   readonly isIndex: boolean;
   /**
-   * It describes how an image was built, and is none itself.
+   * An attestation (provenance or SBOM), not an image.
    * Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
    */
   readonly isAttestation: boolean;

@@ -21,7 +21,7 @@ export interface BlockedFix {
 export interface Remedy {
   /** Undefined: none is known at present. */
   readonly blocked: BlockedFix | undefined;
-  /** The digest of the fix that people were notified of. While it may still be one, a newer fix is no news. */
+  /** The digest of the fix that people were notified of. While it is still a candidate, a newer fix is not announced. */
   readonly announced: string | undefined;
 }
 

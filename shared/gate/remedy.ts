@@ -24,7 +24,7 @@ export interface Candidate {
   readonly parts: readonly string[];
 }
 
-/** The indexes to read: those that may be the fix, and those that may list a blocker without a tag. */
+/** The indexes to read: those that may be the fix, and those that may contain an untagged blocker. */
 export function indexesToRead(pushed: readonly PushedImage[], active: readonly ActiveBlocker[]): readonly string[] {
   const blocking = imagesNamed(pushed, active);
   const isChild = blocking.some(({ tags }) => tags.length === 0);

@@ -59,7 +59,10 @@ function commandsFor(
   return [removal.delete(gate, repository, digest), ...(untag.length === 0 ? [] : [`or: ${untag.join(' && ')}`])];
 }
 
-/** An override needs no tag, and the digest may be known by it only. */
+/**
+ * The override applies to the whole repository. The command names the fix by tag, which people recognize, or by digest
+ * if it has none.
+ */
 function overrideFor({ repository, fix: { digest, tags } }: BlockedFix): string {
   const [tag] = tags;
   return overrideCommand(`${repository}${tag === undefined ? `@${digest}` : `:${tag}`}`);
