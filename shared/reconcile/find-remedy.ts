@@ -4,7 +4,7 @@ import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import { activeBlockers, type GateRecord, type StableState } from '../gate/record.ts';
-import { blockedFix, findCandidates, findFix, indexesToRead, nestedIndexes } from '../gate/remedy.ts';
+import { blockedFix, findCandidates, findFix, indexesToRead, nestedIndexes, taggedAfter } from '../gate/remedy.ts';
 import type { Instant } from '../policy/finding.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { PushedImage, Scope } from './observation.ts';
@@ -75,6 +75,7 @@ async function lookForFix(
 ): Promise<FoundRemedy> {
   const { gate, remedy: before } = record;
   const pushed = await fixes.pushed(gate);
+  if (taggedAfter(pushed, active).length === 0) return { remedy: undefined, isRecent: false };
   const images = { pushed, children: await readIndexes(gate, pushed, indexesToRead(pushed, active), fixes) };
   const candidates = findCandidates(images, active);
   const announced = candidates.find(({ image }) => image.digest === before?.announced)?.image.digest;

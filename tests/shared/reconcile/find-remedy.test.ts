@@ -154,6 +154,15 @@ describe('a reconciliation looks for the fix', () => {
     expect(world.calls.filter((call) => call === 'childrenOf').length).toBe(2);
   });
 
+  it('and asks for nothing else if no tagged image is newer than every blocker', async () => {
+    const world = await closed({ ...CLEAN, tags: [] });
+    world.repository().images.set(digest(8), { tags: ['index'], pushedAt: daysLater(-2), children: [digest(1)] });
+    world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
+    await reconcileOnce(world, SWEEP, rules({ policy: policy({ images: 'all' }) }));
+    const asked = ['pushed', 'childrenOf', 'judged'].map((call) => world.calls.includes(call));
+    expect([asked, blocked(world)]).toEqual([[true, false, false], undefined]);
+  });
+
   it('again soon if the image was scanned only minutes ago', async () => {
     const recent = { kind: 'finished', at: hoursLater(-0.05) } as const;
     const world = await closed({ ...CLEAN, scan: recent });
