@@ -78,6 +78,34 @@ it('indexes are read with one call, and each has its own children', async () => 
   expect(cloud.calls.count()['ecr:BatchGetImage']).toBe(1);
 });
 
+it('indexes that exceed the cache together are read with one call, too', async () => {
+  const indexes = ['a', 'b', 'c'];
+  let calls = 0;
+  const manifests = (index: string) => Array.from({ length: 30_000 }, (_, number) => ({ digest: `${index}${number}` }));
+  const client = {
+    send: async () => {
+      calls++;
+      return {
+        images: indexes.map((index) => ({
+          imageId: { imageDigest: index },
+          imageManifest: JSON.stringify({ manifests: manifests(index) }),
+        })),
+      };
+    },
+  };
+  const found = await createImages(client as unknown as ECRClient, ACCOUNT_ID).runnableIn('team/app', indexes);
+  expect([...found].map(([index, children]) => [index, children.length])).toEqual(
+    indexes.map((index) => [index, 30_000]),
+  );
+  expect(calls).toBe(1);
+});
+
+it('an index that ECR returns without its digest is an error: it may list any image', async () => {
+  const client = { send: async () => ({ images: [{ imageManifest: '{}' }] }) };
+  const images = createImages(client as unknown as ECRClient, ACCOUNT_ID);
+  await expect(images.descendants('team/app', ['index'])).rejects.toThrow('an index without its digest');
+});
+
 it('only images with a finished scan are judged, each with its findings and the time of the scan', async () => {
   const [clean = '', bad = '', pending = '', stopped = ''] = await pushAll(4);
   for (const digest of [clean, bad]) cloud.inspector.scanned(repository, digest);
