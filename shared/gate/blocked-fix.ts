@@ -25,6 +25,16 @@ export interface Remedy {
   readonly announced: string | undefined;
 }
 
+/** Undefined if there is nothing to keep. */
+export function remedyOf(remedy: Remedy): Remedy | undefined {
+  return Object.values(remedy).every((one) => one === undefined) ? undefined : remedy;
+}
+
+/** What is kept of a remedy while the gate is closed, but no fix can be looked for. */
+export function onlyAnnounced(remedy: Remedy | undefined): Remedy | undefined {
+  return remedyOf({ blocked: undefined, announced: remedy?.announced });
+}
+
 /** The fix that a gate blocks now, according to its record. */
 export function fixOf({
   state,

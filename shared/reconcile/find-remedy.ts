@@ -1,9 +1,9 @@
 // Looks for the fix that a closed repository blocks, when something may have changed about it.
-import type { Remedy } from '../gate/blocked-fix.ts';
+import { onlyAnnounced, type Remedy, remedyOf } from '../gate/blocked-fix.ts';
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import { activeBlockers, type GateRecord, type StableState } from '../gate/record.ts';
+import { activeBlockers, type GateRecord, isClosed, type StableState } from '../gate/record.ts';
 import { blockedFix, findCandidates, findFix, indexesToRead, nestedIndexes, taggedAfter } from '../gate/remedy.ts';
 import type { Instant } from '../policy/finding.ts';
 import { describeError } from '../runtime/errors.ts';
@@ -35,16 +35,13 @@ export interface FoundRemedy {
 }
 
 /**
- * Finds the fix, or keeps what the record says. It delays no closing: an error is part of the answer. Undefined: the
- * gate can block no fix.
+ * Finds the fix, or keeps what the record says. It prevents no closing: an error is part of the answer. What was
+ * announced is kept until the gate opens.
  */
-export async function findRemedy(
-  input: RemedyInput,
-  rules: GateRules,
-  fixes: FixPorts,
-): Promise<FoundRemedy | undefined> {
-  if (!canBlockFix(input)) return undefined;
+export async function findRemedy(input: RemedyInput, rules: GateRules, fixes: FixPorts): Promise<FoundRemedy> {
   const before = input.record.remedy;
+  if (!canBlockFix(input))
+    return { remedy: isClosed(input.desired) ? onlyAnnounced(before) : undefined, isRecent: false };
   if (!isDue(input)) return { remedy: before, isRecent: false };
   try {
     return await lookForFix(input, rules, fixes);
@@ -80,7 +77,7 @@ async function lookForFix(
   const candidates = findCandidates(images, active);
   const announced = candidates.find(({ image }) => image.digest === before?.announced)?.image.digest;
   const none: FoundRemedy = {
-    remedy: announced === undefined ? undefined : { blocked: undefined, announced },
+    remedy: remedyOf({ blocked: undefined, announced }),
     isRecent: false,
   };
   if (candidates.length === 0) return none;

@@ -90,6 +90,33 @@ describe('the fix of a closed repository', () => {
     expect(world.created().at(-1)).toMatchObject({ blockedFix: { fix: { digest: FIX } } });
   });
 
+  it.each<[string, Partial<ReturnType<typeof record>>]>([
+    ['an override keeps the gate closed', { override: anOverride({ kind: 'closed' }) }],
+    ['not all blockers are on record', { omittedBlockers: 3 }],
+  ])('stays announced while %s', async (_why, change) => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    const before = stored(world);
+    world.save({ ...before, ...change });
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: FIX });
+    world.save({ ...stored(world), override: undefined, omittedBlockers: 0 });
+    await reconcileOnce(world, SWEEP);
+    expect([kinds(world).filter((kind) => kind === 'remedy').length, blocked(world)?.fix.digest]).toEqual([1, FIX]);
+  });
+
+  it('stays announced while the registry refuses the lock', async () => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    const repository = world.repository();
+    Object.assign(repository, { ours: 'absent', refuses: 'no permission' });
+    expect(await reconcileOnce(world, SWEEP)).toMatchObject({ action: 'refused', to: { kind: 'waiting' } });
+    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: FIX });
+    repository.refuses = undefined;
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toMatchObject({ blocked: { fix: { digest: FIX } }, announced: FIX });
+  });
+
   it('that is there at the closing is named in its notice alone', async () => {
     const world = newWorld();
     world
@@ -240,6 +267,12 @@ describe('nothing blocks a fix', () => {
     expect(blocked(world)?.blockedBy).toEqual([{ digest: digest(1), tags: [] }]);
   });
 });
+
+function stored(world: World): NonNullable<ReturnType<World['record']>> {
+  const found = world.record(GATE);
+  if (found === undefined) throw new Error('the gate has a record');
+  return found;
+}
 
 /** Saves the record of the closed gate with these changes. */
 function save(world: World, changes: Partial<ReturnType<typeof record>>): void {
