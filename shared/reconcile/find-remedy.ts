@@ -6,10 +6,17 @@ import type { OverrideStep } from '../gate/override.ts';
 import { activeBlockers, type GateRecord, isClosed, type StableState } from '../gate/record.ts';
 import { blockedFix, findCandidates, findFix, indexesToRead, nestedIndexes, taggedAfter } from '../gate/remedy.ts';
 import type { Instant } from '../policy/finding.ts';
+import { withinTime } from '../runtime/deadline.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { PushedImage, Scope } from './observation.ts';
 import type { FixPorts } from './ports.ts';
 import type { GateRules } from './rules.ts';
+
+/** A fix is among the newest images as a rule, and the scanner is asked about each image that is judged. */
+export const MAX_CANDIDATES = 20;
+/** The search delays the notice of a closing by at most this long. */
+const MAX_SECONDS = 10;
+const TOO_LATE = `the search took longer than ${MAX_SECONDS} seconds`;
 
 interface RemedyInput {
   readonly desired: StableState;
@@ -44,7 +51,7 @@ export async function findRemedy(input: RemedyInput, rules: GateRules, fixes: Fi
     return { remedy: isClosed(input.desired) ? onlyAnnounced(before) : undefined, isRecent: false };
   if (!isDue(input)) return { remedy: before, isRecent: false };
   try {
-    return await lookForFix(input, rules, fixes);
+    return await withinTime(MAX_SECONDS * 1_000, TOO_LATE, () => lookForFix(input, rules, fixes));
   } catch (error) {
     return { remedy: before, isRecent: false, error: describeError(error) };
   }
@@ -81,9 +88,10 @@ async function lookForFix(
     isRecent: false,
   };
   if (candidates.length === 0) return none;
-  const judged = await fixes.judged(gate, [...new Set(candidates.flatMap(({ parts }) => parts))]);
+  const newest = candidates.slice(0, MAX_CANDIDATES);
+  const judged = await fixes.judged(gate, [...new Set(newest.flatMap(({ parts }) => parts))]);
   const { repository } = gate;
-  const { fix, recent } = findFix(candidates, { repository, judged, judge: rules.judge, now });
+  const { fix, recent } = findFix(newest, { repository, judged, judge: rules.judge, now });
   const isRecent = recent.length > 0;
   // A fix that is being scanned again is still the fix.
   if (before?.blocked !== undefined && recent.includes(before.blocked.fix.digest)) return { remedy: before, isRecent };

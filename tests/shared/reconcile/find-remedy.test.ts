@@ -1,10 +1,18 @@
 // When a reconciliation looks for the fix that a closed repository blocks, and how often people are notified of it.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Blocker } from '../../../shared/gate/record.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
 import { anOverride, daysLater, digest, finding, GATE, hoursLater, policy, record, rules } from '../samples.ts';
 import { reconcileOnce, resultOnce, VIOLATING } from './reconciling.ts';
 import { newWorld, type World, type WorldImage } from './world.ts';
+
+/** Shorter times for these limits, in milliseconds. */
+const limits = vi.hoisted(() => new Map<number, number>());
+vi.mock('../../../shared/runtime/deadline.ts', async (importOriginal) => {
+  const { withinTime } = await importOriginal<typeof import('../../../shared/runtime/deadline.ts')>();
+  const within: typeof withinTime = (limit, ...rest) => withinTime(limits.get(limit) ?? limit, ...rest);
+  return { withinTime: within };
+});
 
 const FIX = digest(5);
 const SETTLED = { kind: 'finished', at: hoursLater(-1) } as const;
@@ -220,6 +228,39 @@ describe('a reconciliation looks for the fix', () => {
       if (call === 'judged') throw new Error('throttled');
     };
     expect(await reconcileOnce(world)).toMatchObject({ action: 'closed', remedyError: 'Error: throttled' });
+    world.around = () => {};
+    await reconcileOnce(world, SWEEP);
+    expect(kinds(world)).toEqual(['closed', 'remedy']);
+  });
+});
+
+describe('the search is limited', () => {
+  it('to the newest 20 images, and an older one stays announced', async () => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    for (let number = 6; number < 25; number++)
+      world.repository().images.set(digest(number), { tags: [`1.${number}`], pushedAt: hoursLater(-1) });
+    await reconcileOnce(world, SWEEP);
+    expect(blocked(world)?.fix.digest).toBe(FIX);
+    world.repository().images.set(digest(25), { tags: ['1.25'], pushedAt: hoursLater(-1) });
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: FIX });
+    world.repository().images.set(digest(25), { ...CLEAN, tags: ['1.25'], pushedAt: hoursLater(-1) });
+    await reconcileOnce(world, SWEEP);
+    expect([kinds(world), blocked(world)?.fix.tags]).toEqual([['remedy'], ['1.25']]);
+  });
+
+  it('to ten seconds: then the closing is confirmed with its notice, and the next sweep looks again', async () => {
+    const world = newWorld();
+    world.repository().images.set(digest(1), VIOLATING).set(FIX, CLEAN);
+    world.around = (call) => (call === 'judged' ? new Promise<void>(() => {}) : undefined);
+    limits.set(10_000, 1);
+    expect(await reconcileOnce(world)).toMatchObject({
+      action: 'closed',
+      remedyError: 'Error: the search took longer than 10 seconds',
+    });
+    expect([kinds(world), world.record(GATE)?.state.kind]).toEqual([['closed'], 'closed']);
+    limits.clear();
     world.around = () => {};
     await reconcileOnce(world, SWEEP);
     expect(kinds(world)).toEqual(['closed', 'remedy']);
