@@ -1,4 +1,5 @@
 // The fix that a closed repository blocks, as its record keeps it.
+import type { Instant } from '../policy/finding.ts';
 
 /** An image with the tags by which people know it. */
 export interface TaggedImage {
@@ -23,6 +24,8 @@ export interface Remedy {
   readonly blocked: BlockedFix | undefined;
   /** The digest of the fix that people were notified of. While it is still a candidate, a newer fix is not announced. */
   readonly announced: string | undefined;
+  /** When the tick looks again, because an image that may be the fix was scanned only minutes ago. */
+  readonly lookAgainAt?: Instant | undefined;
 }
 
 /** Undefined if there is nothing to keep. */

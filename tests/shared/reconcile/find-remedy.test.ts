@@ -1,20 +1,13 @@
 // When a reconciliation looks for the fix that a closed repository blocks, and how often people are notified of it.
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Blocker } from '../../../shared/gate/record.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
-import { anOverride, daysLater, digest, finding, GATE, hoursLater, policy, record, rules } from '../samples.ts';
+import { anOverride, daysLater, digest, finding, GATE, hoursLater, NOW, policy, record, rules } from '../samples.ts';
 import { reconcileOnce, resultOnce, VIOLATING } from './reconciling.ts';
 import { newWorld, type World, type WorldImage } from './world.ts';
 
-/** Shorter times for these limits, in milliseconds. */
-const limits = vi.hoisted(() => new Map<number, number>());
-vi.mock('../../../shared/runtime/deadline.ts', async (importOriginal) => {
-  const { withinTime } = await importOriginal<typeof import('../../../shared/runtime/deadline.ts')>();
-  const within: typeof withinTime = (limit, ...rest) => withinTime(limits.get(limit) ?? limit, ...rest);
-  return { withinTime: within };
-});
-
 const FIX = digest(5);
+const minutesLater = (minutes: number) => hoursLater(minutes / 60);
 const SETTLED = { kind: 'finished', at: hoursLater(-1) } as const;
 const CLEAN: WorldImage = { tags: ['1.5'], pushedAt: hoursLater(-2), scan: SETTLED };
 const SWEEP: Partial<ReconcileRequest> = { triggers: ['sweep'], scope: 'all' };
@@ -198,27 +191,44 @@ describe('a reconciliation looks for the fix', () => {
     expect([asked, blocked(world)]).toEqual([[true, false, false], undefined]);
   });
 
-  it('again soon if the image was scanned only minutes ago', async () => {
+  it('again with a tick if the image was scanned only minutes ago, and its message is done', async () => {
     const recent = { kind: 'finished', at: hoursLater(-0.05) } as const;
     const world = await closed({ ...CLEAN, scan: recent });
     const event: Partial<ReconcileRequest> = { triggers: ['scan'], scope: [FIX] };
-    expect(await resultOnce(world, event)).toMatchObject({
-      kind: 'retry',
-      why: 'an image that may be the fix was scanned only minutes ago; pullgate looks at it again soon',
-      reports: 'all',
-    });
-    expect(blocked(world)).toBeUndefined();
-    world.now = hoursLater(0.1);
     expect(await resultOnce(world, event)).toMatchObject({ kind: 'done' });
-    expect(blocked(world)?.fix.digest).toBe(FIX);
+    const remedy = { blocked: undefined, announced: undefined, lookAgainAt: minutesLater(5) };
+    expect(world.record(GATE)?.remedy).toEqual(remedy);
+    world.calls.length = 0;
+    world.now = minutesLater(1);
+    await reconcileOnce(world, event);
+    expect([world.record(GATE)?.remedy, world.calls.includes('save')]).toEqual([remedy, false]);
+    world.now = minutesLater(5);
+    expect(await resultOnce(world, { triggers: ['tick'], scope: 'all' })).toMatchObject({ kind: 'done' });
+    expect(world.record(GATE)?.remedy).toMatchObject({ blocked: { fix: { digest: FIX } }, announced: FIX });
+    expect(world.record(GATE)?.remedy?.lookAgainAt).toBeUndefined();
+  });
+
+  it('with the next sweep instead of the tick if the search fails', async () => {
+    const world = await closed();
+    world.repository().images.set(FIX, { ...CLEAN, scan: { kind: 'finished', at: NOW } });
+    await reconcileOnce(world, SWEEP);
+    world.around = (call) => {
+      if (call === 'judged') throw new Error('throttled');
+    };
+    world.now = minutesLater(6);
+    expect(await reconcileOnce(world, SWEEP)).toMatchObject({ remedyError: 'Error: throttled' });
+    expect(world.record(GATE)?.remedy?.lookAgainAt).toBeUndefined();
   });
 
   it('and keeps one that is being scanned again', async () => {
     const world = await closed();
     await reconcileOnce(world, SWEEP);
     world.repository().images.set(FIX, { ...CLEAN, scan: { kind: 'finished', at: hoursLater(0) } });
-    expect(await resultOnce(world, SWEEP)).toMatchObject({ kind: 'retry' });
-    expect(blocked(world)?.fix.digest).toBe(FIX);
+    expect(await resultOnce(world, SWEEP)).toMatchObject({ kind: 'done' });
+    expect(world.record(GATE)?.remedy).toMatchObject({
+      blocked: { fix: { digest: FIX } },
+      lookAgainAt: minutesLater(5),
+    });
   });
 
   it('without delaying a closing: an error is in the decision, and the next sweep looks again', async () => {
@@ -235,6 +245,8 @@ describe('a reconciliation looks for the fix', () => {
 });
 
 describe('the search is limited', () => {
+  afterEach(() => void vi.useRealTimers());
+
   it('to the newest 20 images, and an older one stays announced', async () => {
     const world = await closed();
     await reconcileOnce(world, SWEEP);
@@ -253,14 +265,20 @@ describe('the search is limited', () => {
   it('to ten seconds: then the closing is confirmed with its notice, and the next sweep looks again', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), VIOLATING).set(FIX, CLEAN);
-    world.around = (call) => (call === 'judged' ? new Promise<void>(() => {}) : undefined);
-    limits.set(10_000, 1);
+    world.around = async (call) => {
+      if (call !== 'judged') return;
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(kinds(world)).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      await new Promise(() => {});
+    };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     expect(await reconcileOnce(world)).toMatchObject({
       action: 'closed',
       remedyError: 'Error: the search took longer than 10 seconds',
     });
     expect([kinds(world), world.record(GATE)?.state.kind]).toEqual([['closed'], 'closed']);
-    limits.clear();
+    vi.useRealTimers();
     world.around = () => {};
     await reconcileOnce(world, SWEEP);
     expect(kinds(world)).toEqual(['closed', 'remedy']);
