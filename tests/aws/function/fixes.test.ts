@@ -3,8 +3,9 @@ import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createScanner } from '../../../aws/function/findings.ts';
-import { createFixes, registryHost } from '../../../aws/function/fixes.ts';
+import { createFixes } from '../../../aws/function/fixes.ts';
 import { createImages } from '../../../aws/function/images.ts';
+import { registryHost } from '../../../aws/function/registry-host.ts';
 import { REMOVAL } from '../../../aws/function/removal.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { findingsIn } from '../../../shared/reconcile/observation.ts';
@@ -159,10 +160,10 @@ it('an attestation that an index lists is no image', async () => {
   expect([...(await images.descendants('team/app', ['index']))]).toEqual([image.digest, attestation.digest]);
 });
 
-it('the commands name the region, the account and the repository', () => {
+it('the only command deletes: ECR deletes an image with its last tag. It names the region, the account and the repository', () => {
   const begin =
     'aws ecr batch-delete-image --region eu-west-1 --registry-id 123456789012 --repository-name team/app --image-ids';
   const place = { registry: ACCOUNT_ID, repository: 'team/app' };
   expect(REMOVAL.delete(place, `${HOST}/team/app`, 'sha256:1')).toBe(`${begin} imageDigest=sha256:1`);
-  expect(REMOVAL.untag(place, `${HOST}/team/app`, '1.4')).toBe(`${begin} imageTag=1.4`);
+  expect(REMOVAL.untag).toBeUndefined();
 });

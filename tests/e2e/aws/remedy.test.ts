@@ -46,9 +46,8 @@ test('a fix that its repository blocks is announced once its scan has settled, a
     `team/app (registry 123456789012) is closed, and blocks the fix for the images that keep it closed.
 
 The fix 1.5 (${fix}) is ready: it was pushed after every image that keeps the repository closed, and no finding in it violates the policy. But the fix 1.5 is blocked by 1.4. No gate opens by itself for a fix. To let it out:
-  - Delete or untag 1.4:
+  - Delete 1.4:
       aws ecr batch-delete-image --region eu-west-1 --registry-id 123456789012 --repository-name team/app --image-ids imageDigest=${bad}
-      or: aws ecr batch-delete-image --region eu-west-1 --registry-id 123456789012 --repository-name team/app --image-ids imageTag=1.4
   - Or, while the fix rolls out, run \`pullgate override open ${HOST}/team/app:1.5 --for 4h --reason TEXT --approved-by NAME\`.
 
 Why:
@@ -72,7 +71,7 @@ test('why and status name the fix, what blocks it, and the commands that let it 
   const ask = (words: readonly string[], least: ReturnType<typeof leastForWhy>) =>
     pullgate([...words, '--outputs', outputsOf(graph)], asOperator(s.cloud, least));
   const lines = [
-    '  - Delete or untag 1.4:',
+    '  - Delete 1.4:',
     `      aws ecr batch-delete-image --region eu-west-1 --registry-id 123456789012 --repository-name team/app --image-ids imageDigest=${bad}`,
     `  - Or, while the fix rolls out, run \`pullgate override open ${HOST}/team/app:1.5 --for 4h --reason TEXT --approved-by NAME\`.`,
   ];
@@ -85,7 +84,7 @@ test('why and status name the fix, what blocks it, and the commands that let it 
   expect(whyBlocker.stdout).not.toContain('This image is the fix');
   const status = await ask(['status'], leastForStatus(graph));
   expect(status.stdout).toContain(
-    `  - AWS: team/app: the fix 1.5 is blocked by 1.4: delete or untag 1.4 (\`aws ecr batch-delete-image --region eu-west-1 --registry-id 123456789012 --repository-name team/app --image-ids imageDigest=${bad}\` and so on), or \`pullgate override open ${HOST}/team/app:1.5 --for 4h --reason TEXT --approved-by NAME\` while it rolls out\n`,
+    `  - AWS: team/app: the fix 1.5 is blocked by 1.4: delete 1.4 (\`aws ecr batch-delete-image --region eu-west-1 --registry-id 123456789012 --repository-name team/app --image-ids imageDigest=${bad}\`), or \`pullgate override open ${HOST}/team/app:1.5 --for 4h --reason TEXT --approved-by NAME\` while it rolls out\n`,
   );
   const json = JSON.parse((await ask(['status', '--json'], leastForStatus(graph))).stdout);
   expect(json.clouds[0].gates[0].blockedFix).toEqual({
