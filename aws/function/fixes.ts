@@ -3,12 +3,9 @@ import type { JudgedImage, PushedImage } from '../../shared/reconcile/observatio
 import type { FixPorts } from '../../shared/reconcile/ports.ts';
 import type { Scanner } from './findings.ts';
 import type { Images } from './images.ts';
-import type { Settings } from './settings.ts';
 
 /** With more images, the findings of the whole repository take fewer calls than those of each. */
 const MAX_NAMED_IMAGES = 10;
-
-type RegistryPlace = Pick<Settings, 'accountId' | 'partition' | 'topicArn'>;
 
 /** @param host the registry's host in image names */
 export function createFixes(images: Images, scanner: Scanner, host: string): FixPorts {
@@ -43,13 +40,4 @@ export function createFixes(images: Images, scanner: Scanner, host: string): Fix
       );
     },
   };
-}
-
-/**
- * The host of the account's registry. The region is that of the stack's topic.
- * Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
- */
-export function registryHost({ accountId, partition, topicArn }: RegistryPlace): string {
-  const region = topicArn.split(':')[3];
-  return `${accountId}.dkr.ecr.${region}.amazonaws.com${partition === 'aws-cn' ? '.cn' : ''}`;
 }

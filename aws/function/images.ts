@@ -62,7 +62,7 @@ interface Child {
   readonly digest: string;
   readonly isIndex: boolean;
   /**
-   * It describes how an image was built, and is none itself.
+   * An attestation (provenance or SBOM), not an image.
    * Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
    */
   readonly isAttestation: boolean;
@@ -181,7 +181,7 @@ async function descendants(
   const found = new Set<string>();
   let next = [...indexes];
   while (next.length > 0) {
-    const children = await childrenOf(registry, repositoryName, next);
+    const children = [...(await childrenOf(registry, repositoryName, next)).values()].flat();
     const unseen = children.filter(({ digest }) => !found.has(digest));
     next = [...new Set(unseen.flatMap(({ digest, isIndex }) => (isIndex ? [digest] : [])))];
     for (const { digest } of unseen) found.add(digest);
@@ -194,26 +194,25 @@ async function runnableIn(
   repositoryName: string,
   indexes: readonly string[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  // Reads all of them with few calls.
-  await childrenOf(registry, repositoryName, indexes);
-  const runnable = new Map<string, readonly string[]>();
-  for (const one of indexes) {
-    const children = await childrenOf(registry, repositoryName, [one]);
-    runnable.set(
-      one,
-      children.flatMap(({ digest, isAttestation }) => (isAttestation ? [] : [digest])),
-    );
-  }
-  return runnable;
+  const children = await childrenOf(registry, repositoryName, indexes);
+  const runnableOf = (own: readonly Child[]) =>
+    own.flatMap(({ digest, isAttestation }) => (isAttestation ? [] : digest));
+  return new Map([...children].map(([index, own]) => [index, runnableOf(own)]));
 }
 
+/** The children of each of these indexes that exists. */
 async function childrenOf(
   { client, registryId, known }: PrivateRegistry,
   repositoryName: string,
   indexes: readonly string[],
-): Promise<readonly Child[]> {
-  const children = indexes.flatMap((digest) => known.get(digest) ?? []);
-  const unread = indexes.filter((digest) => known.get(digest) === undefined);
+): Promise<ReadonlyMap<string, readonly Child[]>> {
+  const children = new Map<string, readonly Child[]>();
+  const unread: string[] = [];
+  for (const digest of indexes) {
+    const before = known.get(digest);
+    if (before === undefined) unread.push(digest);
+    else children.set(digest, before);
+  }
   for (const digests of chunksOf(unread, MAX_NAMED)) {
     const imageIds = digests.map((imageDigest) => ({ imageDigest }));
     const request = { registryId, repositoryName, imageIds, acceptedMediaTypes: INDEX_TYPES };
@@ -227,9 +226,11 @@ async function childrenOf(
       );
     }
     for (const { imageId, imageManifest } of images ?? []) {
+      const digest = imageId?.imageDigest;
+      if (digest === undefined) throw new Error(`${repositoryName}: ECR returned an index without its digest`);
       const own = childrenIn(imageManifest);
-      children.push(...own);
-      if (imageId?.imageDigest !== undefined) known.add(imageId.imageDigest, own);
+      children.set(digest, own);
+      known.add(digest, own);
     }
   }
   return children;

@@ -14,13 +14,12 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
-import { overrideDue } from '../../shared/gate/override.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { type LockedGates, shouldBeLocked } from '../../shared/reconcile/locks.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
-import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import { tickDue, waitingRank } from '../../shared/reconcile/schedule.ts';
 import type { WaitingGate } from '../../shared/reconcile/sweep.ts';
 import { decodeRow } from '../../shared/runtime/errors.ts';
 
@@ -38,7 +37,7 @@ const TICK_INDEX = 'waiting';
 const BRAKE_QUEUE = 'waiting';
 /** The gates that have an override and no lock, in the order in which their overrides begin or end. */
 const OVERRIDES = 'override';
-/** The gates that should have a lock: first those with an override, in the same order, then the others by name. */
+/** The gates that should have a lock: first those that are due at some time, in that order, then the others by name. */
 const LOCKED = 'locked';
 /** Sorts after every time. */
 const AFTER_TIMES = '~';
@@ -62,7 +61,7 @@ export interface Table {
   gates(registry: string): AsyncGenerator<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, the highest rank first. */
   waiting(registry: string, limit: number): Promise<readonly WaitingGate[]>;
-  /** The gates whose override begins or ends at or before `now`. */
+  /** The gates that a tick must reconcile at or before `now` (`tickDue`). */
   due(registry: string, now: Instant, limit: number): Promise<readonly Gate[]>;
   /** The gates that have pending notices, some at a time. */
   pending(registry: string): AsyncIterable<readonly Gate[]>;
@@ -145,7 +144,7 @@ export function withLockIds(records: Records, id: string): Records {
 
 /** The attributes that put a gate into the tick's index; none if ticks need not handle it. */
 function tickKey(record: GateRecord): Item {
-  const due = overrideDue(record.override);
+  const due = tickDue(record);
   const rankIn = (list: string, rank: string): Item => ({ [TICK_INDEX]: { S: list }, rank: { S: rank } });
   if (shouldBeLocked(record)) return rankIn(LOCKED, due ?? AFTER_TIMES + gateKey(record.gate));
   if (due !== undefined) return rankIn(OVERRIDES, due);

@@ -85,10 +85,14 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   return { ...resources, ...stack, targetOf: targetsIn(resources) };
 }
 
-/** Names the target of a registry, `aws/ACCOUNT/REGION`. The stack's only region is that of its topic. */
+/** The stack's only region is that of its topic. */
+export function regionOf(topicArn: string): string {
+  return topicArn.split(':')[3] ?? '';
+}
+
+/** Names the target of a registry, `aws/ACCOUNT/REGION`. */
 export function targetsIn({ topicArn }: Pick<DeployedResources, 'topicArn'>): RuleSettings['targetOf'] {
-  const [, , , region] = topicArn.split(':');
-  return (registry) => `aws/${registry}/${region}`;
+  return (registry) => `aws/${registry}/${regionOf(topicArn)}`;
 }
 
 /**

@@ -32,7 +32,7 @@ export function createSweepPorts(
       [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry, repository })),
     gatesWithRecord: () => table.gates(registry),
     waiting: (limit) => table.waiting(registry, limit),
-    overridesDue: (at, limit) => table.due(registry, at, limit),
+    gatesDue: (at, limit) => table.due(registry, at, limit),
     round: table.row('locks'),
     search: {
       place: table.row('search'),

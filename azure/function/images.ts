@@ -11,7 +11,7 @@ export interface Image {
   /** True if the image may be an index: an index has no architecture and no operating system. */
   readonly mayBeIndex: boolean;
   /**
-   * True if it describes how an image was built, and is none itself.
+   * An attestation (provenance or SBOM), not an image.
    * Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
    */
   readonly isAttestation: boolean;

@@ -178,6 +178,7 @@ async function findLocked(client: TableClient, after: string | undefined): Promi
 
 function listedOf(record: GateRecord): Listed {
   const { gate, state, pending, override } = record;
+  // Defender does not tell when it scanned, so that no tick looks again for a fix.
   const [rank, due] = [waitingRank(record), overrideDue(override)];
   return {
     ...gate,

@@ -49,7 +49,7 @@ export function createSweepPorts(
       const ids = await usableIds(sweep);
       return (await table.waiting()).filter(({ gate }) => ids.has(gate.registry)).slice(0, limit);
     },
-    async overridesDue(at, limit) {
+    async gatesDue(at, limit) {
       const ids = await usableIds(sweep);
       const due = (await table.due(at)).filter(({ registry }) => ids.has(registry)).slice(0, limit);
       // If the granularity has changed, reconciling the whole repository finds the override of an image.

@@ -1,4 +1,5 @@
 // The fix that a closed repository blocks, as its record keeps it.
+import type { Instant } from '../policy/finding.ts';
 
 /** An image with the tags by which people know it. */
 export interface TaggedImage {
@@ -21,8 +22,20 @@ export interface BlockedFix {
 export interface Remedy {
   /** Undefined: none is known at present. */
   readonly blocked: BlockedFix | undefined;
-  /** The digest of the fix that people were notified of. While it may still be one, a newer fix is no news. */
+  /** The digest of the fix that people were notified of. While it is still a candidate, a newer fix is not announced. */
   readonly announced: string | undefined;
+  /** When the tick looks again, because an image that may be the fix was scanned only minutes ago. */
+  readonly lookAgainAt?: Instant | undefined;
+}
+
+/** Undefined if there is nothing to keep. */
+export function remedyOf(remedy: Remedy): Remedy | undefined {
+  return Object.values(remedy).every((one) => one === undefined) ? undefined : remedy;
+}
+
+/** What is kept of a remedy while the gate is closed, but no fix can be looked for. */
+export function onlyAnnounced(remedy: Remedy | undefined): Remedy | undefined {
+  return remedyOf({ blocked: undefined, announced: remedy?.announced });
 }
 
 /** The fix that a gate blocks now, according to its record. */

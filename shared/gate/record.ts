@@ -226,7 +226,7 @@ export interface GateRecord {
   /** Set for a day after a notice that the gate's lock was restored. */
   readonly restorations?: Restorations | undefined;
   readonly override?: RecordedOverride | undefined;
-  /** The fix that the closed repository blocks. Kept until the gate is open. */
+  /** The fix that the closed repository blocks. What was announced is kept until the gate opens. */
   readonly remedy?: Remedy | undefined;
 }
 

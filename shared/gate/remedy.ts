@@ -24,7 +24,7 @@ export interface Candidate {
   readonly parts: readonly string[];
 }
 
-/** The indexes to read: those that may be the fix, and those that may list a blocker without a tag. */
+/** The indexes to read: those that may be the fix, and those that may contain an untagged blocker. */
 export function indexesToRead(pushed: readonly PushedImage[], active: readonly ActiveBlocker[]): readonly string[] {
   const blocking = imagesNamed(pushed, active);
   const isChild = blocking.some(({ tags }) => tags.length === 0);
@@ -42,16 +42,22 @@ export function nestedIndexes({ pushed, children }: RepositoryImages): readonly 
     .map(({ digest }) => digest);
 }
 
-/** The tagged images that were pushed after every blocker, and after every index that lists one; the newest first. */
-export function findCandidates(images: RepositoryImages, active: readonly ActiveBlocker[]): readonly Candidate[] {
-  const { pushed } = images;
+/** The tagged images that were pushed after every blocker. None of the others can be the fix. */
+export function taggedAfter(pushed: readonly PushedImage[], active: readonly ActiveBlocker[]): readonly PushedImage[] {
   const blocking = imagesNamed(pushed, active);
   // When a blocker was pushed is not known if the registry does not list it.
   if (blocking.length < active.length) return [];
-  const newest = newestPush([...blocking, ...active.flatMap(({ digest }) => indexesOf(digest, images))]);
-  return pushed
-    .filter(({ tags, pushedAt }) => tags.length > 0 && pushedAt > newest)
-    .map((image) => ({ image, parts: partsOf(image, images) }))
+  const newest = newestPush(blocking);
+  return pushed.filter(({ tags, pushedAt }) => tags.length > 0 && pushedAt > newest);
+}
+
+/** The tagged images that were pushed after every blocker, and after every index that lists one; the newest first. */
+export function findCandidates(images: RepositoryImages, active: readonly ActiveBlocker[]): readonly Candidate[] {
+  const { partsOf, indexesOf } = contentsOf(images);
+  const newest = newestPush(active.flatMap(({ digest }) => indexesOf(digest)));
+  return taggedAfter(images.pushed, active)
+    .filter(({ pushedAt }) => pushedAt > newest)
+    .map((image) => ({ image, parts: partsOf(image) }))
     .filter(({ parts }) => parts.length > 0)
     .toSorted(({ image: a }, { image: b }) => (`${a.pushedAt} ${a.digest}` < `${b.pushedAt} ${b.digest}` ? 1 : -1));
 }
@@ -65,18 +71,36 @@ function newestPush(images: readonly PushedImage[]): Instant {
   return images.reduce<Instant>((newest, { pushedAt }) => (pushedAt > newest ? pushedAt : newest), '');
 }
 
-/** What an image consists of: itself, or what an index and the indexes that it lists contain and can be judged. */
-function partsOf({ digest, isIndex }: PushedImage, images: RepositoryImages): readonly string[] {
-  if (!isIndex) return [digest];
-  const listed = new Set(images.children.get(digest));
-  return images.pushed.filter((image) => listed.has(image.digest)).flatMap((image) => partsOf(image, images));
+/** What the images of a repository contain, and what contains them. */
+interface Contents {
+  /** What an image consists of: itself, or what an index and the indexes that it lists contain and can be judged. */
+  partsOf(image: PushedImage): readonly string[];
+  /** The tagged indexes that contain an image. */
+  indexesOf(digest: string): readonly PushedImage[];
 }
 
-/** The tagged indexes that contain an image. */
-function indexesOf(digest: string, images: RepositoryImages): readonly PushedImage[] {
-  return images.pushed.filter(
-    (image) => image.isIndex && image.tags.length > 0 && partsOf(image, images).includes(digest),
-  );
+/** Resolves each index once: a repository can have thousands of images, and indexes can share what they list. */
+function contentsOf({ pushed, children }: RepositoryImages): Contents {
+  const images = new Map(pushed.map((image) => [image.digest, image]));
+  const known = new Map<string, readonly string[]>();
+  const partsOf = ({ digest, isIndex }: PushedImage): readonly string[] => {
+    if (!isIndex) return [digest];
+    const before = known.get(digest);
+    if (before !== undefined) return before;
+    const listed = (children.get(digest) ?? []).flatMap((child) => images.get(child) ?? []);
+    const parts = [...new Set(listed.flatMap(partsOf))];
+    known.set(digest, parts);
+    return parts;
+  };
+  const indexes = new Map<string, PushedImage[]>();
+  for (const index of pushed.filter(({ isIndex, tags }) => isIndex && tags.length > 0)) {
+    for (const part of partsOf(index)) {
+      const others = indexes.get(part);
+      if (others === undefined) indexes.set(part, [index]);
+      else others.push(index);
+    }
+  }
+  return { partsOf, indexesOf: (digest) => indexes.get(digest) ?? [] };
 }
 
 /** What the scanner says about the candidates, and what judges them. */
@@ -122,8 +146,9 @@ export function blockedFix(
   active: readonly ActiveBlocker[],
   { images, policy }: { readonly images: RepositoryImages; readonly policy: Pick<GateRules['policy'], 'images'> },
 ): BlockedFix {
+  const { indexesOf } = contentsOf(images);
   const blocking = imagesNamed(images.pushed, active).flatMap((blocker) => {
-    const indexes = indexesOf(blocker.digest, images);
+    const indexes = indexesOf(blocker.digest);
     // Without the index, an image that has no tag of its own no longer counts, unless every image does.
     const isNamed = blocker.tags.length > 0 || indexes.length === 0 || policy.images === 'all';
     return [...indexes, ...(isNamed ? [blocker] : [])];

@@ -1,6 +1,7 @@
 // Brings a gate to its desired state: record the intent, observe again, write, confirm, notify. After a crash between
 // two steps, the next reconciliation completes them.
 
+import { onlyAnnounced, type Remedy } from '../gate/blocked-fix.ts';
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { brakeKey } from '../gate/brake.ts';
 import type { OverrideStep } from '../gate/override.ts';
@@ -51,7 +52,7 @@ export interface ApplyInput<Snapshot> {
 export type Applied = {
   readonly kind: 'applied';
   readonly to: GateState;
-  /** Undefined: the gate can block no fix. */
+  /** Undefined: it was not looked for, because the registry refused the change. */
   readonly found?: FoundRemedy | undefined;
 } & Outcome;
 
@@ -97,7 +98,7 @@ export async function apply<Snapshot>(
 
   const action = findAction(plan, change !== undefined);
   const found = await findRemedy({ ...plan, record: plan.before }, rules, ports.fixes);
-  const confirmed = confirm(plan, action, found);
+  const confirmed = confirm(plan, action, found.remedy);
   const applied: Applied = { kind: 'applied', to: desired, action, change, found };
   if (isForgettable(confirmed, input.now)) {
     return input.stored.version === 0 || (await ports.records.remove(confirmed.gate, version)) ? applied : tooLate;
@@ -213,7 +214,7 @@ async function recordRefusal(
   }
   await ports.inTurn(() => giveBack(ports.brake, brakeKey(plan.record.gate), plan.record.admittedAt ?? plan.now));
   const refused: Plan<unknown> = { ...plan, desired: { kind: 'waiting', for: 'refused', problem, cause } };
-  const confirmed = confirm(refused, 'refused');
+  const confirmed = confirm(refused, 'refused', onlyAnnounced(plan.before.remedy));
   const record = { ...confirmed, override: refusedOverride(confirmed.override) };
   const notified = await saveAndNotify(refused, record, version, ports);
   if (notified === 'conflict') return { kind: 'conflict', hasClosed: false };
@@ -226,7 +227,7 @@ function refusedOverride(override: GateRecord['override']): GateRecord['override
 }
 
 /** The record with the desired state confirmed, and with the notices that are due. */
-function confirm(plan: Plan<unknown>, action: Action, found?: FoundRemedy): GateRecord {
+function confirm(plan: Plan<unknown>, action: Action, known: Remedy | undefined): GateRecord {
   const { record, before, next, evaluated, reading, desired, override, rules, request, now } = plan;
   const stays = action === 'nothing' || action === 'restored';
   const { notices, concern, restorations, remedy } = createNotices({
@@ -237,7 +238,7 @@ function confirm(plan: Plan<unknown>, action: Action, found?: FoundRemedy): Gate
     evaluated,
     changedBy: request.changedBy,
     unexplainedSince: record.unexplainedSince,
-    remedy: found?.remedy,
+    remedy: known,
   });
   return {
     ...record,

@@ -1,15 +1,23 @@
 // Looks for the fix that a closed repository blocks, when something may have changed about it.
-import type { Remedy } from '../gate/blocked-fix.ts';
+import { onlyAnnounced, type Remedy, remedyOf } from '../gate/blocked-fix.ts';
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import type { Gate } from '../gate/gate.ts';
+import { SCAN_SETTLES_MILLISECONDS } from '../gate/image-evaluation.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import { activeBlockers, type GateRecord, type StableState } from '../gate/record.ts';
-import { blockedFix, findCandidates, findFix, indexesToRead, nestedIndexes } from '../gate/remedy.ts';
+import { activeBlockers, type GateRecord, isClosed, type StableState } from '../gate/record.ts';
+import { blockedFix, findCandidates, findFix, indexesToRead, nestedIndexes, taggedAfter } from '../gate/remedy.ts';
 import type { Instant } from '../policy/finding.ts';
+import { withinTime } from '../runtime/deadline.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { PushedImage, Scope } from './observation.ts';
 import type { FixPorts } from './ports.ts';
 import type { GateRules } from './rules.ts';
+
+/** A fix is among the newest images as a rule, and the scanner is asked about each image that is judged. */
+const MAX_CANDIDATES = 20;
+/** The search delays the notice of a closing by at most this long. */
+const MAX_SECONDS = 10;
+const TOO_LATE = `the search took longer than ${MAX_SECONDS} seconds`;
 
 interface RemedyInput {
   readonly desired: StableState;
@@ -28,28 +36,23 @@ interface RemedyInput {
 export interface FoundRemedy {
   /** What the record keeps. */
   readonly remedy: Remedy | undefined;
-  /** An image that may be the fix was scanned only minutes ago: look again soon. */
-  readonly isRecent: boolean;
   /** Why it could not be looked for. The record keeps what it had, and the next sweep looks again. */
   readonly error?: string | undefined;
 }
 
 /**
- * Finds the fix, or keeps what the record says. It delays no closing: an error is part of the answer. Undefined: the
- * gate can block no fix.
+ * Finds the fix, or keeps what the record says. It prevents no closing: an error is part of the answer. What was
+ * announced is kept until the gate opens.
  */
-export async function findRemedy(
-  input: RemedyInput,
-  rules: GateRules,
-  fixes: FixPorts,
-): Promise<FoundRemedy | undefined> {
-  if (!canBlockFix(input)) return undefined;
+export async function findRemedy(input: RemedyInput, rules: GateRules, fixes: FixPorts): Promise<FoundRemedy> {
   const before = input.record.remedy;
-  if (!isDue(input)) return { remedy: before, isRecent: false };
+  if (!canBlockFix(input)) return { remedy: isClosed(input.desired) ? onlyAnnounced(before) : undefined };
+  if (!isDue(input)) return { remedy: before };
   try {
-    return await lookForFix(input, rules, fixes);
+    const search = () => lookForFix(input, rules, fixes);
+    return { remedy: await withinTime(MAX_SECONDS * 1_000, TOO_LATE, search) };
   } catch (error) {
-    return { remedy: before, isRecent: false, error: describeError(error) };
+    return { remedy: before && { ...before, lookAgainAt: undefined }, error: describeError(error) };
   }
 }
 
@@ -72,26 +75,30 @@ async function lookForFix(
   { record, next: { active }, now }: RemedyInput,
   rules: GateRules,
   fixes: FixPorts,
-): Promise<FoundRemedy> {
+): Promise<Remedy | undefined> {
   const { gate, remedy: before } = record;
   const pushed = await fixes.pushed(gate);
+  if (taggedAfter(pushed, active).length === 0) return undefined;
   const images = { pushed, children: await readIndexes(gate, pushed, indexesToRead(pushed, active), fixes) };
   const candidates = findCandidates(images, active);
+  if (candidates.length === 0) return undefined;
   const announced = candidates.find(({ image }) => image.digest === before?.announced)?.image.digest;
-  const none: FoundRemedy = {
-    remedy: announced === undefined ? undefined : { blocked: undefined, announced },
-    isRecent: false,
-  };
-  if (candidates.length === 0) return none;
-  const judged = await fixes.judged(gate, [...new Set(candidates.flatMap(({ parts }) => parts))]);
+  const newest = candidates.slice(0, MAX_CANDIDATES);
+  const judged = await fixes.judged(gate, [...new Set(newest.flatMap(({ parts }) => parts))]);
   const { repository } = gate;
-  const { fix, recent } = findFix(candidates, { repository, judged, judge: rules.judge, now });
-  const isRecent = recent.length > 0;
+  const { fix, recent } = findFix(newest, { repository, judged, judge: rules.judge, now });
+  const lookAgainAt = recent.length === 0 ? undefined : whenSettled(before, now);
   // A fix that is being scanned again is still the fix.
-  if (before?.blocked !== undefined && recent.includes(before.blocked.fix.digest)) return { remedy: before, isRecent };
-  if (fix === undefined) return { ...none, isRecent };
-  const blocked = blockedFix(fixes.nameOf(gate), fix, active, { images, policy: rules.policy });
-  return { remedy: { blocked, announced }, isRecent };
+  if (before?.blocked !== undefined && recent.includes(before.blocked.fix.digest)) return { ...before, lookAgainAt };
+  const blocked = fix && blockedFix(fixes.nameOf(gate), fix, active, { images, policy: rules.policy });
+  return remedyOf({ blocked, announced, lookAgainAt });
+}
+
+/** A time that is set stays, so that not every reconciliation writes the record. */
+function whenSettled(before: Remedy | undefined, now: Instant): Instant {
+  const set = before?.lookAgainAt;
+  if (set !== undefined && set > now) return set;
+  return new Date(Date.parse(now) + SCAN_SETTLES_MILLISECONDS).toISOString();
 }
 
 /** The children of these indexes, and of the indexes that they list. */

@@ -107,11 +107,7 @@ async function attempt<Snapshot>(
   );
   if (applied.kind === 'conflict') return applied;
   const decision = decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt: ports.now() });
-  const result = resultOf(
-    decision,
-    { ...seen, hasRecentFix: applied.found?.isRecent ?? false },
-    findStale(request, seen.observations),
-  );
+  const result = resultOf(decision, seen, findStale(request, seen.observations));
   return { kind: 'applied', result, observeError: seen.observeError };
 }
 
@@ -173,16 +169,10 @@ function countInScope({ observations }: Evaluated, { repository }: Gate, rules: 
   return observations.filter((image) => isInScope(image, repository, rules)).length;
 }
 
-const RECENT_FIX = 'an image that may be the fix was scanned only minutes ago; pullgate looks at it again soon';
-
 /** What happens to the messages of a request. The first case that applies decides. */
 function resultOf(
   decision: Decision,
-  {
-    evaluated,
-    observations,
-    hasRecentFix,
-  }: Pick<Evaluated, 'evaluated' | 'observations'> & { readonly hasRecentFix: boolean },
+  { evaluated, observations }: Pick<Evaluated, 'evaluated' | 'observations'>,
   stale: readonly string[],
 ): Result {
   const based = { decision, observations };
@@ -192,8 +182,7 @@ function resultOf(
   const [recentScan] = evaluated.flatMap(({ evaluation }) =>
     evaluation.kind === 'holds' && evaluation.why.kind === 'recentScan' ? [evaluation.why.detail] : [],
   );
-  const recent = recentScan ?? (hasRecentFix ? RECENT_FIX : undefined);
-  if (recent !== undefined) return { kind: 'retry', why: recent, reports: 'all', ...based };
+  if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', ...based };
   const reports = [
     ...decision.awaited.map(notListed),
     ...stale.map(

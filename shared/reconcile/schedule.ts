@@ -1,5 +1,6 @@
 // When a sweep is due, and in which order the brake admits waiting gates.
 
+import { overrideDue } from '../gate/override.ts';
 import { activeBlockers, type Blocker, type GateRecord } from '../gate/record.ts';
 import { type Instant, rankOf } from '../policy/finding.ts';
 import { SEVERITIES } from '../policy/severity.ts';
@@ -69,6 +70,15 @@ const EVENT_SECONDS = 1_800;
  */
 export function lostEventAges(sweepHours: number): { readonly above: number; readonly below: number } {
   return { above: EVENT_SECONDS, below: (sweepHours * HOUR_MILLISECONDS) / 1000 };
+}
+
+/**
+ * When a tick must reconcile a gate: for its override, or to look again for the fix that it blocks. Undefined: the next
+ * sweep is soon enough.
+ */
+export function tickDue({ override, remedy }: Pick<GateRecord, 'override' | 'remedy'>): Instant | undefined {
+  const [first] = [overrideDue(override), remedy?.lookAgainAt].filter((at) => at !== undefined).toSorted();
+  return first;
 }
 
 /** The rank of a gate that waits for the brake. Undefined if it does not. */

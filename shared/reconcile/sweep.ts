@@ -35,8 +35,8 @@ export interface SweepPorts extends LockPorts {
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, the highest rank first. */
   waiting(limit: number): Promise<readonly WaitingGate[]>;
-  /** The gates whose override has begun or ended. */
-  overridesDue(now: Instant, limit: number): Promise<readonly Gate[]>;
+  /** The gates whose override has begun or ended, or that must look again for the fix that they block. */
+  gatesDue(now: Instant, limit: number): Promise<readonly Gate[]>;
   /** Sends a reconcile request for each of these gates, one message per gate. */
   sendRequests(gates: readonly Gate[], trigger: FunctionTrigger): Promise<void>;
   /** Additional fields of a tick's line. Default: none. */
@@ -54,7 +54,7 @@ const MAX_WAITING = 1_000;
 
 /**
  * Logs the scanner's health, sweeps if a sweep is due, admits gates that wait for the brake, requests reconciliations
- * for gates whose override begins or ends and for those whose lock is missing, and logs the age of the last sweep.
+ * for gates that are due (`gatesDue`) and for those whose lock is missing, and logs the age of the last sweep.
  *
  * @throws Error the errors of the steps that failed, after all other steps have run
  */
@@ -74,7 +74,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const isDue = row !== undefined && isSweepDue(row.value, fingerprintOf(ports), ports.sweepHours, now());
   const swept = isDue ? await step(() => sweep(ports)) : undefined;
   const current = swept ?? row?.value;
-  const due = (await step(() => ports.overridesDue(now(), MAX_WAITING))) ?? [];
+  const due = (await step(() => ports.gatesDue(now(), MAX_WAITING))) ?? [];
   await step(() => ports.sendRequests(due, 'tick'));
   const waiting = await step(() => callWaitingGates(ports));
   // A sweep reconciles every gate that should have a lock.
@@ -86,7 +86,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
     kind: 'tick',
     ...(current === undefined ? {} : { sweepAgeHours: hoursSince(current.sweptAt, now()) }),
     ...waiting,
-    ...(due.length === 0 ? {} : { overrides: due.length }),
+    ...(due.length === 0 ? {} : { due: due.length }),
     ...(locks === undefined
       ? {}
       : { locksRead: locks.read, locksMissing: locks.missing.length, oldestLockReadMinutes: locks.oldestReadMinutes }),

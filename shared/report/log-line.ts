@@ -87,7 +87,8 @@ type KnownFields =
       readonly closedThisDay?: number;
       /** How many more gates the day limit allows. */
       readonly leftThisDay?: number;
-      readonly overrides?: number;
+      /** How many gates it had to reconcile: for an override, or to look again for a blocked fix. */
+      readonly due?: number;
       readonly locksRead?: number;
       readonly locksMissing?: number;
       /** Every lock has been read within this time. */

@@ -102,7 +102,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       return changeOf(`closed: ${name}`, [
         `pullgate closed ${where} at ${minute(notice.at)}. ${effectOfClosing}`,
         ...becauseOf(gate, notice, context),
-        ...fixOf(gate, notice, context),
+        ...fixLines(gate, notice, context),
         ...waysOut(notice, subject, false),
       ]);
     case 'restored':
@@ -110,7 +110,7 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       return changeOf(`closed again: ${name}`, [
         ...describeRestoration(notice, where, context),
         ...becauseOf(gate, notice, context),
-        ...fixOf(gate, notice, context),
+        ...fixLines(gate, notice, context),
         ...waysOut(notice, subject, false),
       ]);
     case 'unexplained':
@@ -123,13 +123,13 @@ function renderChange(gate: Gate, notice: Notice, where: string, context: Notice
       return changeOf(`closed, but in use: ${name}`, [
         `${where} is closed, and ${notice.inUse.by} that use it fail. It stays closed. Move them to another image, or see below how to reopen it.`,
         ...becauseOf(gate, notice, context),
-        ...fixOf(gate, notice, context),
+        ...fixLines(gate, notice, context),
         ...waysOut(notice, subject, false),
       ]);
     case 'remedy':
       return changeOf(`fix blocked: ${name}`, [
         `${where} is closed, and blocks the fix for the images that keep it closed.`,
-        ...fixOf(gate, notice, context),
+        ...fixLines(gate, notice, context),
         ...becauseOf(gate, notice, context),
       ]);
     case 'waiting':
@@ -193,7 +193,7 @@ const IGNORE_THE_LOCK =
   'If your infrastructure code removed it, the next run will remove it again. Configure that code to ignore the lock.';
 
 /** The fix that the closed repository blocks, and what lets it out. */
-function fixOf(gate: Gate, notice: Notice, context: NoticeContext): readonly string[] {
+function fixLines(gate: Gate, notice: Notice, context: NoticeContext): readonly string[] {
   const blocked = 'blockedFix' in notice ? notice.blockedFix : undefined;
   return blocked === undefined
     ? []

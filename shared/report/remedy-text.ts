@@ -8,7 +8,8 @@ import { counted, describeBlockedFix, tagOf } from './sentences.ts';
 /** The commands of a cloud that remove images. Each takes the repository as image names have it (`BlockedFix`). */
 export interface RemovalCommands {
   delete(gate: Gate, repository: string, digest: string): string;
-  untag(gate: Gate, repository: string, tag: string): string;
+  /** Not given if the registry deletes an image together with its last tag: nothing is gained then. */
+  untag?(gate: Gate, repository: string, tag: string): string;
 }
 
 /** What decides which commands let a fix out. */
@@ -43,9 +44,10 @@ function nameOf(image: TaggedImage): string {
   return `${tagOf(image)} (${image.digest})`;
 }
 
-function removing({ blockedBy, moreBlockedBy }: BlockedFix, { images }: RemedyContext): string {
+function removing({ blockedBy, moreBlockedBy }: BlockedFix, { images, removal }: RemedyContext): string {
   const more = moreBlockedBy === 0 ? '' : ` and ${counted(moreBlockedBy, 'more image')}`;
-  const mayBeUntagged = images === 'tagged' && blockedBy.some(({ tags }) => tags.length > 0);
+  const mayBeUntagged =
+    images === 'tagged' && removal.untag !== undefined && blockedBy.some(({ tags }) => tags.length > 0);
   return `Delete${mayBeUntagged ? ' or untag' : ''} ${blockedBy.map(tagOf).join(', ')}${more}`;
 }
 
@@ -55,11 +57,14 @@ function commandsFor(
   { digest, tags }: TaggedImage,
   { images, removal }: RemedyContext,
 ): readonly string[] {
-  const untag = images === 'tagged' ? tags.map((tag) => removal.untag(gate, repository, tag)) : [];
+  const untag = images === 'tagged' ? tags.flatMap((tag) => removal.untag?.(gate, repository, tag) ?? []) : [];
   return [removal.delete(gate, repository, digest), ...(untag.length === 0 ? [] : [`or: ${untag.join(' && ')}`])];
 }
 
-/** An override needs no tag, and the digest may be known by it only. */
+/**
+ * The override applies to the whole repository. The command names the fix by tag, which people recognize, or by digest
+ * if it has none.
+ */
 function overrideFor({ repository, fix: { digest, tags } }: BlockedFix): string {
   const [tag] = tags;
   return overrideCommand(`${repository}${tag === undefined ? `@${digest}` : `:${tag}`}`);

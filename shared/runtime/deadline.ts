@@ -1,5 +1,4 @@
 // Stops waiting for work before the invocation ends, so that the function can still report on its messages.
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * Waits for some work, at most this many milliseconds. Work that continues afterwards is like a slow worker: the
@@ -9,12 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 export async function withinTime<T>(milliseconds: number, tooLate: string, work: () => Promise<T>): Promise<T> {
   if (milliseconds <= 0) throw new Error(tooLate);
-  const timer = new AbortController();
-  const end = sleep(milliseconds, undefined, { signal: timer.signal }).then(() => Promise.reject(new Error(tooLate)));
+  let timer: NodeJS.Timeout | undefined;
+  const end = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(tooLate)), milliseconds);
+  });
   try {
     return await Promise.race([work(), end]);
   } finally {
-    timer.abort();
-    end.catch(() => {});
+    clearTimeout(timer);
   }
 }

@@ -42,6 +42,7 @@ const WHERE_TO_LOOK = [
 /** The registry's host, and the commands that let a fix out. */
 const HOST = /\S+\.(?:amazonaws\.com|azurecr\.io)\//g;
 const REMOVAL = /(?:aws ecr|az acr) .*/g;
+const UNTAG = /\n +or: az acr .*/g;
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 /** A time as mails have it. */
 const MINUTE = /\d{4}-\d\d-\d\d \d\d:\d\d UTC/g;
@@ -99,6 +100,8 @@ function neutralText(text: string, { registry, startedAt, now }: Surroundings): 
   let known = text.replaceAll(registry, '(registry)');
   known = known.replaceAll(MINUTE, (minute) => (isMinuteOfRow(minute) ? '(a moment of the run)' : minute));
   known = known.replaceAll(INSTANT, (instant) => (isOfRow(instant) ? '(a moment of the run)' : instant));
+  // ECR deletes an image with its last tag, so that only ACR has a command to untag.
+  known = known.replaceAll(' or untag ', ' ').replaceAll(UNTAG, '');
   known = known.replaceAll(REMOVAL, '(a command of the cloud)').replaceAll(HOST, '(host)/');
   for (const proof of MISSING_PROOFS) known = known.replaceAll(proof, '(what the scanner does not say)');
   for (const effect of EFFECTS) known = known.replaceAll(effect, '(the effect of a closing)');

@@ -125,9 +125,9 @@ describe('what is not compared', () => {
     ],
     [
       'the commands that let a fix out',
-      'or: (a command of the cloud)',
-      'or: aws ecr batch-delete-image --image-ids imageTag=1.4',
-      'or: az acr repository untag --image team/app:1.4',
+      'Delete 1.4:\n (a command of the cloud)',
+      'Delete 1.4:\n aws ecr batch-delete-image --image-ids imageDigest=1',
+      'Delete or untag 1.4:\n az acr repository delete --image team/app@1\n or: az acr repository untag --image team/app:1.4',
     ],
     [
       'the host of the registry',

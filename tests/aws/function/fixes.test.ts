@@ -3,8 +3,9 @@ import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createScanner } from '../../../aws/function/findings.ts';
-import { createFixes, registryHost } from '../../../aws/function/fixes.ts';
+import { createFixes } from '../../../aws/function/fixes.ts';
 import { createImages } from '../../../aws/function/images.ts';
+import { registryHost } from '../../../aws/function/registry-host.ts';
 import { REMOVAL } from '../../../aws/function/removal.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { findingsIn } from '../../../shared/reconcile/observation.ts';
@@ -78,6 +79,34 @@ it('indexes are read with one call, and each has its own children', async () => 
   expect(cloud.calls.count()['ecr:BatchGetImage']).toBe(1);
 });
 
+it('indexes that exceed the cache together are read with one call, too', async () => {
+  const indexes = ['a', 'b', 'c'];
+  let calls = 0;
+  const manifests = (index: string) => Array.from({ length: 30_000 }, (_, number) => ({ digest: `${index}${number}` }));
+  const client = {
+    send: async () => {
+      calls++;
+      return {
+        images: indexes.map((index) => ({
+          imageId: { imageDigest: index },
+          imageManifest: JSON.stringify({ manifests: manifests(index) }),
+        })),
+      };
+    },
+  };
+  const found = await createImages(client as unknown as ECRClient, ACCOUNT_ID).runnableIn('team/app', indexes);
+  expect([...found].map(([index, children]) => [index, children.length])).toEqual(
+    indexes.map((index) => [index, 30_000]),
+  );
+  expect(calls).toBe(1);
+});
+
+it('an index that ECR returns without its digest is an error: it may list any image', async () => {
+  const client = { send: async () => ({ images: [{ imageManifest: '{}' }] }) };
+  const images = createImages(client as unknown as ECRClient, ACCOUNT_ID);
+  await expect(images.descendants('team/app', ['index'])).rejects.toThrow('an index without its digest');
+});
+
 it('only images with a finished scan are judged, each with its findings and the time of the scan', async () => {
   const [clean = '', bad = '', pending = '', stopped = ''] = await pushAll(4);
   for (const digest of [clean, bad]) cloud.inspector.scanned(repository, digest);
@@ -131,10 +160,10 @@ it('an attestation that an index lists is no image', async () => {
   expect([...(await images.descendants('team/app', ['index']))]).toEqual([image.digest, attestation.digest]);
 });
 
-it('the commands name the region, the account and the repository', () => {
+it('the only command deletes: ECR deletes an image with its last tag. It names the region, the account and the repository', () => {
   const begin =
     'aws ecr batch-delete-image --region eu-west-1 --registry-id 123456789012 --repository-name team/app --image-ids';
   const place = { registry: ACCOUNT_ID, repository: 'team/app' };
   expect(REMOVAL.delete(place, `${HOST}/team/app`, 'sha256:1')).toBe(`${begin} imageDigest=sha256:1`);
-  expect(REMOVAL.untag(place, `${HOST}/team/app`, '1.4')).toBe(`${begin} imageTag=1.4`);
+  expect(REMOVAL.untag).toBeUndefined();
 });

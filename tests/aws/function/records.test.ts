@@ -215,7 +215,7 @@ describe('the gates', () => {
     expect((await Array.fromAsync(table.pending(ACCOUNT_ID))).flat()).toEqual([]);
   });
 
-  it('that should have a lock are listed in parts, and with an override once that is due', async () => {
+  it('that should have a lock are listed in parts, and with an override or a fix to look for once that is due', async () => {
     const locked = (repository: string, until?: string): GateRecord => {
       const order = {
         kind: 'closed',
@@ -232,6 +232,8 @@ describe('the gates', () => {
     const names = Array.from({ length: 120 }, (_, number) => `locked/app-${1_000 + number}`);
     for (const name of names) await table.records.save(locked(name), 0);
     await table.records.save(locked('locked/ordered', '2026-03-03T12:00:00.000Z'), 0);
+    const remedy = { blocked: undefined, announced: undefined, lookAgainAt: '2026-03-03T12:05:00.000Z' };
+    await table.records.save({ ...locked('locked/fix'), remedy }, 0);
     cloud.clock.advance(1_000);
     const ours = (gates: readonly Gate[]) =>
       gates.map(({ repository }) => repository).filter((name) => name.startsWith('locked/'));
@@ -243,9 +245,11 @@ describe('the gates', () => {
       found.push(...ours(gates));
       after = next;
     } while (after !== undefined);
-    expect(found).toEqual(['locked/ordered', ...names]);
+    expect(found).toEqual(['locked/ordered', 'locked/fix', ...names]);
     expect(ours(await table.due(ACCOUNT_ID, '2026-03-03T11:59:59.999Z', 10))).toEqual([]);
     expect(ours(await table.due(ACCOUNT_ID, '2026-03-03T12:00:00.000Z', 10))).toEqual(['locked/ordered']);
+    const both = ['locked/ordered', 'locked/fix'];
+    expect(ours(await table.due(ACCOUNT_ID, '2026-03-03T12:05:00.000Z', 10))).toEqual(both);
   });
 
   it('with an override are listed once they are due, in order of their due time', async () => {

@@ -98,7 +98,7 @@ describe('a sweep', () => {
     const { ports, asked } = stage();
     expect(await Array.fromAsync(ports.gatesWithRecord())).toEqual([{ ...gate('team/closed'), state: 'closed' }]);
     expect(await ports.waiting(10)).toEqual([{ gate: gate('team/waiting'), rank: '0' }]);
-    expect(await ports.overridesDue(NOW, 20)).toEqual([gate('team/due')]);
+    expect(await ports.gatesDue(NOW, 20)).toEqual([gate('team/due')]);
     expect(asked).toEqual([
       ['gates', ACCOUNT_ID],
       ['waiting', ACCOUNT_ID, 10],

@@ -8,7 +8,7 @@ import { PartialAnswer } from '../../../azure/function/log-analytics.ts';
 import { REMOVAL } from '../../../azure/function/removal.ts';
 import type { Report } from '../../../shared/reconcile/observation.ts';
 import { digest, finding, hoursLater, NOW } from '../../shared/samples.ts';
-import { REGISTRY_ID } from './samples.ts';
+import { REGISTRY_ID, SUBSCRIPTION } from './samples.ts';
 
 const GATE = { registry: REGISTRY_ID, repository: 'team/app' };
 const ACTIVE: Report = { status: 'active', findings: [finding()] };
@@ -100,7 +100,8 @@ it('another error of the query ends the search', async () => {
   await expect(createFixes({ images, scanner, resolved }).judged(GATE, [digest(1)])).rejects.toThrow('no answer');
 });
 
-it('the commands name the registry and the image', () => {
-  expect(REMOVAL.delete(GATE, '', 'sha256:1')).toBe('az acr repository delete --name myacr --image team/app@sha256:1');
-  expect(REMOVAL.untag(GATE, '', '1.4')).toBe('az acr repository untag --name myacr --image team/app:1.4');
+it('the commands name the subscription, the registry and the image', () => {
+  const place = `--subscription ${SUBSCRIPTION} --name myacr`;
+  expect(REMOVAL.delete(GATE, '', 'sha256:1')).toBe(`az acr repository delete ${place} --image team/app@sha256:1`);
+  expect(REMOVAL.untag?.(GATE, '', '1.4')).toBe(`az acr repository untag ${place} --image team/app:1.4`);
 });

@@ -129,7 +129,7 @@ describe('a tick', () => {
     const { ports } = stage({ registries, waiting: gates, due: gates });
     expect((await ports.waiting(10)).map((waits) => waits.gate)).toEqual(gates.slice(3));
     expect((await ports.waiting(2)).map((waits) => waits.gate)).toEqual(gates.slice(3, 5));
-    expect(await ports.overridesDue(NOW, 2)).toEqual(gates.slice(3, 5));
+    expect(await ports.gatesDue(NOW, 2)).toEqual(gates.slice(3, 5));
   });
 
   it('reads the locks of usable registries: one that is absent, or whose image is gone while the gate is not open, is unlocked', async () => {
@@ -158,7 +158,7 @@ describe('a tick', () => {
     ['repository', [gate('myacr', 'team/a'), gate('myacr', 'team/b')]],
   ])('with `granularity: %s` finds an override of each kind of gate', async (granularity, found) => {
     const due = [gate('myacr', 'team/a', digest(1)), gate('myacr', 'team/b')];
-    expect(await stage({ granularity, due }).ports.overridesDue(NOW, 10)).toEqual(found);
+    expect(await stage({ granularity, due }).ports.gatesDue(NOW, 10)).toEqual(found);
   });
 });
 

@@ -1,5 +1,6 @@
 // With unique tags, a fix is another image: the closed repository blocks it, and people are notified once.
 import { expect, test } from 'vitest';
+import { registryIn } from '../../../azure/function/registry-id.ts';
 import { outputsOf, pullgate } from '../../cli/command.ts';
 import { asAzureOperator } from '../../cli/command-azure.ts';
 import { leastToObserveOnAzure } from '../../cli/command-observing.ts';
@@ -32,10 +33,11 @@ test('a fix is announced once Defender has judged it, why and status name it, an
   const [notice, ...others] = remedies(s);
   expect(others).toEqual([]);
   const override = `pullgate override open ${IMAGE_NAME}:1.5 --for 4h --reason TEXT --approved-by NAME`;
+  const place = `--subscription ${registryIn(s.registry.id)?.subscription} --name acmeimages`;
   const commands = [
     '  - Delete or untag 1.4:',
-    `      az acr repository delete --name acmeimages --image ${REPOSITORY}@${bad.digest}`,
-    `      or: az acr repository untag --name acmeimages --image ${REPOSITORY}:1.4`,
+    `      az acr repository delete ${place} --image ${REPOSITORY}@${bad.digest}`,
+    `      or: az acr repository untag ${place} --image ${REPOSITORY}:1.4`,
     `  - Or, while the fix rolls out, run \`${override}\`.`,
   ];
   expect(notice?.text).toContain(

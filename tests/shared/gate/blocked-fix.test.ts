@@ -3,7 +3,11 @@ import { expect, it } from 'vitest';
 import { fixOf, type Remedy, unannouncedFix, withAnnounced } from '../../../shared/gate/blocked-fix.ts';
 import { aBlockedFix, digest } from '../samples.ts';
 
-const remedy = (changes: Partial<Remedy> = {}): Remedy => ({ blocked: aBlockedFix(), announced: undefined, ...changes });
+const remedy = (changes: Partial<Remedy> = {}): Remedy => ({
+  blocked: aBlockedFix(),
+  announced: undefined,
+  ...changes,
+});
 
 it('a fix is announced once', () => {
   expect(unannouncedFix(undefined)).toBeUndefined();

@@ -119,6 +119,48 @@ describe('the candidates', () => {
   });
 });
 
+describe('the search stays short', () => {
+  it('with many images, indexes and blockers, each is looked at a few times only', () => {
+    let reads = 0;
+    const counted = (one: PushedImage): PushedImage => ({
+      ...one,
+      get digest() {
+        reads++;
+        return one.digest;
+      },
+    });
+    const numbers = Array.from({ length: 300 }, (_, number) => number + 1);
+    const isIndex = (number: number) => number > 200;
+    const pushed = numbers.map((number) => counted(image(number, { isIndex: isIndex(number) })));
+    const children = new Map(numbers.filter(isIndex).map((number) => [digest(number), [digest(number - 100)]]));
+    const images = { pushed, children };
+    const active = blockers(...numbers.slice(0, 20));
+    expect(findCandidates(images, active)).toHaveLength(280);
+    blockedFix('host/team/app', image(300), active, { images, policy: policy() });
+    expect(reads).toBeLessThan(20 * numbers.length);
+  });
+
+  it('if indexes share what they list, on many levels', () => {
+    const levels = Array.from({ length: 40 }, (_, level) => level);
+    const pair = (level: number) => [2 * level + 2, 2 * level + 3];
+    const pushed = [
+      image(1),
+      ...levels.flatMap((level) => pair(level).map((one) => image(one, { isIndex: true, pushedAt: hoursLater(1) }))),
+    ];
+    const children = new Map(
+      levels.flatMap((level) => {
+        const listed = level === 0 ? [1] : pair(level - 1);
+        return pair(level).map((one): [string, string[]] => [digest(one), listed.map(digest)]);
+      }),
+    );
+    expect(digestsOf({ pushed, children }, 1)).toEqual([]);
+    const [fix] = pushed;
+    if (fix === undefined) throw new Error('there are images');
+    const found = blockedFix('host/team/app', fix, blockers(1), { images: { pushed, children }, policy: policy() });
+    expect([found.blockedBy.length, found.moreBlockedBy]).toEqual([5, 76]);
+  });
+});
+
 describe('the fix', () => {
   const CLEAN: JudgedImage = { reports: [], scannedAt: hoursLater(-1) };
   const withFinding = (changes: Parameters<typeof finding>[0] = {}): JudgedImage => ({

@@ -1,12 +1,13 @@
 // When a reconciliation looks for the fix that a closed repository blocks, and how often people are notified of it.
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Blocker } from '../../../shared/gate/record.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
-import { anOverride, daysLater, digest, finding, GATE, hoursLater, policy, record, rules } from '../samples.ts';
+import { anOverride, daysLater, digest, finding, GATE, hoursLater, NOW, policy, record, rules } from '../samples.ts';
 import { reconcileOnce, resultOnce, VIOLATING } from './reconciling.ts';
 import { newWorld, type World, type WorldImage } from './world.ts';
 
 const FIX = digest(5);
+const minutesLater = (minutes: number) => hoursLater(minutes / 60);
 const SETTLED = { kind: 'finished', at: hoursLater(-1) } as const;
 const CLEAN: WorldImage = { tags: ['1.5'], pushedAt: hoursLater(-2), scan: SETTLED };
 const SWEEP: Partial<ReconcileRequest> = { triggers: ['sweep'], scope: 'all' };
@@ -90,6 +91,33 @@ describe('the fix of a closed repository', () => {
     expect(world.created().at(-1)).toMatchObject({ blockedFix: { fix: { digest: FIX } } });
   });
 
+  it.each<[string, Partial<ReturnType<typeof record>>]>([
+    ['an override keeps the gate closed', { override: anOverride({ kind: 'closed' }) }],
+    ['not all blockers are on record', { omittedBlockers: 3 }],
+  ])('stays announced while %s', async (_why, change) => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    const before = stored(world);
+    world.save({ ...before, ...change });
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: FIX });
+    world.save({ ...stored(world), override: undefined, omittedBlockers: 0 });
+    await reconcileOnce(world, SWEEP);
+    expect([kinds(world).filter((kind) => kind === 'remedy').length, blocked(world)?.fix.digest]).toEqual([1, FIX]);
+  });
+
+  it('stays announced while the registry refuses the lock', async () => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    const repository = world.repository();
+    Object.assign(repository, { ours: 'absent', refuses: 'no permission' });
+    expect(await reconcileOnce(world, SWEEP)).toMatchObject({ action: 'refused', to: { kind: 'waiting' } });
+    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: FIX });
+    repository.refuses = undefined;
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toMatchObject({ blocked: { fix: { digest: FIX } }, announced: FIX });
+  });
+
   it('that is there at the closing is named in its notice alone', async () => {
     const world = newWorld();
     world
@@ -154,27 +182,53 @@ describe('a reconciliation looks for the fix', () => {
     expect(world.calls.filter((call) => call === 'childrenOf').length).toBe(2);
   });
 
-  it('again soon if the image was scanned only minutes ago', async () => {
+  it('and asks for nothing else if no tagged image is newer than every blocker', async () => {
+    const world = await closed({ ...CLEAN, tags: [] });
+    world.repository().images.set(digest(8), { tags: ['index'], pushedAt: daysLater(-2), children: [digest(1)] });
+    world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
+    await reconcileOnce(world, SWEEP, rules({ policy: policy({ images: 'all' }) }));
+    const asked = ['pushed', 'childrenOf', 'judged'].map((call) => world.calls.includes(call));
+    expect([asked, blocked(world)]).toEqual([[true, false, false], undefined]);
+  });
+
+  it('again with a tick if the image was scanned only minutes ago, and its message is done', async () => {
     const recent = { kind: 'finished', at: hoursLater(-0.05) } as const;
     const world = await closed({ ...CLEAN, scan: recent });
     const event: Partial<ReconcileRequest> = { triggers: ['scan'], scope: [FIX] };
-    expect(await resultOnce(world, event)).toMatchObject({
-      kind: 'retry',
-      why: 'an image that may be the fix was scanned only minutes ago; pullgate looks at it again soon',
-      reports: 'all',
-    });
-    expect(blocked(world)).toBeUndefined();
-    world.now = hoursLater(0.1);
     expect(await resultOnce(world, event)).toMatchObject({ kind: 'done' });
-    expect(blocked(world)?.fix.digest).toBe(FIX);
+    const remedy = { blocked: undefined, announced: undefined, lookAgainAt: minutesLater(5) };
+    expect(world.record(GATE)?.remedy).toEqual(remedy);
+    world.calls.length = 0;
+    world.now = minutesLater(1);
+    await reconcileOnce(world, event);
+    expect([world.record(GATE)?.remedy, world.calls.includes('save')]).toEqual([remedy, false]);
+    world.now = minutesLater(5);
+    expect(await resultOnce(world, { triggers: ['tick'], scope: 'all' })).toMatchObject({ kind: 'done' });
+    expect(world.record(GATE)?.remedy).toMatchObject({ blocked: { fix: { digest: FIX } }, announced: FIX });
+    expect(world.record(GATE)?.remedy?.lookAgainAt).toBeUndefined();
+  });
+
+  it('with the next sweep instead of the tick if the search fails', async () => {
+    const world = await closed();
+    world.repository().images.set(FIX, { ...CLEAN, scan: { kind: 'finished', at: NOW } });
+    await reconcileOnce(world, SWEEP);
+    world.around = (call) => {
+      if (call === 'judged') throw new Error('throttled');
+    };
+    world.now = minutesLater(6);
+    expect(await reconcileOnce(world, SWEEP)).toMatchObject({ remedyError: 'Error: throttled' });
+    expect(world.record(GATE)?.remedy?.lookAgainAt).toBeUndefined();
   });
 
   it('and keeps one that is being scanned again', async () => {
     const world = await closed();
     await reconcileOnce(world, SWEEP);
     world.repository().images.set(FIX, { ...CLEAN, scan: { kind: 'finished', at: hoursLater(0) } });
-    expect(await resultOnce(world, SWEEP)).toMatchObject({ kind: 'retry' });
-    expect(blocked(world)?.fix.digest).toBe(FIX);
+    expect(await resultOnce(world, SWEEP)).toMatchObject({ kind: 'done' });
+    expect(world.record(GATE)?.remedy).toMatchObject({
+      blocked: { fix: { digest: FIX } },
+      lookAgainAt: minutesLater(5),
+    });
   });
 
   it('without delaying a closing: an error is in the decision, and the next sweep looks again', async () => {
@@ -184,6 +238,47 @@ describe('a reconciliation looks for the fix', () => {
       if (call === 'judged') throw new Error('throttled');
     };
     expect(await reconcileOnce(world)).toMatchObject({ action: 'closed', remedyError: 'Error: throttled' });
+    world.around = () => {};
+    await reconcileOnce(world, SWEEP);
+    expect(kinds(world)).toEqual(['closed', 'remedy']);
+  });
+});
+
+describe('the search is limited', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('to the newest 20 images, and an older one stays announced', async () => {
+    const world = await closed();
+    await reconcileOnce(world, SWEEP);
+    for (let number = 6; number < 25; number++)
+      world.repository().images.set(digest(number), { tags: [`1.${number}`], pushedAt: hoursLater(-1) });
+    await reconcileOnce(world, SWEEP);
+    expect(blocked(world)?.fix.digest).toBe(FIX);
+    world.repository().images.set(digest(25), { tags: ['1.25'], pushedAt: hoursLater(-1) });
+    await reconcileOnce(world, SWEEP);
+    expect(world.record(GATE)?.remedy).toEqual({ blocked: undefined, announced: FIX });
+    world.repository().images.set(digest(25), { ...CLEAN, tags: ['1.25'], pushedAt: hoursLater(-1) });
+    await reconcileOnce(world, SWEEP);
+    expect([kinds(world), blocked(world)?.fix.tags]).toEqual([['remedy'], ['1.25']]);
+  });
+
+  it('to ten seconds: then the closing is confirmed with its notice, and the next sweep looks again', async () => {
+    const world = newWorld();
+    world.repository().images.set(digest(1), VIOLATING).set(FIX, CLEAN);
+    world.around = async (call) => {
+      if (call !== 'judged') return;
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(kinds(world)).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      await new Promise(() => {});
+    };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    expect(await reconcileOnce(world)).toMatchObject({
+      action: 'closed',
+      remedyError: 'Error: the search took longer than 10 seconds',
+    });
+    expect([kinds(world), world.record(GATE)?.state.kind]).toEqual([['closed'], 'closed']);
+    vi.useRealTimers();
     world.around = () => {};
     await reconcileOnce(world, SWEEP);
     expect(kinds(world)).toEqual(['closed', 'remedy']);
@@ -231,6 +326,12 @@ describe('nothing blocks a fix', () => {
     expect(blocked(world)?.blockedBy).toEqual([{ digest: digest(1), tags: [] }]);
   });
 });
+
+function stored(world: World): NonNullable<ReturnType<World['record']>> {
+  const found = world.record(GATE);
+  if (found === undefined) throw new Error('the gate has a record');
+  return found;
+}
 
 /** Saves the record of the closed gate with these changes. */
 function save(world: World, changes: Partial<ReturnType<typeof record>>): void {

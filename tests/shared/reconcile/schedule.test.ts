@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import { isSweepDue, lostEventAges, waitingRank } from '../../../shared/reconcile/schedule.ts';
-import { blocker, finding, hoursLater, NOW, record } from '../samples.ts';
+import { isSweepDue, lostEventAges, tickDue, waitingRank } from '../../../shared/reconcile/schedule.ts';
+import { anOverride, blocker, finding, hoursLater, NOW, record } from '../samples.ts';
 
 describe('a sweep', () => {
   const swept = (hours: number, fingerprint = 'a') => ({ sweptAt: hoursLater(-hours), fingerprint, gates: 10 });
@@ -16,6 +16,22 @@ describe('a sweep', () => {
     ['is due at once with new settings', swept(1 / 60, 'b'), true],
   ])('%s', (_name, last, due) => {
     expect(isSweepDue(last, 'a', 6, NOW)).toBe(due);
+  });
+});
+
+describe('a tick reconciles a gate', () => {
+  const lookAgain = (hours: number) => ({
+    remedy: { blocked: undefined, announced: undefined, lookAgainAt: hoursLater(hours) },
+  });
+
+  it.each<[string, Partial<GateRecord>, string | undefined]>([
+    ['not without a reason', {}, undefined],
+    ['when its override ends', { override: anOverride() }, hoursLater(3)],
+    ['when it must look again for a fix', lookAgain(1), hoursLater(1)],
+    ['when the first of both is due: the fix', { override: anOverride(), ...lookAgain(1) }, hoursLater(1)],
+    ['when the first of both is due: the override', { override: anOverride(), ...lookAgain(4) }, hoursLater(3)],
+  ])('%s', (_when, changes, due) => {
+    expect(tickDue({ ...record(), ...changes })).toBe(due);
   });
 });
 

@@ -69,7 +69,7 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
       for (const one of recorded) yield { state: 'open', ...one };
     },
     waiting: async () => [],
-    overridesDue: async () => [],
+    gatesDue: async () => [],
     round: rowOf<LockRound>(undefined),
     lockedGates: async () => ({ gates: [], next: undefined }),
     isUnlocked: async () => false,
@@ -303,14 +303,14 @@ describe('a tick', () => {
     const { ports, lines, asked } = stage({
       last: SWEPT,
       rules: rules({ maxClosesPerHour: 0 }),
-      overridesDue: async (now, limit) => {
+      gatesDue: async (now, limit) => {
         asks.push([now, limit]);
         return [gate('first'), { ...gate('second'), digest: digest(2) }];
       },
     });
     await tick(ports);
     expect([asks, asked]).toEqual([[[NOW, 1_000]], ['tick first', `tick second@${digest(2)}`]]);
-    expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, overrides: 2 });
+    expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, due: 2 });
   });
 
   it('lists at most a thousand waiting gates, and counts them', async () => {
@@ -363,7 +363,7 @@ describe('a tick', () => {
   describe('with a step that fails', () => {
     const failing = (words: string) => () => Promise.reject(new Error(words));
     const waiting = waiters(gate('worst'));
-    const overridesDue = async () => [gate('by-hand')];
+    const gatesDue = async () => [gate('by-hand')];
     const broken = { load: failing('no answer'), save: failing('no answer') };
     const swept = { ...SWEPT, sweptAt: hoursLater(-7) };
     it.each<[string, Given, readonly string[], readonly string[]]>([
@@ -387,25 +387,25 @@ describe('a tick', () => {
       ],
       [
         'finding overrides: waiting gates are admitted',
-        { last: SWEPT, waiting, overridesDue: failing('no answer') },
+        { last: SWEPT, waiting, gatesDue: failing('no answer') },
         ['scanner', 'tick'],
         ['tick worst'],
       ],
       [
         'finding gates that wait for the brake: overrides are processed',
-        { last: SWEPT, overridesDue, waiting: failing('no answer') },
+        { last: SWEPT, gatesDue, waiting: failing('no answer') },
         ['scanner', 'tick'],
         ['tick by-hand'],
       ],
       [
         'reading the last sweep: overrides are processed, waiting gates are admitted, and no sweep runs',
-        { state: broken, overridesDue, waiting },
+        { state: broken, gatesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand', 'tick worst'],
       ],
       [
         'reading the closings of this hour: overrides are processed, and no gate is admitted',
-        { last: SWEPT, brake: broken, overridesDue, waiting },
+        { last: SWEPT, brake: broken, gatesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand'],
       ],

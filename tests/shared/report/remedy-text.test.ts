@@ -27,6 +27,19 @@ it('with `images: all`, only deleting lets a fix out', () => {
   ]);
 });
 
+it('where the last tag takes the image with it, only deleting is offered', () => {
+  const { delete: deleting } = CONTEXT.removal;
+  const context = { ...TAGGED, removal: { delete: deleting } };
+  expect(remedyLines(GATE, aBlockedFix(), context).slice(1)).toEqual([
+    '  - Delete 1.4:',
+    `      delete registry.example/team/app@${digest(1)}`,
+    `  - Or, while the fix rolls out, run \`${OVERRIDE}\`.`,
+  ]);
+  expect(describeRemedy(GATE, aBlockedFix(), context)).toContain(
+    `: delete 1.4 (\`delete registry.example/team/app@${digest(1)}\`), or`,
+  );
+});
+
 it('several blockers have a command each, and those that do not fit are counted', () => {
   const blocked = aBlockedFix({
     blockedBy: [{ digest: digest(1), tags: ['1.4', 'stable'] }, UNTAGGED],
