@@ -51,7 +51,7 @@ export function covers(wide: string, narrow: string): boolean {
     const [x, y] = [a[i], b[j]];
     if (x === undefined) return [];
     if (isStar(x))
-      return y !== undefined && takesAll(x, y)
+      return y !== undefined && takesEach(x, y)
         ? [
             [i + 1, j],
             [i, j + 1],
@@ -62,7 +62,7 @@ export function covers(wide: string, narrow: string): boolean {
 }
 
 /** May a wildcard stand for everything that a token of another glob matches? */
-function takesAll(wildcard: Token, token: Token): boolean {
+function takesEach(wildcard: Token, token: Token): boolean {
   return wildcard === '**' || (token !== '/' && token !== '**');
 }
 
