@@ -267,9 +267,7 @@ describe('the program', () => {
     const watching = { repositories: ['lab/**'], policy: { severityThreshold: 'critical' } };
     const { outputs } = await graphOf({ 'pullgate:rules': [...enforcing, watching] });
     const next = outputs['next'] as readonly string[];
-    expect(next).toContain(
-      `${only} everything else is in audit mode. To enforce more, see docs/rollout.md, step 5.`,
-    );
+    expect(next).toContain(`${only} everything else is in audit mode. To enforce more, see docs/rollout.md, step 5.`);
     expect(next.join()).not.toContain('mode enforce');
   });
 

@@ -59,8 +59,7 @@ export function redacted<T>(value: T, { names }: Redaction): T {
   const words = names.map(([name, instead]) => [wordOf(name), instead] as const);
   // Addresses first, because a name may be a part of one.
   const patterns = [[MAIL, '<person>'] as const, ...words, ...PATTERNS];
-  const redact = (text: string) =>
-    patterns.reduce((so, [pattern, instead]) => so.replaceAll(pattern, instead), text);
+  const redact = (text: string) => patterns.reduce((so, [pattern, instead]) => so.replaceAll(pattern, instead), text);
   const inside = (part: unknown): unknown => {
     if (typeof part === 'string') return redact(part);
     if (Array.isArray(part)) return part.map(inside);
