@@ -92,11 +92,7 @@ function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<read
   return names.apply(({ region, topic, deadLetterQueue, subscription, sender, poisonQueue }) => [
     ...(aws === undefined ? [] : notifiedOnAws(settings.notifyEmails, topic)),
     ...(azure === undefined ? [] : notifiedOnAzure(settings.notifyEmails, sender)),
-    ...(settings.mode === 'audit'
-      ? [
-          'This stack is in audit mode and closes nothing. When its notices are as you expect, run: pulumi config set mode enforce && pulumi up',
-        ]
-      : []),
+    ...(settings.mode === 'audit' ? [whatEnforces(settings)] : []),
     ...(aws === undefined || settings.aws.enableInspector
       ? []
       : [
@@ -113,6 +109,15 @@ function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<read
         ]
       : []),
   ]);
+}
+
+/** What a stack in audit mode enforces, and the next step. */
+function whatEnforces({ rules }: Settings): string {
+  const enforcing = rules.filter(({ mode }) => mode === 'enforce').map(({ label }) => label);
+  if (enforcing.length === 0)
+    return 'This stack is in audit mode and closes nothing. When its notices are as you expect, run: pulumi config set mode enforce && pulumi up';
+  const verb = enforcing.length === 1 ? 'enforces' : 'enforce';
+  return `Only ${enforcing.join(' and ')} ${verb}; everything else is in audit mode. To enforce more, see docs/rollout.md, step 5.`;
 }
 
 function notifiedOnAws(notifyEmails: readonly string[], topic: string | undefined): readonly string[] {

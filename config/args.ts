@@ -171,7 +171,10 @@ export interface PolicyArgs {
 
 /** The policy of a rule: its fields replace those of the stack. Its exceptions are added to the stack's. */
 export interface RulePolicyArgs extends PolicyArgs {
-  /** Default: the stack's threshold. Example: `critical`. */
+  /**
+   * Default: the stack's threshold. The stack's `unfixable` stays in force: with `high` there and `critical` here, a
+   * high finding without a fix violates, and one with a fix does not. Example: `critical`.
+   */
   severityThreshold?: Severity;
 }
 

@@ -97,7 +97,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, now?: string
     const name = key.slice(NAMESPACE.length);
     given[name] = TEXT_KEYS.includes(name) ? value : decode(value);
   }
-  const targets = targetsIn(given, raw);
+  const targets = knownTargets(given, raw);
   const checked = checkSettings(keys, given, { now, more: azureProblems(given, raw), targets, foreign: 'refused' });
   if (checked.ok) return checked;
   const [first, ...others] = checked.problems;
@@ -105,7 +105,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, now?: string
 }
 
 /** The targets of the stack. Undefined if a mistake hides one: then no rule is refused for it. */
-function targetsIn(given: Given, raw: Readonly<Record<string, unknown>>): readonly KnownTarget[] | undefined {
+function knownTargets(given: Given, raw: Readonly<Record<string, unknown>>): readonly KnownTarget[] | undefined {
   const enabled = v.safeParse(clouds, given['clouds']);
   if (!enabled.success) return undefined;
   const known = enabled.output.map((one) =>

@@ -259,6 +259,18 @@ describe('the program', () => {
     ]);
   });
 
+  it.each([
+    ['one rule', [['shop/**']], 'Only rules[0] (shop/**) enforces;'],
+    ['several rules', [['shop/**'], ['team/**']], 'Only rules[0] (shop/**) and rules[1] (team/**) enforce;'],
+  ])('says what %s of a stack in audit mode enforces, and not how to enforce everything', async (_what, of, only) => {
+    const enforcing = of.map((repositories) => ({ repositories, mode: 'enforce' }));
+    const watching = { repositories: ['lab/**'], policy: { severityThreshold: 'critical' } };
+    const { outputs } = await graphOf({ 'pullgate:rules': [...enforcing, watching] });
+    const next = outputs['next'] as readonly string[];
+    expect(next).toContain(`${only} everything else is in audit mode. To enforce more, see docs/rollout.md, step 5.`);
+    expect(next.join()).not.toContain('mode enforce');
+  });
+
   it('warns about an expired exception, and does not fail', async () => {
     const exceptions = [
       { id: 'CVE-2024-6119', expires: '2025-01-31', reason: 'not reachable' },

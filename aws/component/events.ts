@@ -36,7 +36,7 @@ function ruleSpecs({ policies, roleArn }: RulesArgs): readonly RuleSpec[] {
   return [
     {
       name: 'findings',
-      description: 'Inspector findings of ECR images, in every state, that can matter to the policy',
+      description: 'Inspector findings of ECR images, in every state, that can matter to a policy',
       when: { pattern: findingPattern(...policies) },
     },
     {

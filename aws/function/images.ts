@@ -53,7 +53,8 @@ const index = v.object({
     v.object({
       digest: v.string(),
       mediaType: v.optional(v.string(), ''),
-      platform: v.optional(v.object({ os: v.optional(v.string()) })),
+      // Not checked: one wrong platform must not hide the other children.
+      platform: v.optional(v.unknown()),
     }),
   ),
 });
@@ -265,6 +266,10 @@ function childrenIn(manifest: string | undefined): readonly Child[] {
   return parsed.output.manifests.map(({ digest, mediaType, platform }) => ({
     digest,
     isIndex: INDEX_TYPES.includes(mediaType),
-    isAttestation: platform?.os === 'unknown',
+    isAttestation: osOf(platform) === 'unknown',
   }));
+}
+
+function osOf(platform: unknown): unknown {
+  return typeof platform === 'object' && platform !== null && 'os' in platform ? platform.os : undefined;
 }

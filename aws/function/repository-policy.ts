@@ -192,8 +192,8 @@ function matchesAction(patterns: unknown, action: string): boolean {
 
 /**
  * Returns the policy with our statement, once, and without those under `olderIds`. Foreign statements stay byte for
- * byte unchanged. Our statement is the last, but before a statement that was not in a list: so the opening knows that
- * the list is ours.
+ * byte unchanged; near the size limit, the caller takes out white space first. Our statement goes last. If `Statement`
+ * was a single object, ours goes first, so that opening can restore the object.
  */
 export function withOurs(policy: RepositoryPolicy, ours: DenyStatement, olderIds: readonly string[] = []): string {
   const statement = JSON.stringify(ours);
@@ -213,8 +213,8 @@ export function withOurs(policy: RepositoryPolicy, ours: DenyStatement, olderIds
 }
 
 /**
- * Did closing make the list? Then locks of pullgate's stacks, and no white space, are before the only statement that
- * was there.
+ * True if pullgate turned a single statement into a list: only pullgate's locks precede one foreign statement, without
+ * white space.
  */
 function isOurList({ text, statements, list }: RepositoryPolicy): boolean {
   if (text === undefined || list?.type !== 'array' || statements.length < 2) return false;
@@ -225,7 +225,7 @@ function isOurList({ text, statements, list }: RepositoryPolicy): boolean {
 
 /**
  * Returns the policy without our statements, which have one of these Sids. Foreign statements stay byte for byte
- * unchanged.
+ * unchanged. White space that a closing near the size limit took out does not come back.
  *
  * @returns undefined if no statement is left: ECR rejects a policy without statements, so the policy must be deleted
  */

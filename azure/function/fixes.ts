@@ -1,5 +1,5 @@
 // Implements the core's search for a blocked fix with ACR and Defender.
-import type { JudgedImage } from '../../shared/reconcile/observation.ts';
+import type { JudgedImage, PushedImage } from '../../shared/reconcile/observation.ts';
 import type { FixPorts } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { type Scanner, WINDOWS } from './findings.ts';
@@ -23,9 +23,9 @@ export function createFixes({ resolved, images, scanner }: Parts): FixPorts {
 
     async pushed({ repository }) {
       const found = [...(await images.describeAll(repository)).values()];
-      return found
-        .filter(({ isAttestation }) => !isAttestation)
-        .map(({ digest, tags, pushedAt, mayBeIndex }) => ({ digest, tags, pushedAt, isIndex: mayBeIndex }));
+      return found.flatMap(({ digest, tags, pushedAt, mayBeIndex, isAttestation }): readonly PushedImage[] =>
+        isAttestation || pushedAt === undefined ? [] : [{ digest, tags, pushedAt, isIndex: mayBeIndex }],
+      );
     },
 
     async childrenOf({ repository }, indexes) {

@@ -15,8 +15,11 @@ export interface Image {
    * Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
    */
   readonly isAttestation: boolean;
-  /** When this manifest was first pushed. Source: https://learn.microsoft.com/rest/api/containerregistry/ */
-  readonly pushedAt: Instant;
+  /**
+   * When this manifest was first pushed. Undefined: the registry does not say.
+   * Source: https://learn.microsoft.com/rest/api/containerregistry/
+   */
+  readonly pushedAt: Instant | undefined;
 }
 
 const INDEXES_AT_ONCE = 4;
@@ -121,12 +124,14 @@ export function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {
 }
 
 function imageFrom(properties: ArtifactManifestProperties): Image {
-  const { digest, tags, architecture, operatingSystem, createdOn } = properties;
+  const { digest, tags, architecture, operatingSystem } = properties;
+  // The client does not check that the response has it.
+  const createdOn: Date | undefined = properties.createdOn;
   return {
     digest,
     tags,
     mayBeIndex: architecture === undefined && operatingSystem === undefined,
     isAttestation: operatingSystem === 'unknown',
-    pushedAt: createdOn.toISOString(),
+    pushedAt: createdOn?.toISOString(),
   };
 }

@@ -17,6 +17,8 @@ const QUERIES_AT_ONCE = 2;
 interface QueryLimits {
   readonly days: number;
   readonly seconds: number;
+  /** After how many seconds a query is given up, even without an answer. Undefined: never. */
+  readonly giveUpSeconds?: number;
 }
 
 /** The days are more than every window of the findings has. The query itself limits how far back it reads. */
@@ -30,9 +32,13 @@ const OF_FINDINGS: QueryLimits = { days: 10, seconds: 60 };
 export function createRunQuery(client: LogsQueryClient, workspaceId: string, limits = OF_FINDINGS): RunQuery {
   const limited = limitedTo(QUERIES_AT_ONCE);
   const timespan = { duration: `P${limits.days}D` };
-  const options = { serverTimeoutInSeconds: limits.seconds };
+  const optionsNow = () => ({
+    serverTimeoutInSeconds: limits.seconds,
+    ...(limits.giveUpSeconds === undefined ? {} : { abortSignal: AbortSignal.timeout(limits.giveUpSeconds * 1000) }),
+  });
   return async (query) => {
-    const result = await limited(() => client.queryWorkspace(workspaceId, query, timespan, options)).catch(asPartial);
+    const ask = () => client.queryWorkspace(workspaceId, query, timespan, optionsNow());
+    const result = await limited(ask).catch(asPartial);
     if (result.status === 'PartialFailure') {
       throw new PartialAnswer(`Log Analytics returned only part of its answer: ${result.partialError.message}`);
     }

@@ -4,6 +4,7 @@ import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { GateNotice } from '../../shared/report/delivery-text.ts';
 import type { LastPull } from '../../shared/report/notice-usage.ts';
+import { withinTime } from '../../shared/runtime/deadline.ts';
 import { createRunQuery, type RunQuery, rowsOrNone } from './log-analytics.ts';
 import { textOf } from './loose-json.ts';
 
@@ -20,7 +21,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 export interface Pulls {
   /**
    * Reads the last pulls of these images. While one query runs, all that is asked is collected for the next one. If the
-   * read fails, nothing is known.
+   * read fails or takes longer than ten seconds, waiting included, nothing is known.
    *
    * @param onProblem receives the error of a failed read
    */
@@ -32,8 +33,9 @@ const UNKNOWN: LastPull = () => undefined;
 /** If the registries do not log pulls, nothing is known, and nothing is read. */
 export const NO_PULLS: Pulls = { read: async () => UNKNOWN };
 
-export function createPulls(client: LogsQueryClient, workspaceId: string): Pulls {
-  const run = createRunQuery(client, workspaceId, { days: PULL_DAYS, seconds: READ_SECONDS });
+/** @param seconds how long a read may take. Only tests shorten it */
+export function createPulls(client: LogsQueryClient, workspaceId: string, seconds = READ_SECONDS): Pulls {
+  const run = createRunQuery(client, workspaceId, { days: PULL_DAYS, seconds, giveUpSeconds: seconds });
   let running: Promise<unknown> = Promise.resolve();
   let next: { readonly digests: Set<string>; readonly answer: Promise<LastPull> } | undefined;
 
@@ -53,7 +55,10 @@ export function createPulls(client: LogsQueryClient, workspaceId: string): Pulls
       if (known.length === 0) return UNKNOWN;
       next ??= begin();
       for (const digest of known) next.digests.add(digest);
-      return next.answer.catch((error: unknown) => {
+      const { answer } = next;
+      // The query that runs before may be stuck, too.
+      const tooLate = `the last pulls were not read within ${seconds} seconds`;
+      return withinTime(seconds * 1000, tooLate, () => answer).catch((error: unknown) => {
         onProblem(error);
         return UNKNOWN;
       });

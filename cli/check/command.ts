@@ -39,8 +39,8 @@ registry, and who may undo a lock there. Each line is ok, a warning, failed, or 
 not be checked), and says what to do.
 
 Exit codes: 0 the policy is valid, with or without warnings; 1 --strict is set, and there are
-warnings about exceptions, or lines of the self-test that are failed or unknown; 2 the policy is
-invalid, or no answer.
+warnings about exceptions or rules, or lines of the self-test that are failed or unknown; 2 the
+policy is invalid, or no answer.
 
 Examples for CI. Run the first for each change. Run the second once a day, because exceptions
 expire even if the file does not change:
@@ -62,7 +62,7 @@ export function addCheck(program: Command): void {
         )
         .option(
           '--strict',
-          'exit with 1 if there are warnings about exceptions, or if a line of the self-test failed or is unknown',
+          'exit with 1 if there are warnings about exceptions or rules, or if a line of the self-test failed or is unknown',
         ),
     ),
   )

@@ -17,7 +17,8 @@ needs no permissions in the clouds. It is as of the time when the file was saved
 names of repositories, images and their findings, and the deployed config; it has no secrets.
 
 Exit codes: 0 no more gates would close than --max-closes allows, or the snapshot was saved; 1 more
-gates would close; 2 invalid input or no answer.
+gates would close; 2 invalid input, no answer, or no certain one, because a scanner cannot see its
+registries.
 
 Examples:
   pullgate plan

@@ -3,12 +3,12 @@
 import type { BrakeLimits } from '../../shared/gate/brake.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { activeBlockers, type GateRecord, isClosed, newRecord, type StableState } from '../../shared/gate/record.ts';
+import { sumUsage, type UsageSum } from '../../shared/gate/usage.ts';
 import { type Finding, findingKey, type Instant, worstFirst } from '../../shared/policy/finding.ts';
 import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { hasOurs } from '../../shared/reconcile/owner.ts';
 import { createRules, type Rules, withNothingIncluded } from '../../shared/reconcile/rules.ts';
-import { sumUsage, type UsageSum } from '../../shared/report/usage-text.ts';
 import { type Judged, judgeGate, lockOf } from './judge.ts';
 import { isCovered, type StackSettings } from './settings.ts';
 import type { KnownGate, Repository, Target } from './snapshot.ts';

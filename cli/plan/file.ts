@@ -28,9 +28,10 @@ export function textOf({ at, stack, isWhole, targets }: Snapshot): string {
   return `${JSON.stringify(saved)}\n`;
 }
 
-function savedTarget({ cloud, region, content, pausedAt, notes, repositories }: Target): SavedTarget {
-  const settings = contentToKeep(content);
-  return { cloud, region, settings, pausedAt, notes: [...notes], repositories: repositories.map(savedRepository) };
+function savedTarget({ content, notes, repositories, ...target }: Target): SavedTarget {
+  const { cloud, region, pausedAt, scannerProblem } = target;
+  const known = { cloud, region, settings: contentToKeep(content), pausedAt, scannerProblem };
+  return { ...known, notes: [...notes], repositories: repositories.map(savedRepository) };
 }
 
 function savedRepository({ registry, repository, images, scans, gates }: Repository): SavedRepository {

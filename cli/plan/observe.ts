@@ -61,7 +61,7 @@ async function observeTarget(
   settings: Target['settings'],
   { includes }: Wanted,
   at: Instant,
-): Promise<Pick<Target, 'repositories' | 'notes' | 'pausedAt'>> {
+): Promise<Pick<Target, 'repositories' | 'notes' | 'scannerProblem' | 'pausedAt'>> {
   const problem = await client.scannerHealth();
   const { value: pause } = await client.pause.load();
   // The function leaves gates alone whose registry is no longer part of the stack.
@@ -86,6 +86,7 @@ async function observeTarget(
   ];
   return {
     repositories: repositories.toSorted((a, b) => (gateKey(a) < gateKey(b) ? -1 : 1)),
+    ...(problem === undefined ? {} : { scannerProblem: problem }),
     notes: notes.map((note) => `${CLOUD_NAMES[client.cloud]}: ${note}`),
     ...(pause !== undefined && isPaused(pause, at) ? { pausedAt: pause.at } : {}),
   };

@@ -4,6 +4,7 @@ import { policiesOf } from '../../shared/policy/rule.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { type JsonOption, now } from '../command.ts';
 import { writeWhole } from '../simulate/file.ts';
+import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
 import { type AnswerCode, printAnswer } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
@@ -39,7 +40,21 @@ export async function planCommand(file: string | undefined, options: PlanOptions
   for (const note of plan.notes) process.stderr.write(`pullgate: note: ${plainLines(note)}\n`);
   if (markdown) process.stdout.write(markdownOf(plan));
   else printAnswer(json, jsonOf(plan, maxCloses), () => [...linesOf(plan, all)]);
-  return totalsOf(plan).closes > maxCloses ? 1 : 0;
+  if (totalsOf(plan).closes > maxCloses) return 1;
+  refuseBlind(snapshot, plan);
+  return 0;
+}
+
+/** Fails if a scanner cannot see the registries: what would close is then not all known. */
+function refuseBlind({ targets }: Snapshot, plan: Plan): void {
+  const planned = targets.filter(({ cloud }) => plan.targets.some((target) => target.cloud === cloud));
+  const blind = planned.flatMap(({ cloud, scannerProblem }) =>
+    scannerProblem === undefined ? [] : [`${CLOUD_NAMES[cloud]}: ${scannerProblem}`],
+  );
+  if (blind.length === 0) return;
+  throw new UsageError(
+    `more gates may close than the plan shows, because findings may be missing (${blind.join('; ')}): let the scanner see the registries, and run the command again`,
+  );
 }
 
 function refuseConflicts(file: string | undefined, { save: to, ...options }: PlanOptions): void {

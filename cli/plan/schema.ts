@@ -136,6 +136,7 @@ export const snapshotSchema = v.object({
       region: v.optional(v.string()),
       settings: required(v.record(v.string(), v.unknown(), 'the settings of the function')),
       pausedAt: v.optional(time),
+      scannerProblem: v.optional(v.string()),
       notes: strings,
       repositories: list(repository),
     }),

@@ -27,6 +27,8 @@ export interface Target {
   readonly content: Readonly<Record<string, unknown>>;
   /** Since when the stack has been paused. Undefined: it is not. */
   readonly pausedAt?: Instant | undefined;
+  /** Why the scanner cannot see the registries, so that findings may be missing. Undefined: it can. */
+  readonly scannerProblem?: string | undefined;
   /** Why something may be missing. */
   readonly notes: readonly string[];
   readonly repositories: readonly Repository[];

@@ -1,7 +1,7 @@
 // Counts a plan: gates by change, how many of those that would close are in use, and how long the limits would take.
 import type { BrakeLimits } from '../../shared/gate/brake.ts';
+import type { UsageSum } from '../../shared/gate/usage.ts';
 import { counted } from '../../shared/report/sentences.ts';
-import type { UsageSum } from '../../shared/report/usage-text.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { CHANGES, type Change, type GateChange } from './compare.ts';
 import type { Plan, TargetPlan } from './make-plan.ts';

@@ -170,7 +170,7 @@ function unknownsOf(measures: Measures, image: string): readonly Unknown[] {
     {
       question: "Is a refused pull in the registry's log?",
       settled: false,
-      answer: `pullgate does not read it. If the registry has a diagnostic setting, run in the workspace: ContainerRegistryRepositoryEvents | where TimeGenerated > datetime(${since}) and Repository == "${image.slice(image.indexOf('/') + 1)}" and OperationName == "Pull"`,
+      answer: `\`prove\` does not read it. With \`azure.pullLogs\`, or a setting of your own, run in the workspace: ContainerRegistryRepositoryEvents | where TimeGenerated > datetime(${since}) and Repository == "${image.slice(image.indexOf('/') + 1)}" and OperationName == "Pull"`,
     },
   ];
 }

@@ -2,6 +2,7 @@
 // decides each verdict.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
+import type { UsageSum } from '../../shared/gate/usage.ts';
 import { type Finding, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import {
   type ExemptedFinding,
@@ -12,7 +13,6 @@ import {
 } from '../../shared/policy/verdict.ts';
 import { findingsIn, type ImageObservation, type Usage } from '../../shared/reconcile/observation.ts';
 import type { GateRules, Rules } from '../../shared/reconcile/rules.ts';
-import type { UsageSum } from '../../shared/report/usage-text.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
 import { sumObserved } from './usage.ts';
 

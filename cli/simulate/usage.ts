@@ -1,9 +1,10 @@
 // The use of the images that close a gate. It is known only for images that were observed.
 import { CLOUDS, type Cloud } from '../../config/config.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
+import { addUsage, sumUsage, type UsageSum } from '../../shared/gate/usage.ts';
 import type { Usage } from '../../shared/reconcile/observation.ts';
 import { capitalized } from '../../shared/report/sentences.ts';
-import { addUsage, describeUsageSum, sumUsage, type UsageSum } from '../../shared/report/usage-text.ts';
+import { describeUsageSum } from '../../shared/report/usage-text.ts';
 import { AWS_ACCOUNT } from '../reports/gathering.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { USERS } from '../stack/usage.ts';

@@ -6,6 +6,7 @@ import { type BrakeCounts, brakeCounts, IDLE_BRAKE } from '../../shared/gate/bra
 import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState } from '../../shared/gate/record.ts';
+import type { UsageSum } from '../../shared/gate/usage.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
 import { exceptionsOf } from '../../shared/policy/rule.ts';
@@ -15,7 +16,6 @@ import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import { counted, shortName } from '../../shared/report/sentences.ts';
 import { endOf, minute } from '../../shared/report/times.ts';
-import type { UsageSum } from '../../shared/report/usage-text.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';

@@ -2,9 +2,10 @@
 import type { Cloud } from '../../config/config.ts';
 import { gateKey } from '../../shared/gate/gate.ts';
 import { activeBlockers, type GateRecord } from '../../shared/gate/record.ts';
+import { sumUsage, type UsageSum } from '../../shared/gate/usage.ts';
 import type { Usage } from '../../shared/reconcile/observation.ts';
 import type { LastPull } from '../../shared/report/notice-usage.ts';
-import { describeUsageSum, sumUsage, type UsageSum } from '../../shared/report/usage-text.ts';
+import { describeUsageSum } from '../../shared/report/usage-text.ts';
 import type { ObservedRepository } from '../stack/overview.ts';
 import { USERS } from '../stack/usage.ts';
 

@@ -1,12 +1,12 @@
 // The record: pullgate's own row for a gate. It says whether a lock is ours, and what the next evaluation needs.
 import type { Finding, Instant } from '../policy/finding.ts';
 import type { Usage } from '../reconcile/observation.ts';
-import type { UsageSum } from '../report/usage-text.ts';
 import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { BlockedFix, Remedy } from './blocked-fix.ts';
 import type { Gate } from './gate.ts';
 import type { OverrideStep, RecordedOverride } from './override.ts';
 import type { Repetition, Restorations } from './restorations.ts';
+import type { UsageSum } from './usage.ts';
 
 /** An image whose verdict was `block`, with the findings that made it so. */
 export interface Blocker {

@@ -25,7 +25,8 @@ export function overlap(one: string, other: string): boolean {
   const [a, b] = [tokensOf(one), tokensOf(other)];
   return reachesEnd(a, b, (i, j) => {
     const [x, y] = [a[i], b[j]];
-    // What two wildcards match together can be left out of the name, so each only takes single characters.
+    // A shortest common name never needs two wildcards to match the same character, so each wildcard only consumes
+    // single characters.
     const steps: Step[] = [];
     if (isStar(x)) steps.push([i + 1, j]);
     if (isStar(y)) steps.push([i, j + 1]);
@@ -39,8 +40,8 @@ export function overlap(one: string, other: string): boolean {
 }
 
 /**
- * Does the first glob match every name that the second one matches? Compares the globs part by part: `true` is certain,
- * `false` may be wrong if several parts together match what one part matches.
+ * Does the first glob match every name that the second one matches? Compares the globs token by token: `true` is
+ * certain. `false` may be wrong if a token of `narrow` is covered only by several tokens of `wide`.
  *
  * @example covers('team/**', 'team/app-*') // true
  */
@@ -50,7 +51,7 @@ export function covers(wide: string, narrow: string): boolean {
     const [x, y] = [a[i], b[j]];
     if (x === undefined) return [];
     if (isStar(x))
-      return y !== undefined && takesAll(x, y)
+      return y !== undefined && takesEach(x, y)
         ? [
             [i + 1, j],
             [i, j + 1],
@@ -61,7 +62,7 @@ export function covers(wide: string, narrow: string): boolean {
 }
 
 /** May a wildcard stand for everything that a token of another glob matches? */
-function takesAll(wildcard: Token, token: Token): boolean {
+function takesEach(wildcard: Token, token: Token): boolean {
   return wildcard === '**' || (token !== '/' && token !== '**');
 }
 

@@ -30,5 +30,8 @@ export function globFilter(include: readonly string[], exclude: readonly string[
 
 const GLOB = 'a glob for repository names, such as "team/*" or "team/**"';
 
-/** A glob in the config. */
-export const globSchema = v.pipe(v.string(GLOB), v.regex(GLOB_PATTERN, GLOB));
+/** A glob in the config. `allowed` is what a mistake is answered with. */
+export const globSchemaFor = (allowed: string) => v.pipe(v.string(allowed), v.regex(GLOB_PATTERN, allowed));
+
+/** A glob for repositories in the config. */
+export const globSchema = globSchemaFor(GLOB);

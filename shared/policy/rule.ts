@@ -4,7 +4,7 @@ import type { ConfiguredMode } from '../reconcile/mode.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom } from '../runtime/problem.ts';
 import type { Exception } from './exceptions.ts';
 import type { Instant } from './finding.ts';
-import { globMatcher, globSchema } from './glob.ts';
+import { globMatcher, globSchema, globSchemaFor } from './glob.ts';
 import { DEFAULT_POLICY, type Policy, parsePolicy, REFINEMENTS } from './policy.ts';
 
 /** One entry of `rules` in the config. */
@@ -87,13 +87,14 @@ export function below(glob: string): string {
 
 const REPOSITORIES = 'a list of globs for repository names';
 const TARGETS = 'a list of globs for targets';
-const globs = (allowed: string) =>
-  v.optional(v.pipe(v.array(globSchema, allowed), v.minLength(1, `${allowed}; leave it out for all`)));
+const targetGlob = globSchemaFor('a glob for targets in lower case, such as "*/images"');
+const globs = (glob: typeof globSchema, allowed: string) =>
+  v.optional(v.pipe(v.array(glob, allowed), v.minLength(1, `${allowed}; leave it out for all`)));
 const fields = ['severityThreshold', ...REFINEMENTS];
 const ruleSchema = closedObject(
   {
-    targets: globs(TARGETS),
-    repositories: globs(REPOSITORIES),
+    targets: globs(targetGlob, TARGETS),
+    repositories: globs(globSchema, REPOSITORIES),
     mode: v.optional(v.picklist(['enforce', 'audit'], 'one of enforce, audit')),
     // `parsePolicy` checks the values.
     policy: v.optional(

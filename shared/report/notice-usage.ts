@@ -1,10 +1,11 @@
 // What a notice says about the use of images.
 import type { Gate } from '../gate/gate.ts';
 import type { ClearedImage, Notice, NoticeImage } from '../gate/record.ts';
+import { addUsage, sumUsage, type UsageSum } from '../gate/usage.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Usage } from '../reconcile/observation.ts';
 import { CLEARANCES, capitalized } from './sentences.ts';
-import { addUsage, describeUsage, describeUsageSum, sumUsage, type UsageSum, type Users } from './usage-text.ts';
+import { describeUsage, describeUsageSum, type Users } from './usage-text.ts';
 
 /** What the use of images in a notice depends on besides the notice. */
 export interface UsageContext {

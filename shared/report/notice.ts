@@ -19,8 +19,8 @@ import {
   type Waiting,
 } from '../gate/record.ts';
 import type { Repetition } from '../gate/restorations.ts';
+import { isUsageUnknown, sumUsage } from '../gate/usage.ts';
 import { type Instant, worstFirst } from '../policy/finding.ts';
-import { isUsageUnknown, sumUsage } from './usage-text.ts';
 
 interface NoticeInput {
   /** The record before the change. */

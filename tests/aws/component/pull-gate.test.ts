@@ -188,7 +188,7 @@ describe('the events', () => {
   const patternOf = (name: string): unknown =>
     JSON.parse(String(inputsOf('aws:cloudwatch/eventRule:EventRule', name)['eventPattern']));
 
-  it('include findings in every state that can matter to the policy', async () => {
+  it('include findings in every state that can matter to a policy', async () => {
     await deploy();
     expect(patternOf('pullgate-findings')).toEqual({
       source: ['aws.inspector2'],

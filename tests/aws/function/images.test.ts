@@ -126,6 +126,22 @@ describe('the descendants', () => {
     expect(await descendants(await digest())).toEqual([]);
   });
 
+  it.each([
+    ['of an entry', null],
+    ['without an operating system', { os: null }],
+  ])('are listed if one platform %s is null', async (_what, platform) => {
+    const manifests = [
+      { digest: 'one', platform },
+      { digest: 'other', platform: { os: 'linux' } },
+      { digest: 'built', platform: { os: 'unknown' } },
+    ];
+    const image = { imageId: { imageDigest: 'index' }, imageManifest: JSON.stringify({ manifests }) };
+    const client = { send: async () => ({ images: [image] }) } as unknown as ECRClient;
+    const images = createImages(client, ACCOUNT_ID);
+    expect(await images.descendants(repository, ['index'])).toEqual(new Set(['one', 'other', 'built']));
+    expect(await images.runnableIn(repository, ['index'])).toEqual(new Map([['index', ['one', 'other']]]));
+  });
+
   it('of an index that was read before need no call, in any repository', async () => {
     const images = createImages(ecr, ACCOUNT_ID);
     const child = await push();

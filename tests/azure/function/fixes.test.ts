@@ -24,6 +24,8 @@ const MANIFESTS = [
   },
   { digest: digest(2), tags: [], createdOn, relatedArtifacts: [], ...LINUX },
   { digest: digest(3), tags: [], createdOn, relatedArtifacts: [], architecture: 'unknown', operatingSystem: 'unknown' },
+  // The registry does not say when it was pushed, so it cannot be a fix.
+  { digest: digest(4), tags: ['1.6'], relatedArtifacts: [], ...LINUX },
 ];
 
 /** @param isPartial no answer holds the rows of the whole repository */

@@ -8,6 +8,8 @@ import { digest } from '../../shared/samples.ts';
 interface Stored {
   readonly tags?: readonly string[];
   readonly children?: readonly string[];
+  /** The registry does not say when it was pushed. */
+  readonly isUndated?: boolean;
 }
 
 /** Images of one repository, by digest. An image with children is an index. */
@@ -15,14 +17,14 @@ function stage(stored: Record<string, Stored>) {
   const asked: string[] = [];
   let now = Date.parse('2026-06-15T12:00:00.000Z');
   const propertiesOf = (one: string): ArtifactManifestProperties => {
-    const { tags = [], children } = stored[one] ?? {};
+    const { tags = [], children, isUndated = false } = stored[one] ?? {};
     const platform = children === undefined ? { architecture: 'amd64', operatingSystem: 'linux' } : {};
     const related = (children ?? []).map((child) => ({ digest: child }));
     return {
       digest: one,
       tags: [...tags],
       relatedArtifacts: related,
-      createdOn: new Date('2026-06-15T12:00:00.000Z'),
+      ...(isUndated ? {} : { createdOn: new Date('2026-06-15T12:00:00.000Z') }),
       ...platform,
     } as unknown as ArtifactManifestProperties;
   };
@@ -51,6 +53,13 @@ function stage(stored: Record<string, Stored>) {
     children: async () => images.childrenOfTagged('team/app', await images.describeAll('team/app')),
   };
 }
+
+it('an image without the time of its push is there', async () => {
+  const { images } = stage({ [digest(1)]: { tags: ['v1'], isUndated: true }, [digest(2)]: {} });
+  expect(await images.describe('team/app', digest(1))).toMatchObject({ tags: ['v1'], pushedAt: undefined });
+  const all = await images.describeAll('team/app');
+  expect([...all.values()].map(({ pushedAt }) => pushedAt)).toEqual([undefined, '2026-06-15T12:00:00.000Z']);
+});
 
 const [INDEX, CHILD, NESTED, GRANDCHILD] = [digest(1), digest(2), digest(3), digest(4)];
 

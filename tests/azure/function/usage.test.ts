@@ -79,6 +79,33 @@ describe('the last pulls', () => {
     expect((await read)(AZURE_GATE, digest(1))).toBe(NOW);
   });
 
+  it('are unknown if a query is stuck, which delays no read for longer than its own time', async () => {
+    const SECONDS = 0.2;
+    const begun = performance.now();
+    let queries = 0;
+    const client = {
+      queryWorkspace: (_id: string, _query: string, _span: unknown, { abortSignal }: { abortSignal?: AbortSignal }) => {
+        if (++queries > 1) return { status: LogsQueryResultStatus.Success, tables: [] };
+        return new Promise((_, reject) => {
+          abortSignal?.addEventListener('abort', () => reject(new Error('given up')));
+        });
+      },
+    };
+    const pulls = createPulls(client as unknown as LogsQueryClient, 'the workspace', SECONDS);
+    const problems: unknown[] = [];
+    const read = (one: string) => pulls.read([one], (error) => void problems.push(error));
+    const first = read(digest(1));
+    await new Promise((resolve) => setImmediate(resolve));
+    const lastPulls = await Promise.all([first, read(digest(2))]);
+    expect(performance.now() - begun).toBeLessThan(SECONDS * 5 * 1000);
+    expect(lastPulls.map((lastPull) => lastPull(AZURE_GATE, digest(1)))).toEqual([undefined, undefined]);
+    expect(problems.length).toBeGreaterThanOrEqual(1);
+    // The workspace answers again.
+    const before = problems.length;
+    expect((await read(digest(3)))(AZURE_GATE, digest(3))).toBeUndefined();
+    expect([problems.length, queries]).toEqual([before, 3]);
+  });
+
   it('are not read for what is no digest, and not at all if pulls are not logged', async () => {
     const { pulls, queries } = workspace();
     expect((await pulls.read(['sha256:"] | take 1', ''], noProblem))(AZURE_GATE, digest(1))).toBeUndefined();

@@ -218,6 +218,15 @@ describe('plan, on Azure', () => {
     const saved = await pullgate(['plan', file, '--config', config, '--json']);
     expect({ ...JSON.parse(saved.stdout), at: live.at }).toEqual(live);
     expect(await s.world()).toEqual(before);
+    const allowed = ['--config', config, '--max-closes', '1'];
+    for (const blind of [await run(...allowed, ...outputs), await pullgate(['plan', file, ...allowed])]) {
+      expect([blind.code, blind.stderr]).toEqual([
+        2,
+        expect.stringMatching(
+          /\npullgate: more gates may close than the plan shows, because .+\(Azure: no recomm.+\n$/,
+        ),
+      ]);
+    }
 
     // Another granularity: the images open, and their repository closes.
     const whole = configOf({

@@ -145,6 +145,25 @@ describe('the command', () => {
     expect(stdout).toMatch(/2 gates would close|"closes": 2/);
   });
 
+  describe('if a scanner cannot see its registries', () => {
+    const blind = fileOf(
+      textOf(snapshotOf(...SHOP.targets.map((target) => ({ ...target, scannerProblem: 'it is off' })))),
+    );
+
+    it('prints the plan, and then says that more gates may close', async () => {
+      const { code, stdout, stderr } = await pullgate(['plan', blind, '--config', config, '--max-closes', '2']);
+      expect([code, stdout]).toEqual([2, expect.stringContaining('2 gates would close')]);
+      expect(stderr.split('\n').at(-2)).toBe(
+        'pullgate: more gates may close than the plan shows, because findings may be missing (AWS: it is off): let the scanner see the registries, and run the command again',
+      );
+    });
+
+    it('ends with 1 as always if more gates would close already', async () => {
+      const { code, stderr } = await pullgate(['plan', blind, '--config', config, '--max-closes', '1']);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(old)]);
+    });
+  });
+
   it('prints one document with --json: null for no rule', async () => {
     const { stdout } = await pullgate(['plan', snapshot, '--config', config, '--json']);
     const { targets, totals, ...head } = JSON.parse(stdout);

@@ -45,9 +45,19 @@ describe('what is sent to others', () => {
     ['/subscriptions/00000000-1111-2222-3333-444444444444/x', '/subscriptions/<id>/x'],
     [`sha256:${'1'.repeat(64)}`, `sha256:${'1'.repeat(64)}`],
     ['7.88.1-10', '7.88.1-10'],
+    ["The client 'ada@example.com' with object id", "The client '<person>' with object id"],
+    ['caller ada_mail.example#EXT#@rg.onmicrosoft.com;', 'caller <person>;'],
+    ['"upn":"grace.h@Rg.com"', '"upn":"<person>"'],
+    ['team/app@sha256:1 lodash@4.17.21', 'team/app@sha256:1 lodash@4.17.21'],
+    ['/resourceGroups/rg/x', '/resourceGroups/<resource group>/x'],
+    ['/resourcegroups/RG, MC_rg_x', '/resourcegroups/<resource group>, MC_<resource group>_x'],
+    ['a large target merges', 'a large target merges'],
     ['2026-03-02T09:00:00.000Z', '2026-03-02T09:00:00.000Z'],
   ])('%s', (text, expected) => {
-    const names = [['Pullgate0123456789ab', '<component>']] as const;
+    const names = [
+      ['Pullgate0123456789ab', '<component>'],
+      ['rg', '<resource group>'],
+    ] as const;
     expect(redacted({ a: [text], b: { c: text }, d: 1, e: null, f: true }, { names })).toEqual({
       ...{ a: [expected], b: { c: expected }, d: 1, e: null, f: true },
     });

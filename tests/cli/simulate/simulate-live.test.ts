@@ -1,7 +1,7 @@
 // Tests `pullgate simulate` without files against the local clouds: it uses the functions' adapters and read-only
 // permissions, and changes nothing.
 import { describe, expect, test } from 'vitest';
-import type { UsageSum } from '../../../shared/report/usage-text.ts';
+import type { UsageSum } from '../../../shared/gate/usage.ts';
 import { CRITICAL, stage } from '../../e2e/aws/stage.ts';
 import * as azure from '../../e2e/azure/stage.ts';
 import { actionsOf, asOperator, fileOf, OPERATOR, outputsOf, pullgate } from '../command.ts';

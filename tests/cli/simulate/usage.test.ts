@@ -4,9 +4,9 @@ import { pageOf } from '../../../cli/simulate/page.ts';
 import { type Simulation, simulate } from '../../../cli/simulate/simulation.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import { sumObserved, totalUsageLines } from '../../../cli/simulate/usage.ts';
+import { sumUsage } from '../../../shared/gate/usage.ts';
 import type { Usage } from '../../../shared/reconcile/observation.ts';
 import { minute } from '../../../shared/report/times.ts';
-import { sumUsage } from '../../../shared/report/usage-text.ts';
 import { digest, finding, GATE, NOW, present, rules } from '../../shared/samples.ts';
 
 const subject = (number: number, usage: Usage | undefined, severity = 'critical') => ({

@@ -1,7 +1,7 @@
 // The use of a gate's blockers in `pullgate status`.
 import { describe, expect, test } from 'vitest';
 import { createUsages, usageNote } from '../../../cli/status/usage.ts';
-import { sumUsage } from '../../../shared/report/usage-text.ts';
+import { sumUsage } from '../../../shared/gate/usage.ts';
 import { blocker, digest, GATE, present } from '../../shared/samples.ts';
 
 describe('the use of the blockers of a gate', () => {

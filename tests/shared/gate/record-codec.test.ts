@@ -1,6 +1,6 @@
 // The stored form of a record: what it shares, what it omits to fit, and what it refuses to read.
 import { describe, expect, it } from 'vitest';
-import { packRecord, unpackRecord, withFewerFindings } from '../../../shared/gate/record-codec.ts';
+import { packRecord, packToFit, unpackRecord, withFewerFindings } from '../../../shared/gate/record-codec.ts';
 import { anOverride, blocker, digest, finding, NOW, notice, record } from '../samples.ts';
 
 describe('a record with fewer findings', () => {
@@ -51,6 +51,31 @@ describe('a record with fewer findings', () => {
       expected,
     );
     expect(rest).toEqual({ ...full, blockers: undefined });
+  });
+});
+
+describe('a record that must fit', () => {
+  const findings = [1, 2, 3, 4, 5].map((number) => finding({ vulnerability: `CVE-2026-${number}` }));
+  const [first, ...others] = findings;
+  if (first === undefined) throw new Error('a finding was needed');
+  const full = record({ blockers: [blocker({ findings: [first, ...others] })] });
+  const keptIn = (text: string) => unpackRecord(text).blockers.map((one) => one.findings.length);
+  const sizeWith = (most: number) => packRecord(withFewerFindings(full, most)).length;
+  const pack = (size: number) => packToFit(full, (text) => text, { findings: 4, size });
+
+  it('keeps as many findings as it may', () => {
+    expect(keptIn(pack(sizeWith(4)))).toEqual([4]);
+  });
+
+  it('keeps half as many until it fits', () => {
+    expect(keptIn(pack(sizeWith(4) - 1))).toEqual([2]);
+    expect(keptIn(pack(sizeWith(1)))).toEqual([1]);
+  });
+
+  it('is refused if it does not fit with one finding for each image', () => {
+    expect(() => pack(sizeWith(1) - 1)).toThrow(
+      /^the record of \S+ does not fit into a row, even with one finding for each of its 1 images$/,
+    );
   });
 });
 

@@ -177,7 +177,17 @@ describe('the rules', () => {
     [
       'an invalid glob',
       [{ targets: ['A'], mode: 'audit' }],
-      ['rules[0].targets[0] is "A": expected a glob for repository names, such as "team/*" or "team/**"'],
+      ['rules[0].targets[0] is "A": expected a glob for targets in lower case, such as "*/images"'],
+    ],
+    [
+      'an invalid glob for repositories',
+      [{ repositories: ['A'], mode: 'audit' }],
+      ['rules[0].repositories[0] is "A": expected a glob for repository names, such as "team/*" or "team/**"'],
+    ],
+    [
+      'no glob for targets',
+      [{ targets: [], mode: 'audit' }],
+      ['rules[0].targets is []: expected a list of globs for targets; leave it out for all'],
     ],
     ['an unknown mode', [{ mode: 'block' }], ['rules[0].mode is "block": expected one of enforce, audit']],
     ['an unknown key', [{ mode: 'audit', repository: ['a'] }], ['rules[0].repository: unknown key']],

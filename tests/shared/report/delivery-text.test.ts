@@ -1,10 +1,10 @@
 // Summaries of many notices, word for word.
 import { describe, expect, it } from 'vitest';
 import type { Notice } from '../../../shared/gate/record.ts';
+import { sumUsage } from '../../../shared/gate/usage.ts';
 import { type GateNotice, MAX_SINGLE, renderDelivery } from '../../../shared/report/delivery-text.ts';
 import { describeOverride } from '../../../shared/report/override-text.ts';
 import { minute } from '../../../shared/report/times.ts';
-import { sumUsage } from '../../../shared/report/usage-text.ts';
 import { anOverride, CONTEXT, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
 const gateOf = (number: number) => ({ ...GATE, repository: `team/app-${number}` });

@@ -1,11 +1,11 @@
 // The use of images in a notice, word for word.
 import { describe, expect, it } from 'vitest';
 import type { Notice, NoticeImage } from '../../../shared/gate/record.ts';
+import { sumUsage } from '../../../shared/gate/usage.ts';
 import type { Usage } from '../../../shared/reconcile/observation.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import type { UsageContext } from '../../../shared/report/notice-usage.ts';
 import { minute } from '../../../shared/report/times.ts';
-import { sumUsage } from '../../../shared/report/usage-text.ts';
 import { CONTEXT, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
 const imageOf = (number: number, usage?: Usage): NoticeImage => ({

@@ -1,14 +1,9 @@
 // What is known about the use of images, word for word.
 import { describe, expect, it } from 'vitest';
+import { sumUsage } from '../../../shared/gate/usage.ts';
 import type { Usage } from '../../../shared/reconcile/observation.ts';
 import { minute } from '../../../shared/report/times.ts';
-import {
-  addUsage,
-  describeUsage,
-  describeUsageSum,
-  isUsageUnknown,
-  sumUsage,
-} from '../../../shared/report/usage-text.ts';
+import { describeUsage, describeUsageSum } from '../../../shared/report/usage-text.ts';
 import { hoursLater, NOW } from '../samples.ts';
 
 const USERS = { one: 'task', many: 'tasks' };
@@ -54,27 +49,5 @@ describe('the use of several images', () => {
 
   it('calls the images images by default', () => {
     expect(describeUsageSum(sumUsage([undefined, undefined]), USERS)).toBe('whether the 2 images run is not known');
-  });
-
-  it('of several gates is the sum', () => {
-    const sums = [sumUsage([{ inUseCount: 3, lastInUseAt: NOW }, undefined]), sumUsage([{ inUseCount: 4 }])];
-    expect(addUsage(sums)).toEqual({
-      images: 3,
-      inUse: 2,
-      workloads: 7,
-      unknown: 1,
-      lastInUseAt: NOW,
-      lastPulledAt: undefined,
-    });
-  });
-
-  it.each<[boolean, readonly (Usage | undefined)[]]>([
-    [true, []],
-    [true, [undefined, {}]],
-    [false, [undefined, { inUseCount: 0 }]],
-    [false, [undefined, { lastInUseAt: NOW }]],
-    [false, [undefined, { lastPulledAt: NOW }]],
-  ])('is unknown: %s for %j', (isUnknown, usages) => {
-    expect(isUsageUnknown(sumUsage(usages))).toBe(isUnknown);
   });
 });

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import {
+  check,
   closedObject,
   describeProblem,
   type Problem,
@@ -167,6 +168,21 @@ describe('an unknown key', () => {
       expect.stringContaining('Expected string'),
       'unknown key; did you mean "mode"?',
     ]);
+  });
+});
+
+describe('a checked part of a message', () => {
+  const schema = v.array(v.number('a number'), 'a list');
+
+  it('is the value, if it is valid', () => {
+    expect(check(schema, [1, 2], 'list')).toEqual({ ok: true, value: [1, 2] });
+  });
+
+  it('has at most five problems, each with its key', () => {
+    const checked = check(schema, Array.from('abcdefg'), 'list');
+    expect(checked.ok ? [] : checked.problems).toEqual(
+      Array.from('abcde', (given, index) => ({ key: `list[${index}]`, given, allowed: 'a number' })),
+    );
   });
 });
 
