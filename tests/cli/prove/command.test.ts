@@ -65,13 +65,18 @@ it('stops before anything is made, and says what to do', async () => {
 });
 
 /** Runs `prove` until it waits for the scanner, sends it a signal, and returns how it ended. */
-async function interrupted(s: Stage, signal: 'SIGINT' | 'SIGTERM', ...options: readonly string[]) {
+async function interrupted(
+  s: Stage,
+  signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP',
+  ...options: readonly string[]
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const args = [COMMAND, 'prove', '--yes', '--outputs', outputsOf(s.graph), ...options];
   const child = spawn(process.execPath, args, { env: { ...environmentOn(s), ...COMPILED } });
   const remove = s.cloud.calls.after(({ operation }) => {
     if (operation !== 'ListFindings') return;
     remove();
-    child.kill(signal);
+    // npm forwards a signal that its child has, too.
+    for (const _ of ['terminal', 'npm']) child.kill(signal);
   });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { code, stdout, stderr };
@@ -95,9 +100,9 @@ it('Ctrl-C ends the wait, cleans up, and prints the report without the names of 
   expect(scratchRepositories(s.cloud)).toEqual([]);
 });
 
-it('SIGTERM does the same', async () => {
+it.each(['SIGTERM', 'SIGHUP'] as const)('%s does the same', async (signal) => {
   const s = await stage();
-  const { code, stdout } = await interrupted(s, 'SIGTERM');
+  const { code, stdout } = await interrupted(s, signal);
   expect(code).toBe(1);
   expect(stdout).toContain('Cleaned up, nothing left behind');
   expect(scratchRepositories(s.cloud)).toEqual([]);
@@ -108,8 +113,12 @@ it('a second Ctrl-C ends at once, and names what is left with the command that r
   s.cloud.faults.add({ kind: 'timeout', where: ({ operation }) => operation === 'DeleteRepository' });
   const args = [COMMAND, 'prove', '--yes', '--outputs', outputsOf(s.graph)];
   const child = spawn(process.execPath, args, { env: { ...environmentOn(s), ...COMPILED } });
+  let isFirst = true;
   s.cloud.calls.before(({ operation }) => {
-    if (operation === 'ListFindings' || operation === 'DeleteRepository') child.kill('SIGINT');
+    if (operation === 'DeleteRepository') setTimeout(() => child.kill('SIGINT'), 1_100);
+    if (operation !== 'ListFindings' || !isFirst) return;
+    isFirst = false;
+    child.kill('SIGINT');
   });
   const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
   expect(code).toBe(1);
