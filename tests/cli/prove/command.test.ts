@@ -1,7 +1,7 @@
 // Tests the real `prove` as a process: wrong usage, the question, Ctrl-C, and what it prints.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -64,6 +64,17 @@ it('stops before anything is made, and says what to do', async () => {
   expect(stderr).toContain('        - repositories: ["pullgate-prove/**"]\n          mode: enforce\n');
 });
 
+it.each([
+  ['a folder', FOLDER],
+  ['in no folder', join(FOLDER, 'nowhere', 'prove.html')],
+])('a page that cannot be written is refused before anything is made: %s', async (_name, html) => {
+  const s = await stage();
+  const args = ['prove', '--yes', '--html', html, '--outputs', outputsOf(s.graph)];
+  const { code, stderr } = await pullgate(args, environmentOn(s));
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`${html} cannot be written (`)]);
+  expect(s.calls('ecr:CreateRepository')).toBe(0);
+});
+
 /** Runs `prove` until it waits for the scanner, sends it a signal, and returns how it ended. */
 async function interrupted(
   s: Stage,
@@ -97,6 +108,18 @@ it('Ctrl-C ends the wait, cleans up, and prints the report without the names of 
   ]);
   expect(stdout).not.toContain('123456789012');
   expect(readFileSync(html, 'utf8')).toContain('not proven: the run was ended');
+  expect(scratchRepositories(s.cloud)).toEqual([]);
+});
+
+it('a page that can no longer be written at the end costs no report', async () => {
+  const s = await stage();
+  const folder = mkdtempSync(join(FOLDER, 'page-'));
+  s.cloud.calls.after(({ operation }) => {
+    if (operation === 'CreateRepository') rmSync(folder, { recursive: true });
+  });
+  const { code, stdout, stderr } = await interrupted(s, 'SIGINT', '--json', '--html', join(folder, 'prove.html'));
+  expect([code, JSON.parse(stdout).result]).toEqual([1, 'interrupted']);
+  expect(stderr).toMatch(/pullgate: .+prove[.]html cannot be written [(]ENOENT/);
   expect(scratchRepositories(s.cloud)).toEqual([]);
 });
 
