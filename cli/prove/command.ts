@@ -9,7 +9,7 @@ import { expectWritable, writeWhole } from '../simulate/file.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
 import { durationForms, parseMinutes, shownOption } from '../terminal/duration.ts';
-import { type ExitCode, UsageError } from '../terminal/ending.ts';
+import { type ExitCode, endingOf, UsageError } from '../terminal/ending.ts';
 import { progressOn } from '../terminal/progress.ts';
 import { agreed, complain, processTerminal, type Terminal } from '../terminal/terminal.ts';
 import { documentOf } from '../terminal/words.ts';
@@ -84,7 +84,10 @@ export function addProve(program: Command): void {
 
 async function proveStack(options: ProveOptions): Promise<ExitCode> {
   const { html, json = false } = options;
-  const ready = await prepare(options);
+  const ready = await prepare(options).catch((cause: unknown): never => {
+    // Whatever the reason is, nothing was made.
+    throw new UsageError(endingOf(cause).text, { cause });
+  });
   if (ready === undefined) return 2;
   const { terminal, redaction } = ready;
   const report = await runProof(ready);

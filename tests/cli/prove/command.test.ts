@@ -64,6 +64,15 @@ it('stops before anything is made, and says what to do', async () => {
   expect(stderr).toContain('        - repositories: ["pullgate-prove/**"]\n          mode: enforce\n');
 });
 
+it('a request that fails before anything is made is no failed run', async () => {
+  const s = await stage();
+  const error = { kind: 'error', code: 'AccessDeniedException', message: 'not allowed', status: 400 } as const;
+  s.cloud.faults.add({ ...error, where: ({ operation }) => operation === 'DescribeRepositories', times: 100 });
+  const { code, stderr } = await pullgate(['prove', '--yes', '--outputs', outputsOf(s.graph)], environmentOn(s));
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^pullgate: the request to AWS failed[.] .+not allowed/)]);
+  expect(s.calls('ecr:CreateRepository')).toBe(0);
+});
+
 it.each([
   ['a folder', FOLDER],
   ['in no folder', join(FOLDER, 'nowhere', 'prove.html')],
