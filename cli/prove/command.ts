@@ -17,7 +17,7 @@ import { type Connected, connectScratch } from './connect.ts';
 import { listenForInterrupts } from './interrupt.ts';
 import { pageOf } from './page.ts';
 import { obstaclesTo } from './preflight.ts';
-import { leftOf, prove } from './prove.ts';
+import { leftOf, type ProveInput, prove } from './prove.ts';
 import { planLines, type Report, redacted, reportOf, stepLine, summaryLines } from './report.ts';
 import { SCRATCH, type Scratch } from './scratch.ts';
 
@@ -155,10 +155,11 @@ function printPlan({ repository, host, client, foreign }: Scratch, { print }: Te
 
 async function runProof({ scratch, nonce, minutes, granularity, terminal: { print } }: Ready): Promise<Report> {
   const { cloud, settings } = scratch.client;
+  const made: ProveInput['made'] = { fate: 'notMade' };
   const interrupts = listenForInterrupts(
     () => print('Ending after the current call, then cleaning up. Press Ctrl-C again to end at once.'),
     () => {
-      for (const { what, toDo } of leftOf(scratch)) print(`LEFT BEHIND: ${what}. To do: ${toDo}`);
+      for (const { what, toDo } of leftOf(scratch, made.fate)) print(`LEFT BEHIND: ${what}. To do: ${toDo}`);
       process.exit(1);
     },
   );
@@ -179,7 +180,8 @@ async function runProof({ scratch, nonce, minutes, granularity, terminal: { prin
       },
       limits: { scanner, function: minutesOfFunction, opening, scanWhileClosed: SCAN_WHILE_CLOSED_MINUTES },
       scannerAdvice: ADVICE[cloud],
-      onStep: (step) => void ('state' in step && print(stepLine(step))),
+      made,
+      onStep: (step) => print(stepLine(step)),
     });
     return reportOf(proof, scratch.client, granularity, version());
   } finally {

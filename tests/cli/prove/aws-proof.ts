@@ -108,6 +108,7 @@ export interface ProofOptions extends ScannerOptions {
   readonly name?: string;
   readonly signal?: AbortSignal;
   readonly onStep?: ProveInput['onStep'];
+  readonly made?: ProveInput['made'];
 }
 
 /** Prepares runs of `prove` on a stage. */
@@ -125,6 +126,7 @@ export async function provingOn(s: Stage, rights = leastToProve(s.graph)) {
     name = `run-${++runs}`,
     signal = new AbortController().signal,
     onStep = () => {},
+    made = { fate: 'notMade' },
     ...scanner
   }: ProofOptions = {}): Promise<Proof> => {
     const scan = scannerOf(s, scanner);
@@ -142,6 +144,7 @@ export async function provingOn(s: Stage, rights = leastToProve(s.graph)) {
       limits: LIMITS,
       nonce: name,
       scannerAdvice: 'Check Inspector.',
+      made,
       onStep,
     });
   };

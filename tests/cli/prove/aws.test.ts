@@ -1,7 +1,7 @@
 // Tests `prove` on AWS: the whole loop on the local cloud, with a scanner that reads the images, the deployed function,
 // and an operator with only the rights that the command needs.
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Proof } from '../../../cli/prove/prove.ts';
+import { type Fate, leftOf, type Proof, type ProveInput } from '../../../cli/prove/prove.ts';
 import type { Fault } from '../../../local/aws/faults.ts';
 import { type Config, FOREIGN_POLICY, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { OPERATOR } from '../command.ts';
@@ -138,14 +138,14 @@ describe('whatever ends a run', () => {
     expect(states.at(-1) ?? 'open').toBe('open');
   }
 
-  it.each(STEPS)('Ctrl-C at the step %s leaves nothing behind', async (name) => {
+  it.each(STEPS)('Ctrl-C after the step %s leaves nothing behind', async (name) => {
     const interrupted = new AbortController();
     const proof = await proving.run({
       name: `interrupted-${name}`,
       signal: interrupted.signal,
       onStep: (step) => void (step.name === name && interrupted.abort()),
     });
-    expect(proof).toMatchObject({ result: 'interrupted', left: [] });
+    expect(proof).toMatchObject({ result: name === 'pulled' ? 'proven' : 'interrupted', left: [] });
     expect(stateOf(proof, 'cleaned')).toBe('done');
     await expectNothingLeft(`pullgate-prove/interrupted-${name}`);
   });
@@ -218,9 +218,30 @@ describe('whatever ends a run', () => {
     await s.cloud.ecr.deleteRepository('pullgate-prove/stays');
   });
 
+  it('Ctrl-C before anything was made removes nothing, not even what has this name by now', async () => {
+    s.cloud.ecr.createRepository('pullgate-prove/unmade', { policyText: FOREIGN_POLICY });
+    const proof = await proving.run({ name: 'unmade', signal: AbortSignal.abort() });
+    expect([proof.result, proof.left, proof.remains]).toEqual(['interrupted', [], []]);
+    expect(stateOf(proof, 'cleaned')).toBeUndefined();
+    expect(s.policy('pullgate-prove/unmade')).toBe(FOREIGN_POLICY);
+    await s.cloud.ecr.deleteRepository('pullgate-prove/unmade');
+  });
+
+  it('the repository counts as left from its making until its removal', async () => {
+    const made: ProveInput['made'] = { fate: 'notMade' };
+    const fates: Record<string, Fate> = {};
+    await proving.run({ name: 'fate', made, onStep: ({ name }) => void (fates[name] = made.fate) });
+    expect(fates).toEqual({ ...Object.fromEntries(STEPS.map((name) => [name, 'made'])), cleaned: 'removed' });
+    const scratch = proving.scratchOf('fate');
+    expect(leftOf(scratch, 'made')).toHaveLength(1);
+    for (const fate of ['notMade', 'removed', 'taken'] as const) expect(leftOf(scratch, fate)).toEqual([]);
+  });
+
   it('a repository that another principal made in the meantime is not touched', async () => {
     s.cloud.ecr.createRepository('pullgate-prove/taken', { policyText: FOREIGN_POLICY });
-    const proof = await proving.run({ name: 'taken' });
+    const made: ProveInput['made'] = { fate: 'notMade' };
+    const proof = await proving.run({ name: 'taken', made });
+    expect(made.fate).toBe('taken');
     expect([proof.result, failedStep(proof)?.found, proof.left, proof.remains]).toEqual([
       'failed',
       'a repository of this name exists by now, which is not ours: run the command again',
@@ -248,7 +269,7 @@ describe('a pullgate that does not do its work', () => {
     const { run } = await provingOn(s);
     const proof = await run({
       onStep(step) {
-        if (step.name !== 'intact' || 'state' in step) return;
+        if (step.name !== 'refused') return;
         const repository = s.cloud.ecr.repository('pullgate-prove/run-1');
         repository.policyText = JSON.stringify(JSON.parse(repository.policyText ?? ''));
       },

@@ -68,6 +68,7 @@ export interface ProofOptions extends ScannerOptions {
   readonly name?: string;
   readonly signal?: AbortSignal;
   readonly onStep?: ProveInput['onStep'];
+  readonly made?: ProveInput['made'];
 }
 
 /** Prepares runs of `prove` on a stage. */
@@ -98,6 +99,7 @@ export async function provingOn(
     name = `run-${++runs}`,
     signal = new AbortController().signal,
     onStep = () => {},
+    made = { fate: 'notMade' },
     ...scanner
   }: ProofOptions = {}): Promise<Proof> => {
     const scan = scannerOf(s, scanner);
@@ -115,6 +117,7 @@ export async function provingOn(
       limits: LIMITS,
       nonce: name,
       scannerAdvice: 'Check Defender.',
+      made,
       onStep,
     });
   };
