@@ -51,8 +51,9 @@ hand, waits until pullgate restores it, pushes a fixed image, waits until the ga
 everything, also if a step fails and after Ctrl-C. It says what it measured, and which open questions
 about the cloud it answers.
 
-Only the scratch repository is changed. Its name begins with ${SCRATCH}/. In the mode audit, the command
-prints the rule with which only such repositories close. The stack's recipients get notices about it.
+Only the scratch repository is changed. Its name begins with ${SCRATCH}/. If the mode is audit, the
+command makes nothing and prints a rule that enforces for these repositories only. The stack's
+recipients get notices about it.
 The scans of two or three images cost less than a dollar.
 
 In the files of --json and --html, the names of account, registry, subscription and principals are

@@ -6,8 +6,9 @@ import { describeState } from '../../shared/report/sentences.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { buildImage } from './image.ts';
 import { type Measures, NameTaken, type Scratch, type Unknown } from './scratch.ts';
-import { type Loop, type Step, stepsOf } from './steps.ts';
+import { type Step, stepsOf } from './steps.ts';
 import { Interrupted } from './wait.ts';
+import type { Loop } from './waits.ts';
 
 /** `notRun`: an earlier step failed, or the operator ended the run. */
 export type StepState = 'done' | 'failed' | 'interrupted' | 'notRun';
@@ -108,26 +109,39 @@ async function timed({ name, title, run }: Step, { waiting, made }: ProveInput):
   }
 }
 
-const REMOVE_TRIES = 3;
-const REMOVE_PAUSE_MILLISECONDS = 5_000;
+/** About three minutes in all: a registry may be throttled, or still busy with the repository. */
+const REMOVE_PAUSES_SECONDS = [5, 10, 20, 40, 60, 60];
 /** Cleaning up goes on after Ctrl-C. */
 const NEVER = new AbortController().signal;
 
-/** Removes the repository, and looks whether it is gone. */
+/** Removes the repository, and looks whether it is gone. After a removal it only looks. */
 async function removeScratch({ scratch, waiting, made }: ProveInput): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
+  let isRemoved = false;
+  for (let attempt = 0; ; attempt++) {
     try {
       // A repository that was never made needs no removal, which may not be allowed either.
-      const problem = await scratch.remove().catch((error: unknown) => error ?? 'no reason given');
+      const problem: unknown = isRemoved ? undefined : await problemOf(scratch.remove());
+      isRemoved ||= problem === undefined;
       if (!(await scratch.exists())) {
         made.fate = 'removed';
         return `${scratch.repository} with its images, lock and settings does not exist`;
       }
       throw problem ?? new Error(`${scratch.repository} still exists`);
     } catch (error) {
-      if (attempt === REMOVE_TRIES) throw error;
-      await waiting.sleep(REMOVE_PAUSE_MILLISECONDS, NEVER);
+      const seconds = REMOVE_PAUSES_SECONDS[attempt];
+      if (seconds === undefined) throw error;
+      await waiting.sleep(seconds * 1000, NEVER);
     }
+  }
+}
+
+/** Why a call failed. Undefined: it did not. */
+async function problemOf(call: Promise<void>): Promise<unknown> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    return error ?? new Error('no reason given');
   }
 }
 
