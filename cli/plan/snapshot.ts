@@ -23,7 +23,7 @@ export interface Target {
   readonly region?: string | undefined;
   /** The settings of the deployed function. */
   readonly settings: StackSettings;
-  /** The content of the function's `settings.json`, without names of people and roles. */
+  /** The content of the function's `settings.json`, without principals and mail addresses. */
   readonly content: Readonly<Record<string, unknown>>;
   /** Since when the stack has been paused. Undefined: it is not. */
   readonly pausedAt?: Instant | undefined;

@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-ecr';
 import { ListFindingsCommand } from '@aws-sdk/client-inspector2';
 import { type Clients, createClients } from '../../aws/function/clients.ts';
+import { registryHost } from '../../aws/function/fixes.ts';
 import { parseRepositoryPolicy } from '../../aws/function/repository-policy.ts';
 import type { Client } from '../stack/client.ts';
 import type { AwsStack } from '../stack/stack.ts';
@@ -42,12 +43,11 @@ export function createAwsScratch(
   const { accountId: registryId, region } = stack;
   const named = { registryId, repositoryName: repository };
   const { ecr, ecrOnce } = sdk;
-  const ask = askWithToken(ecr);
   const foreign = foreignStatement(sdk, named, stack.partition);
   return {
     client,
     repository,
-    host: `${registryId}.dkr.ecr.${region}.amazonaws.com`,
+    host: registryHost(stack),
     gate: () => ({ registry: registryId, repository }),
     locksImages: false,
     tellsScans: true,
@@ -78,8 +78,8 @@ export function createAwsScratch(
         if (!(error instanceof RepositoryNotFoundException)) throw error;
       }
     },
-    push: async (image, tag) => pushImage(ask, repository, image, tag),
-    pull: async (tag) => pullImage(ask, repository, tag),
+    push: async (image, tag) => pushImage(askWithToken(ecr), repository, image, tag),
+    pull: async (tag) => pullImage(askWithToken(ecr), repository, tag),
     // Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors-docker.html
     isRefusal: (status) => status === 403,
     async deleteImage(digest) {
@@ -107,7 +107,11 @@ export function createAwsScratch(
   };
 }
 
-/** The registry's own API, for container clients. The token is valid for 12 hours. */
+/**
+ * The registry's own API, for container clients. A token is valid for 12 hours, which a run may exceed, so each push
+ * and each pull has its own.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
+ */
 function askWithToken(ecr: Sdk['ecr']): AskRegistry {
   let login: { readonly endpoint: string; readonly authorization: string } | undefined;
   return async (method, path, content) => {
@@ -174,9 +178,9 @@ function unknownsOf(
   ];
 }
 
-function scanUnknown({ scanWhileClosed }: Measures): Unknown {
+function scanUnknown({ scanWhileClosed, problems }: Measures): Unknown {
   const question = 'Does Inspector scan an image in a repository that the Deny closes?';
-  if (scanWhileClosed === undefined) return notMeasured(question);
+  if (scanWhileClosed === undefined) return notMeasured(question, problems?.scanWhileClosed);
   const { at, detail } = scanWhileClosed;
   if (at !== undefined) return { question, settled: true, answer: `yes: ${detail}` };
   // Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_ScanStatus.html
@@ -192,9 +196,9 @@ function policyUnknown(isAsWritten: boolean | undefined): Unknown {
 }
 
 /** The recorded time is exact only to a day, so its absence after seconds proves nothing. */
-function pullUnknown({ pulledAt }: Measures): Unknown {
+function pullUnknown({ pulledAt, problems }: Measures): Unknown {
   const question = 'Does ECR record a refused pull as a pull?';
-  if (pulledAt === undefined) return notMeasured(question);
+  if (pulledAt === undefined) return notMeasured(question, problems?.pulledAt);
   const { before, after } = pulledAt;
   if (after !== undefined && after !== before)
     return { question, settled: true, answer: `yes: lastRecordedPullTime is ${after} after the refused pull` };

@@ -49,6 +49,13 @@ export function createAzureScratch(
     await content.setManifest(Buffer.from(image.manifest), { tag, mediaType: MANIFEST });
   };
   const pull = (tag: string) => pullWith(content, tag);
+  const unlock = async (digest: string): Promise<void> => {
+    if (locksImages) await metadata.getArtifact(repository, digest).updateManifestProperties({ canRead: true });
+    else await metadata.getRepository(repository).updateProperties({ canRead: true });
+  };
+  const vulnerable = buildImage('vulnerable', name.nonce).digest;
+  const remove = async () => void (await unlessAbsent(metadata.deleteRepository(repository)));
+  const locked = locksImages ? `--image ${repository}@${vulnerable}` : `--repository ${repository}`;
   return {
     client,
     repository,
@@ -56,29 +63,40 @@ export function createAzureScratch(
     gate,
     locksImages,
     tellsScans: false,
-    removal: `az acr repository delete --yes --name ${registry.name} --repository ${repository}`,
+    // Source: https://learn.microsoft.com/cli/azure/acr/repository#az-acr-repository-update
+    removal: `az acr repository update --name ${registry.name} ${locked} --read-enabled true; az acr repository delete --yes --name ${registry.name} --repository ${repository}`,
     exists: async () => (await unlessAbsent(metadata.getRepository(repository).getProperties())) !== undefined,
     create: async () => {},
-    remove: async () => void (await unlessAbsent(metadata.deleteRepository(repository))),
+    async remove() {
+      try {
+        await remove();
+      } catch (error) {
+        if (!isRestError(error) || !isRefusal(error.statusCode ?? 0)) throw error;
+        // The lock may be the reason. If it is not, the second answer says so.
+        await unlock(vulnerable).catch(() => {});
+        await remove();
+      }
+    },
     push,
     pull,
-    // The documentation names no status: none of these is about a lock.
-    isRefusal: (status) => status >= 400 && status < 500 && ![401, 404, 408, 429].includes(status),
+    isRefusal,
     deleteImage: (digest) => content.deleteManifest(digest),
     foreign: foreignImage(
       metadata,
       { repository, locksImages, push, pull },
       buildImage('fixed', `${name.nonce}-other`),
     ),
-    async unlock(digest) {
-      if (locksImages) await metadata.getArtifact(repository, digest).updateManifestProperties({ canRead: true });
-      else await metadata.getRepository(repository).updateProperties({ canRead: true });
-    },
+    unlock,
     reportFields: (digest) => rowFields(sdk, stack.workspaceId, digest),
     // A registry keeps no time of the last pull.
     lastPulledAt: async () => undefined,
     unknowns: (measures) => unknownsOf(measures, `${host}/${repository}`),
   };
+}
+
+/** The documentation names no status: none of these is about a lock. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && ![401, 404, 408, 429].includes(status);
 }
 
 const OTHER_TAG = 'other';

@@ -5,19 +5,19 @@ import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Cloud } from '../../config/config.ts';
 import { type JsonOption, now, run, withJson, withStack } from '../command.ts';
-import { writeWhole } from '../simulate/file.ts';
+import { expectWritable, writeWhole } from '../simulate/file.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
 import { durationForms, parseMinutes, shownOption } from '../terminal/duration.ts';
-import { type ExitCode, UsageError } from '../terminal/ending.ts';
+import { type ExitCode, endingOf, UsageError } from '../terminal/ending.ts';
 import { progressOn } from '../terminal/progress.ts';
-import { agreed, processTerminal, type Terminal } from '../terminal/terminal.ts';
+import { agreed, complain, processTerminal, type Terminal } from '../terminal/terminal.ts';
 import { documentOf } from '../terminal/words.ts';
-import { connectScratch } from './connect.ts';
+import { type Connected, connectScratch } from './connect.ts';
 import { listenForInterrupts } from './interrupt.ts';
 import { pageOf } from './page.ts';
 import { obstaclesTo } from './preflight.ts';
-import { leftOf, prove } from './prove.ts';
+import { leftOf, type ProveInput, prove } from './prove.ts';
 import { planLines, type Report, redacted, reportOf, stepLine, summaryLines } from './report.ts';
 import { SCRATCH, type Scratch } from './scratch.ts';
 
@@ -51,8 +51,9 @@ hand, waits until pullgate restores it, pushes a fixed image, waits until the ga
 everything, also if a step fails and after Ctrl-C. It says what it measured, and which open questions
 about the cloud it answers.
 
-Only the scratch repository is changed. Its name begins with ${SCRATCH}/. In the mode audit, the command
-prints the rule with which only such repositories close. The stack's recipients get notices about it.
+Only the scratch repository is changed. Its name begins with ${SCRATCH}/. If the mode is audit, the
+command makes nothing and prints a rule that enforces for these repositories only. The stack's
+recipients get notices about it.
 The scans of two or three images cost less than a dollar.
 
 In the files of --json and --html, the names of account, registry, subscription and principals are
@@ -83,26 +84,57 @@ export function addProve(program: Command): void {
 }
 
 async function proveStack(options: ProveOptions): Promise<ExitCode> {
+  const { html, json = false } = options;
+  const ready = await prepare(options).catch((cause: unknown): never => {
+    // Whatever the reason is, nothing was made.
+    throw new UsageError(endingOf(cause).text, { cause });
+  });
+  if (ready === undefined) return 2;
+  const { terminal, redaction } = ready;
+  const report = await runProof(ready);
+  for (const line of summaryLines(report)) terminal.print(line);
+  const shared = redacted(report, redaction);
+  if (json) process.stdout.write(documentOf(shared));
+  const isSaved = html === undefined || savePage(html, shared);
+  return report.result === 'proven' && report.left.length === 0 && isSaved ? 0 : 1;
+}
+
+interface Ready extends Connected {
+  readonly nonce: string;
+  /** The longest wait for the scanner. Undefined: that of the cloud. */
+  readonly minutes: number | undefined;
+  readonly terminal: Terminal;
+}
+
+/** Everything before something is made. Undefined: the run was not confirmed. */
+async function prepare(options: ProveOptions): Promise<Ready | undefined> {
   const { registry, timeout, yes = false, html, json = false, ...where } = options;
   const minutes = timeout === undefined ? undefined : parseMinutes(timeout, MAX_HOURS);
   if (timeout !== undefined && minutes === undefined)
     throw new UsageError(`--timeout ${shownOption(timeout)}: expected ${durationForms(MAX_HOURS)}`);
+  if (html !== undefined) expectWritable(html);
   const stack = await findStack(where);
   const nonce = randomBytes(8).toString('hex');
-  const name = { repository: `${SCRATCH}/${nonce}`, nonce };
-  const { scratch, granularity, redaction } = await connectScratch(stack, registry, name);
+  const connected = await connectScratch(stack, registry, { repository: `${SCRATCH}/${nonce}`, nonce });
+  const { scratch } = connected;
   const terminal = processTerminal(json ? process.stderr : process.stdout);
   const obstacles = await obstaclesTo(scratch, stack.name, now());
   if (obstacles.length > 0)
     throw new UsageError(`${stack.label} is not ready, and nothing was made:\n${listOf(obstacles)}`);
   printPlan(scratch, terminal);
-  if (!yes && !(await agreed(terminal, `Prove ${stack.label} on ${CLOUD_NAMES[scratch.client.cloud]}?`))) return 2;
-  const report = await runProof(scratch, nonce, minutes, granularity, terminal);
-  for (const line of summaryLines(report)) terminal.print(line);
-  const shared = redacted(report, redaction);
-  if (html !== undefined) writeWhole(html, pageOf(shared));
-  if (json) process.stdout.write(documentOf(shared));
-  return report.result === 'proven' && report.left.length === 0 ? 0 : 1;
+  const question = `Prove ${stack.label} on ${CLOUD_NAMES[scratch.client.cloud]}?`;
+  return yes || (await agreed(terminal, question)) ? { ...connected, nonce, minutes, terminal } : undefined;
+}
+
+/** Says so if the file can no longer be written. The run is over then, so it is no wrong usage. */
+function savePage(file: string, report: Report): boolean {
+  try {
+    writeWhole(file, pageOf(report));
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
+  }
 }
 
 function listOf(problems: readonly string[]): string {
@@ -122,18 +154,13 @@ function printPlan({ repository, host, client, foreign }: Scratch, { print }: Te
   for (const line of ['This makes a scratch repository and tries the whole loop with it:', ...lines]) print(line);
 }
 
-async function runProof(
-  scratch: Scratch,
-  nonce: string,
-  minutes: number | undefined,
-  granularity: Report['granularity'],
-  { print }: Terminal,
-): Promise<Report> {
+async function runProof({ scratch, nonce, minutes, granularity, terminal: { print } }: Ready): Promise<Report> {
   const { cloud, settings } = scratch.client;
+  const made: ProveInput['made'] = { fate: 'notMade' };
   const interrupts = listenForInterrupts(
     () => print('Ending after the current call, then cleaning up. Press Ctrl-C again to end at once.'),
     () => {
-      for (const { what, toDo } of leftOf(scratch)) print(`LEFT BEHIND: ${what}. To do: ${toDo}`);
+      for (const { what, toDo } of leftOf(scratch, made.fate)) print(`LEFT BEHIND: ${what}. To do: ${toDo}`);
       process.exit(1);
     },
   );
@@ -154,7 +181,8 @@ async function runProof(
       },
       limits: { scanner, function: minutesOfFunction, opening, scanWhileClosed: SCAN_WHILE_CLOSED_MINUTES },
       scannerAdvice: ADVICE[cloud],
-      onStep: (step) => void ('state' in step && print(stepLine(step))),
+      made,
+      onStep: (step) => print(stepLine(step)),
     });
     return reportOf(proof, scratch.client, granularity, version());
   } finally {

@@ -6,8 +6,9 @@ import { describeState } from '../../shared/report/sentences.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { buildImage } from './image.ts';
 import { type Measures, NameTaken, type Scratch, type Unknown } from './scratch.ts';
-import { type Loop, type Step, stepsOf } from './steps.ts';
+import { type Step, stepsOf } from './steps.ts';
 import { Interrupted } from './wait.ts';
+import type { Loop } from './waits.ts';
 
 /** `notRun`: an earlier step failed, or the operator ended the run. */
 export type StepState = 'done' | 'failed' | 'interrupted' | 'notRun';
@@ -41,42 +42,44 @@ export interface Proof {
   readonly remains: readonly string[];
 }
 
+/** `taken`: the repository of this name is not ours. */
+export type Fate = 'notMade' | 'made' | 'removed' | 'taken';
+
 export interface ProveInput extends Omit<Loop, 'measures'> {
-  /** Called before each step and after it. */
-  readonly onStep: (step: StepResult | Pick<Step, 'name' | 'title'>) => void;
+  /** What has become of the repository so far. The run keeps it current. */
+  readonly made: { fate: Fate };
+  /** Called after each step. */
+  readonly onStep: (step: StepResult) => void;
 }
 
 /** Runs everything. Throws nothing: what fails is in the answer. */
 export async function prove(input: ProveInput): Promise<Proof> {
-  const { scratch, waiting, onStep } = input;
+  const { scratch, waiting, made, onStep } = input;
   const measures: Measures = {};
   const startedAt = waiting.now();
   const steps: StepResult[] = [];
   for (const step of stepsOf({ ...input, measures })) {
     const isOver = steps.some(({ state }) => state !== 'done');
     const { name, title } = step;
-    if (!isOver) onStep({ name, title });
     const result = isOver ? { name, title, state: 'notRun' as const } : await runStep(step, input);
     steps.push(result);
     if (!isOver) onStep(result);
   }
-  const wasTaken = steps.some(({ found }) => found === NAME_TAKEN);
-  const cleanUp: Step = { name: 'cleaned', title: 'Cleaned up, nothing left behind', run: () => removeScratch(input) };
-  if (!wasTaken) {
-    onStep({ name: cleanUp.name, title: cleanUp.title });
-    const result = await timed(cleanUp, input);
+  const isOurs = made.fate === 'made';
+  if (isOurs) {
+    const run = () => removeScratch(input);
+    const result = await timed({ name: 'cleaned', title: 'Cleaned up, nothing left behind', run }, input);
     steps.push(result);
     onStep(result);
   }
-  const isClean = wasTaken || steps.at(-1)?.state === 'done';
   return {
     result: resultOf(steps),
     startedAt,
     seconds: secondsSince(startedAt, waiting.now()),
     steps,
     unknowns: scratch.unknowns(measures),
-    left: isClean ? [] : leftOf(scratch),
-    remains: wasTaken ? [] : await remainsOf(input),
+    left: leftOf(scratch, made.fate),
+    remains: isOurs ? await remainsOf(input) : [],
   };
 }
 
@@ -85,10 +88,12 @@ const NAME_TAKEN = 'a repository of this name exists by now, which is not ours: 
 async function runStep(step: Step, input: ProveInput): Promise<StepResult> {
   const { name, title } = step;
   if (input.waiting.signal.aborted) return { name, title, state: 'interrupted' };
+  // The first step makes the repository, also if its answer is lost.
+  if (input.made.fate === 'notMade') input.made.fate = 'made';
   return timed(step, input);
 }
 
-async function timed({ name, title, run }: Step, { waiting }: ProveInput): Promise<StepResult> {
+async function timed({ name, title, run }: Step, { waiting, made }: ProveInput): Promise<StepResult> {
   const startedAt = waiting.now();
   const ended = (state: StepState, found?: string): StepResult => ({
     ...{ name, title, state, startedAt, seconds: secondsSince(startedAt, waiting.now()) },
@@ -98,32 +103,51 @@ async function timed({ name, title, run }: Step, { waiting }: ProveInput): Promi
     return ended('done', await run());
   } catch (error) {
     if (error instanceof Interrupted) return ended('interrupted');
-    return ended('failed', error instanceof NameTaken ? NAME_TAKEN : sentenceOf(error));
+    if (!(error instanceof NameTaken)) return ended('failed', sentenceOf(error));
+    made.fate = 'taken';
+    return ended('failed', NAME_TAKEN);
   }
 }
 
-const REMOVE_TRIES = 3;
-const REMOVE_PAUSE_MILLISECONDS = 5_000;
+/** About three minutes in all: a registry may be throttled, or still busy with the repository. */
+const REMOVE_PAUSES_SECONDS = [5, 10, 20, 40, 60, 60];
 /** Cleaning up goes on after Ctrl-C. */
 const NEVER = new AbortController().signal;
 
-/** Removes the repository, and looks whether it is gone. */
-async function removeScratch({ scratch, waiting }: ProveInput): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
+/** Removes the repository, and looks whether it is gone. After a removal it only looks. */
+async function removeScratch({ scratch, waiting, made }: ProveInput): Promise<string> {
+  let isRemoved = false;
+  for (let attempt = 0; ; attempt++) {
     try {
       // A repository that was never made needs no removal, which may not be allowed either.
-      const problem = await scratch.remove().catch((error: unknown) => error ?? 'no reason given');
-      if (!(await scratch.exists())) return `${scratch.repository} with its images, lock and settings does not exist`;
+      const problem: unknown = isRemoved ? undefined : await problemOf(scratch.remove());
+      isRemoved ||= problem === undefined;
+      if (!(await scratch.exists())) {
+        made.fate = 'removed';
+        return `${scratch.repository} with its images, lock and settings does not exist`;
+      }
       throw problem ?? new Error(`${scratch.repository} still exists`);
     } catch (error) {
-      if (attempt === REMOVE_TRIES) throw error;
-      await waiting.sleep(REMOVE_PAUSE_MILLISECONDS, NEVER);
+      const seconds = REMOVE_PAUSES_SECONDS[attempt];
+      if (seconds === undefined) throw error;
+      await waiting.sleep(seconds * 1000, NEVER);
     }
   }
 }
 
-/** What is left if the clean-up did not succeed. */
-export function leftOf({ repository, removal }: Scratch): readonly Left[] {
+/** Why a call failed. Undefined: it did not. */
+async function problemOf(call: Promise<void>): Promise<unknown> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    return error ?? new Error('no reason given');
+  }
+}
+
+/** What is left if the run ends now. */
+export function leftOf({ repository, removal }: Scratch, fate: Fate): readonly Left[] {
+  if (fate !== 'made') return [];
   return [{ what: `the repository ${repository}, possibly closed by pullgate`, toDo: `run: ${removal}` }];
 }
 

@@ -1,4 +1,5 @@
 // The report of a run: as data, without names of the account, and as lines for the terminal.
+import { isIPv6 } from 'node:net';
 import type { Cloud } from '../../config/config.ts';
 import { counted } from '../../shared/report/sentences.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
@@ -38,35 +39,51 @@ export interface Redaction {
   readonly names: readonly (readonly [name: string, instead: string])[];
 }
 
-/** ARNs of principals, unique ids and addresses, wherever they are: error texts name who called. */
-const PATTERNS: readonly (readonly [RegExp, string])[] = [
+type Pattern = readonly [pattern: RegExp, instead: string | ((found: string) => string)];
+
+/** ARNs of principals, unique ids, mail addresses, hosts and addresses: error texts name who called. */
+const PATTERNS: readonly Pattern[] = [
   [/arn:aws[a-z-]*:(?:iam|sts)::[^\s"'\\]+/g, '<principal>'],
+  // A guest's name in Azure has #EXT# before the @.
+  [/[\w.+#%-]+@[a-z0-9-]+(?:[.][a-z0-9-]+)+/gi, '<mail address>'],
+  [/\b[a-z0-9.-]+[.]core[.]windows[.]net\b/gi, '<storage>'],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '<id>'],
+  // A time of day has the form of an address, too.
+  [
+    /(?<![\w:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:(?:[.]\d{1,3}){3})?(?![\w:])/gi,
+    (found) => (isIPv6(found) ? '<address>' : found),
+  ],
   [/\b\d{1,3}(?:[.]\d{1,3}){3}\b/g, '<address>'],
   [/\b\d{12}\b/g, '<account>'],
 ];
 
-/** An address of mail, also the sign-in name of a person: error texts on Azure name who called. */
-const MAIL = /[^\s"'\\<>@:;,/()[\]]+@[a-z0-9.-]+[.][a-z]{2,}/gi;
-
-/** A name as a whole word, so that a short one such as `rg` stays in other words. The clouds ignore its case. */
-function wordOf(name: string): RegExp {
-  return new RegExp(`(?<![a-z0-9])${RegExp.escape(name)}(?![a-z0-9])`, 'gi');
+/** A report that can be sent to others: what the cloud said has no names of the account or of people. */
+export function redacted<T extends Omit<Proof, 'result'>>(report: T, { names }: Redaction): T {
+  const patterns = [...names.map(([name, instead]): Pattern => [wholeName(name), instead]), ...PATTERNS];
+  const redact = (text: string) =>
+    patterns.reduce((so, [pattern, instead]) => so.replaceAll(pattern, (found) => textFor(instead, found)), text);
+  return {
+    ...report,
+    steps: report.steps.map((step) => (step.found === undefined ? step : { ...step, found: redact(step.found) })),
+    unknowns: report.unknowns.map((unknown) => ({
+      ...unknown,
+      answer: redact(unknown.answer),
+      ...(unknown.details === undefined ? {} : { details: unknown.details.map(redact) }),
+    })),
+    left: report.left.map(({ what, toDo }) => ({ what: redact(what), toDo: redact(toDo) })),
+    remains: report.remains.map(redact),
+  };
 }
 
-/** The same value with every text redacted, so that the report can be sent to others. */
-export function redacted<T>(value: T, { names }: Redaction): T {
-  const words = names.map(([name, instead]) => [wordOf(name), instead] as const);
-  // Addresses first, because a name may be a part of one.
-  const patterns = [[MAIL, '<person>'] as const, ...words, ...PATTERNS];
-  const redact = (text: string) => patterns.reduce((so, [pattern, instead]) => so.replaceAll(pattern, instead), text);
-  const inside = (part: unknown): unknown => {
-    if (typeof part === 'string') return redact(part);
-    if (Array.isArray(part)) return part.map(inside);
-    if (typeof part !== 'object' || part === null) return part;
-    return Object.fromEntries(Object.entries(part).map(([key, one]) => [key, inside(one)]));
-  };
-  return inside(value) as T;
+/** A short name, such as that of a resource group, is no part of another word. Azure ignores the case of names. */
+function wholeName(name: string): RegExp {
+  const edge = (character: string | undefined, boundary: string) => (/\w/.test(character ?? '') ? boundary : '');
+  const literal = name.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+  return new RegExp(`${edge(name[0], '(?<!\\w)')}${literal}${edge(name.at(-1), '(?!\\w)')}`, 'gi');
+}
+
+function textFor(instead: Pattern[1], found: string): string {
+  return typeof instead === 'string' ? instead : instead(found);
 }
 
 const STATES: Readonly<Record<StepState, readonly [word: string, style: Style]>> = {

@@ -2,7 +2,9 @@
 // credentials.
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Client } from '../stack/client.ts';
+import { sentenceOf } from '../terminal/ending.ts';
 import type { BuiltImage } from './image.ts';
+import { Interrupted } from './wait.ts';
 
 /** The first part of the name of every scratch repository. */
 export const SCRATCH = 'pullgate-prove';
@@ -82,6 +84,26 @@ export interface Measures {
   isDeleted?: true;
   /** When the pull was refused. */
   refusedAt?: string;
+  /** Why something could not be measured. */
+  problems?: Partial<Record<Measurement, string>>;
+}
+
+/** What no step requires. */
+export type Measurement = 'reportFields' | 'sweptMeanwhile' | 'delay' | 'pulledAt' | 'scanWhileClosed';
+
+/** Measures something. Undefined: that failed, which fails no step, and the report says why. */
+export async function measured<T>(
+  measures: Measures,
+  name: Measurement,
+  measure: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await measure();
+  } catch (error) {
+    if (error instanceof Interrupted) throw error;
+    measures.problems = { ...measures.problems, [name]: sentenceOf(error) };
+    return undefined;
+  }
 }
 
 /** A question about the cloud, and what the run shows. */
@@ -114,24 +136,24 @@ export function refusalUnknown({ refusal }: Measures): Unknown {
 }
 
 /** The answer to whether the scanner's event came. */
-export function eventUnknown({ sweptMeanwhile }: Measures): Unknown {
+export function eventUnknown({ sweptMeanwhile, problems }: Measures): Unknown {
   const question = "Does the scanner's event reach pullgate?";
-  if (sweptMeanwhile === undefined) return notMeasured(question);
+  if (sweptMeanwhile === undefined) return notMeasured(question, problems?.sweptMeanwhile);
   return sweptMeanwhile
     ? { question, settled: false, answer: 'a sweep ran before the gate closed, and may have closed it' }
     : { question, settled: true, answer: 'yes: the gate closed without a sweep' };
 }
 
 /** The answer to what fields a report of the scanner has. */
-export function fieldsUnknown(what: string, { reportFields = [] }: Measures): Unknown {
+export function fieldsUnknown(what: string, { reportFields = [], problems }: Measures): Unknown {
   const question = `What fields does ${what} have?`;
-  if (reportFields.length === 0) return notMeasured(question);
+  if (reportFields.length === 0) return notMeasured(question, problems?.reportFields);
   return {
     ...{ question, settled: true, details: reportFields },
     answer: `${reportFields.length} fields, which --json and --html list`,
   };
 }
 
-export function notMeasured(question: string): Unknown {
-  return { question, settled: false, answer: 'not measured: the run ended before' };
+export function notMeasured(question: string, problem = 'the run ended before'): Unknown {
+  return { question, settled: false, answer: `not measured: ${problem}` };
 }

@@ -1,5 +1,5 @@
 // Writes a file completely or not at all.
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 
 /**
@@ -17,10 +17,31 @@ export function writeWhole(file: string, text: string): void {
     renameSync(temporary, file);
   } catch (cause) {
     rmSync(temporary, { force: true });
-    throw new UsageError(`${file} cannot be written (${sentenceOf(cause)}): give a file in an existing folder`, {
-      cause,
-    });
+    throw unwritable(file, cause);
   } finally {
     process.removeListener('SIGINT', wait);
   }
+}
+
+/**
+ * Checks that the file can be written later, before work that would be lost. Leaves it as it is.
+ *
+ * @throws UsageError if it cannot be written
+ */
+export function expectWritable(file: string): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw new Error('it is a folder');
+    writeFileSync(temporary, '');
+  } catch (cause) {
+    throw unwritable(file, cause);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function unwritable(file: string, cause: unknown): UsageError {
+  return new UsageError(`${file} cannot be written (${sentenceOf(cause)}): give a file in an existing folder`, {
+    cause,
+  });
 }

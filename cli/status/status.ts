@@ -143,7 +143,9 @@ export async function readStatus({ stack, clients, now, isLive }: StatusQuestion
     exceptions,
     concerns: [
       ...clouds.flatMap((cloud) => concernsOf(cloud, at)),
-      ...clients.flatMap((client, index) => remedyConcerns(client, clouds[index]?.gates ?? [])),
+      ...clients.flatMap((client) =>
+        remedyConcerns(client, clouds.find(({ cloud }) => cloud === client.cloud)?.gates ?? []),
+      ),
       ...exceptions.flatMap(concernOfException),
     ],
   };

@@ -4,6 +4,7 @@ import { vi } from 'vitest';
 import { createClients } from '../../../aws/function/clients.ts';
 import { createAwsScratch } from '../../../cli/prove/aws.ts';
 import { type Proof, type ProveInput, prove } from '../../../cli/prove/prove.ts';
+import type { Scratch } from '../../../cli/prove/scratch.ts';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import type { Advisory } from '../../../local/aws/inspector-finding.ts';
@@ -108,6 +109,9 @@ export interface ProofOptions extends ScannerOptions {
   readonly name?: string;
   readonly signal?: AbortSignal;
   readonly onStep?: ProveInput['onStep'];
+  readonly made?: ProveInput['made'];
+  /** Changes what the run sees. */
+  readonly change?: (scratch: Scratch) => Scratch;
 }
 
 /** Prepares runs of `prove` on a stage. */
@@ -125,11 +129,13 @@ export async function provingOn(s: Stage, rights = leastToProve(s.graph)) {
     name = `run-${++runs}`,
     signal = new AbortController().signal,
     onStep = () => {},
+    made = { fate: 'notMade' },
+    change = (scratch) => scratch,
     ...scanner
   }: ProofOptions = {}): Promise<Proof> => {
     const scan = scannerOf(s, scanner);
     return prove({
-      scratch: scratchOf(name),
+      scratch: change(scratchOf(name)),
       waiting: {
         now,
         async sleep(milliseconds) {
@@ -142,6 +148,7 @@ export async function provingOn(s: Stage, rights = leastToProve(s.graph)) {
       limits: LIMITS,
       nonce: name,
       scannerAdvice: 'Check Inspector.',
+      made,
       onStep,
     });
   };

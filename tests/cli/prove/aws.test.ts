@@ -1,7 +1,7 @@
 // Tests `prove` on AWS: the whole loop on the local cloud, with a scanner that reads the images, the deployed function,
 // and an operator with only the rights that the command needs.
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Proof } from '../../../cli/prove/prove.ts';
+import { type Fate, leftOf, type Proof, type ProveInput } from '../../../cli/prove/prove.ts';
 import type { Fault } from '../../../local/aws/faults.ts';
 import { type Config, FOREIGN_POLICY, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { OPERATOR } from '../command.ts';
@@ -116,6 +116,85 @@ describe('a scanner', () => {
   });
 });
 
+describe('what no step requires', () => {
+  it('is not measured if its requests fail, and the rest is proven', async () => {
+    const { run } = await provingOn(await stage());
+    const no = async () => {
+      throw new Error('throttled');
+    };
+    const proof = await run({
+      change: ({ client, ...scratch }) => ({
+        ...scratch,
+        client: { ...client, sweep: { ...client.sweep, load: no }, scans: no },
+        ...{ reportFields: no, lastPulledAt: no },
+      }),
+    });
+    expect(proof).toMatchObject({ result: 'proven', left: [] });
+    expect(proof.steps.find(({ name }) => name === 'scanned')?.found).toBe('not measured: throttled');
+    for (const part of ['event reach', 'fields', 'as a pull', 'scan an image'])
+      expect(unknown(proof, part)).toMatchObject({ settled: false, answer: 'not measured: throttled' });
+  });
+
+  it('is not needed to say why a wait ended either', async () => {
+    const { run } = await provingOn(await stage());
+    const no = async () => {
+      throw new Error('throttled');
+    };
+    const change: ProofOptions['change'] = ({ client, ...scratch }) => ({
+      ...scratch,
+      client: { ...client, scans: no, records: { ...client.records, load: no } },
+    });
+    expect(failedStep(await run({ change, minutes: 'never' }))?.found).toContain('the scanner has not reported the');
+  });
+});
+
+describe('a registry that returns the lock after its removal', () => {
+  const stale =
+    (withRecord: boolean): NonNullable<ProofOptions['change']> =>
+    ({ client, ...scratch }) => ({
+      ...scratch,
+      client: {
+        ...client,
+        async read(gate) {
+          const reading = await client.read(gate);
+          return reading === undefined ? undefined : { ...reading, lock: 'current' };
+        },
+        records: {
+          ...client.records,
+          async load(gate) {
+            const loaded = await client.records.load(gate);
+            const { value } = loaded;
+            if (withRecord || value === undefined) return loaded;
+            return { ...loaded, value: { ...value, restorations: undefined } };
+          },
+        },
+      },
+    });
+
+  it('does not count as a restoration', async () => {
+    const { run } = await provingOn(await stage());
+    const proof = await run({ change: stale(false) });
+    expect([failedStep(proof)?.name, failedStep(proof)?.found]).toEqual([
+      'unlocked',
+      'it is not shown that the lock was removed: waited 20m 0s for the registry to return no lock: the registry still returns it, and no restoration is on record',
+    ]);
+  });
+
+  it('is waited for until the record has the restoration', async () => {
+    const { run } = await provingOn(await stage());
+    const proof = await run({ change: stale(true) });
+    const unlocked = proof.steps.find(({ name }) => name === 'unlocked');
+    expect([unlocked?.found, unlocked?.seconds]).toEqual(['with your own rights; restored by now', 170]);
+  });
+});
+
+it('each push and each pull has its own login, because one is valid for 12 hours only', async () => {
+  const s = await stage();
+  const { run } = await provingOn(s);
+  await run();
+  expect(s.cloud.calls.count(OPERATOR)['ecr:GetAuthorizationToken']).toBe(4);
+});
+
 describe('whatever ends a run', () => {
   let s: Stage;
   let proving: Awaited<ReturnType<typeof provingOn>>;
@@ -138,14 +217,14 @@ describe('whatever ends a run', () => {
     expect(states.at(-1) ?? 'open').toBe('open');
   }
 
-  it.each(STEPS)('Ctrl-C at the step %s leaves nothing behind', async (name) => {
+  it.each(STEPS)('Ctrl-C after the step %s leaves nothing behind', async (name) => {
     const interrupted = new AbortController();
     const proof = await proving.run({
       name: `interrupted-${name}`,
       signal: interrupted.signal,
       onStep: (step) => void (step.name === name && interrupted.abort()),
     });
-    expect(proof).toMatchObject({ result: 'interrupted', left: [] });
+    expect(proof).toMatchObject({ result: name === 'pulled' ? 'proven' : 'interrupted', left: [] });
     expect(stateOf(proof, 'cleaned')).toBe('done');
     await expectNothingLeft(`pullgate-prove/interrupted-${name}`);
   });
@@ -170,18 +249,19 @@ describe('whatever ends a run', () => {
       await expectNothingLeft(`pullgate-prove/${name}`);
     }
     expect(results).toEqual({
-      'dynamodb:GetItem': 'closed',
+      // A wait survives one failed request.
+      'dynamodb:GetItem': 'proven',
       'ecr:BatchDeleteImage': 'deleted',
       'ecr:CreateRepository': 'created',
       // Removing is tried again.
       'ecr:DeleteRepository': 'proven',
-      'ecr:DescribeImages': 'found',
+      'ecr:DescribeImages': 'proven',
       'ecr:DescribeRepositories': 'proven',
       'ecr:GetAuthorizationToken': 'pushed',
       'ecr:GetRepositoryPolicy': 'foreign',
       'ecr:SetRepositoryPolicy': 'foreign',
-      'inspector2:ListCoverage': 'found',
-      'inspector2:ListFindings': 'found',
+      'inspector2:ListCoverage': 'proven',
+      'inspector2:ListFindings': 'proven',
       'oci:CompleteUpload': 'pushed',
       'oci:GetBlob': 'pulled',
       // Another error than that of a lock is no refusal.
@@ -218,9 +298,60 @@ describe('whatever ends a run', () => {
     await s.cloud.ecr.deleteRepository('pullgate-prove/stays');
   });
 
+  it('Ctrl-C before anything was made removes nothing, not even what has this name by now', async () => {
+    s.cloud.ecr.createRepository('pullgate-prove/unmade', { policyText: FOREIGN_POLICY });
+    const proof = await proving.run({ name: 'unmade', signal: AbortSignal.abort() });
+    expect([proof.result, proof.left, proof.remains]).toEqual(['interrupted', [], []]);
+    expect(stateOf(proof, 'cleaned')).toBeUndefined();
+    expect(s.policy('pullgate-prove/unmade')).toBe(FOREIGN_POLICY);
+    await s.cloud.ecr.deleteRepository('pullgate-prove/unmade');
+  });
+
+  it('the repository counts as left from its making until its removal', async () => {
+    const made: ProveInput['made'] = { fate: 'notMade' };
+    const fates: Record<string, Fate> = {};
+    const onStep: ProveInput['onStep'] = ({ name }) => {
+      fates[name] = made.fate;
+    };
+    await proving.run({ name: 'fate', made, onStep });
+    expect(fates).toEqual({ ...Object.fromEntries(STEPS.map((name) => [name, 'made'])), cleaned: 'removed' });
+    const scratch = proving.scratchOf('fate');
+    expect(leftOf(scratch, 'made')).toHaveLength(1);
+    for (const fate of ['notMade', 'removed', 'taken'] as const) expect(leftOf(scratch, fate)).toEqual([]);
+  });
+
+  it('a removal that fails is tried for three minutes, and one that succeeds is not repeated', async () => {
+    const where: Fault['where'] = ({ operation }) => operation === 'DeleteRepository';
+    const error = { kind: 'error', code: 'ValidationException', message: 'busy', status: 400 } as const;
+    const remove = s.cloud.faults.add({ ...error, where, times: 6 });
+    let removals = 0;
+    let looks = 0;
+    const change: ProofOptions['change'] = (scratch) => ({
+      ...scratch,
+      async remove() {
+        removals += 1;
+        await scratch.remove();
+      },
+    });
+    const busy = await proving.run({ name: 'busy', change });
+    remove();
+    expect([busy.result, removals, busy.steps.at(-1)?.seconds]).toEqual(['proven', 7, 195]);
+    removals = 0;
+    const late = await proving.run({
+      name: 'late',
+      change: (scratch) => ({
+        ...change(scratch),
+        exists: async () => removals > 0 && ++looks < 4,
+      }),
+    });
+    expect([late.result, removals, looks]).toEqual(['proven', 1, 4]);
+  });
+
   it('a repository that another principal made in the meantime is not touched', async () => {
     s.cloud.ecr.createRepository('pullgate-prove/taken', { policyText: FOREIGN_POLICY });
-    const proof = await proving.run({ name: 'taken' });
+    const made: ProveInput['made'] = { fate: 'notMade' };
+    const proof = await proving.run({ name: 'taken', made });
+    expect(made.fate).toBe('taken');
     expect([proof.result, failedStep(proof)?.found, proof.left, proof.remains]).toEqual([
       'failed',
       'a repository of this name exists by now, which is not ours: run the command again',
@@ -248,7 +379,7 @@ describe('a pullgate that does not do its work', () => {
     const { run } = await provingOn(s);
     const proof = await run({
       onStep(step) {
-        if (step.name !== 'intact' || 'state' in step) return;
+        if (step.name !== 'refused') return;
         const repository = s.cloud.ecr.repository('pullgate-prove/run-1');
         repository.policyText = JSON.stringify(JSON.parse(repository.policyText ?? ''));
       },

@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createAzureScratch } from '../../../cli/prove/azure.ts';
 import { type Proof, type ProveInput, prove } from '../../../cli/prove/prove.ts';
+import type { Scratch } from '../../../cli/prove/scratch.ts';
 import { createAzureClient } from '../../../cli/stack/azure-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import type { Cve } from '../../../local/azure/assessment.ts';
@@ -68,6 +69,9 @@ export interface ProofOptions extends ScannerOptions {
   readonly name?: string;
   readonly signal?: AbortSignal;
   readonly onStep?: ProveInput['onStep'];
+  readonly made?: ProveInput['made'];
+  /** Changes what the run sees. */
+  readonly change?: (scratch: Scratch) => Scratch;
 }
 
 /** Prepares runs of `prove` on a stage. */
@@ -98,11 +102,13 @@ export async function provingOn(
     name = `run-${++runs}`,
     signal = new AbortController().signal,
     onStep = () => {},
+    made = { fate: 'notMade' },
+    change = (scratch) => scratch,
     ...scanner
   }: ProofOptions = {}): Promise<Proof> => {
     const scan = scannerOf(s, scanner);
     return prove({
-      scratch: scratchOf(name),
+      scratch: change(scratchOf(name)),
       waiting: {
         now,
         async sleep(milliseconds) {
@@ -115,6 +121,7 @@ export async function provingOn(
       limits: LIMITS,
       nonce: name,
       scannerAdvice: 'Check Defender.',
+      made,
       onStep,
     });
   };

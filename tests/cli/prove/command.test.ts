@@ -1,7 +1,7 @@
 // Tests the real `prove` as a process: wrong usage, the question, Ctrl-C, and what it prints.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -64,14 +64,39 @@ it('stops before anything is made, and says what to do', async () => {
   expect(stderr).toContain('        - repositories: ["pullgate-prove/**"]\n          mode: enforce\n');
 });
 
+it('a request that fails before anything is made is no failed run', async () => {
+  const s = await stage();
+  const error = { kind: 'error', code: 'AccessDeniedException', message: 'not allowed', status: 400 } as const;
+  s.cloud.faults.add({ ...error, where: ({ operation }) => operation === 'DescribeRepositories', times: 100 });
+  const { code, stderr } = await pullgate(['prove', '--yes', '--outputs', outputsOf(s.graph)], environmentOn(s));
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^pullgate: the request to AWS failed[.] .+not allowed/)]);
+  expect(s.calls('ecr:CreateRepository')).toBe(0);
+});
+
+it.each([
+  ['a folder', FOLDER],
+  ['in no folder', join(FOLDER, 'nowhere', 'prove.html')],
+])('a page that cannot be written is refused before anything is made: %s', async (_name, html) => {
+  const s = await stage();
+  const args = ['prove', '--yes', '--html', html, '--outputs', outputsOf(s.graph)];
+  const { code, stderr } = await pullgate(args, environmentOn(s));
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`${html} cannot be written (`)]);
+  expect(s.calls('ecr:CreateRepository')).toBe(0);
+});
+
 /** Runs `prove` until it waits for the scanner, sends it a signal, and returns how it ended. */
-async function interrupted(s: Stage, signal: 'SIGINT' | 'SIGTERM', ...options: readonly string[]) {
+async function interrupted(
+  s: Stage,
+  signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP',
+  ...options: readonly string[]
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const args = [COMMAND, 'prove', '--yes', '--outputs', outputsOf(s.graph), ...options];
   const child = spawn(process.execPath, args, { env: { ...environmentOn(s), ...COMPILED } });
   const remove = s.cloud.calls.after(({ operation }) => {
     if (operation !== 'ListFindings') return;
     remove();
-    child.kill(signal);
+    // npm forwards a signal that its child has, too.
+    for (const _ of ['terminal', 'npm']) child.kill(signal);
   });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { code, stdout, stderr };
@@ -95,9 +120,21 @@ it('Ctrl-C ends the wait, cleans up, and prints the report without the names of 
   expect(scratchRepositories(s.cloud)).toEqual([]);
 });
 
-it('SIGTERM does the same', async () => {
+it('a page that can no longer be written at the end costs no report', async () => {
   const s = await stage();
-  const { code, stdout } = await interrupted(s, 'SIGTERM');
+  const folder = mkdtempSync(join(FOLDER, 'page-'));
+  s.cloud.calls.after(({ operation }) => {
+    if (operation === 'CreateRepository') rmSync(folder, { recursive: true });
+  });
+  const { code, stdout, stderr } = await interrupted(s, 'SIGINT', '--json', '--html', join(folder, 'prove.html'));
+  expect([code, JSON.parse(stdout).result]).toEqual([1, 'interrupted']);
+  expect(stderr).toMatch(/pullgate: .+prove[.]html cannot be written [(]ENOENT/);
+  expect(scratchRepositories(s.cloud)).toEqual([]);
+});
+
+it.each(['SIGTERM', 'SIGHUP'] as const)('%s does the same', async (signal) => {
+  const s = await stage();
+  const { code, stdout } = await interrupted(s, signal);
   expect(code).toBe(1);
   expect(stdout).toContain('Cleaned up, nothing left behind');
   expect(scratchRepositories(s.cloud)).toEqual([]);
@@ -108,8 +145,12 @@ it('a second Ctrl-C ends at once, and names what is left with the command that r
   s.cloud.faults.add({ kind: 'timeout', where: ({ operation }) => operation === 'DeleteRepository' });
   const args = [COMMAND, 'prove', '--yes', '--outputs', outputsOf(s.graph)];
   const child = spawn(process.execPath, args, { env: { ...environmentOn(s), ...COMPILED } });
+  let isFirst = true;
   s.cloud.calls.before(({ operation }) => {
-    if (operation === 'ListFindings' || operation === 'DeleteRepository') child.kill('SIGINT');
+    if (operation === 'DeleteRepository') setTimeout(() => child.kill('SIGINT'), 1_100);
+    if (operation !== 'ListFindings' || !isFirst) return;
+    isFirst = false;
+    child.kill('SIGINT');
   });
   const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
   expect(code).toBe(1);
