@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-ecr';
 import { ListFindingsCommand } from '@aws-sdk/client-inspector2';
 import { type Clients, createClients } from '../../aws/function/clients.ts';
-import { registryHost } from '../../aws/function/fixes.ts';
+import { registryHost } from '../../aws/function/registry-host.ts';
 import { parseRepositoryPolicy } from '../../aws/function/repository-policy.ts';
 import type { Client } from '../stack/client.ts';
 import type { AwsStack } from '../stack/stack.ts';
