@@ -10,7 +10,7 @@ import { bundleFunction, stableJson } from '../bundle.ts';
 
 const project = join(import.meta.dirname, '..');
 /** The SDK is nine tenths of it; the project is about 65 KB. */
-const BUDGET_BYTES = 455_000;
+const BUDGET_BYTES = 465_000;
 const AZURE_BUDGET_BYTES = 850_000;
 
 let folder = '';
