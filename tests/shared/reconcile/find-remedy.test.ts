@@ -191,6 +191,13 @@ describe('a reconciliation looks for the fix', () => {
     expect([asked, blocked(world)]).toEqual([[true, false, false], undefined]);
   });
 
+  it('and judges nothing if the only newer image is an index that is gone when it is read', async () => {
+    const world = await closed({ ...CLEAN, children: [digest(6)] });
+    Object.assign(world.ports.fixes, { childrenOf: async () => new Map() });
+    await reconcileOnce(world, SWEEP);
+    expect([world.calls.includes('judged'), world.record(GATE)?.remedy]).toEqual([false, undefined]);
+  });
+
   it('again with a tick if the image was scanned only minutes ago, and its message is done', async () => {
     const recent = { kind: 'finished', at: hoursLater(-0.05) } as const;
     const world = await closed({ ...CLEAN, scan: recent });
