@@ -22,7 +22,9 @@ export interface BlockedFix {
 export interface Remedy {
   /** Undefined: none is known at present. */
   readonly blocked: BlockedFix | undefined;
-  /** The digest of the fix that people were notified of. While it is still a candidate, a newer fix is not announced. */
+  /**
+   * The digest of the fix that people were notified of. While it is still a candidate, a newer fix is not announced.
+   */
   readonly announced: string | undefined;
   /** When the tick looks again, because an image that may be the fix was scanned only minutes ago. */
   readonly lookAgainAt?: Instant | undefined;

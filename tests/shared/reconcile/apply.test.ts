@@ -226,7 +226,13 @@ describe('a gate without a row', () => {
       gateRules(),
       world.ports,
     );
-    const expected = { kind: 'applied', to: { kind: 'open' }, action: 'nothing', change: undefined };
+    const expected = {
+      kind: 'applied',
+      to: { kind: 'open' },
+      action: 'nothing',
+      change: undefined,
+      found: { remedy: undefined },
+    };
     expect([applied, world.calls]).toEqual([expected, []]);
   });
 });

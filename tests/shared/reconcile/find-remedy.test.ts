@@ -1,8 +1,7 @@
 // When a reconciliation looks for the fix that a closed repository blocks, and how often people are notified of it.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Blocker } from '../../../shared/gate/record.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
-import { anOverride, daysLater, digest, finding, GATE, hoursLater, NOW, policy, record, rules } from '../samples.ts';
+import { anOverride, daysLater, digest, GATE, hoursLater, NOW, policy, type record, rules } from '../samples.ts';
 import { reconcileOnce, resultOnce, VIOLATING } from './reconciling.ts';
 import { newWorld, type World, type WorldImage } from './world.ts';
 
@@ -191,6 +190,13 @@ describe('a reconciliation looks for the fix', () => {
     expect([asked, blocked(world)]).toEqual([[true, false, false], undefined]);
   });
 
+  it('and judges nothing if the only newer image is an index that is gone when it is read', async () => {
+    const world = await closed({ ...CLEAN, children: [digest(6)] });
+    Object.assign(world.ports.fixes, { childrenOf: async () => new Map() });
+    await reconcileOnce(world, SWEEP);
+    expect([world.calls.includes('judged'), world.record(GATE)?.remedy]).toEqual([false, undefined]);
+  });
+
   it('again with a tick if the image was scanned only minutes ago, and its message is done', async () => {
     const recent = { kind: 'finished', at: hoursLater(-0.05) } as const;
     const world = await closed({ ...CLEAN, scan: recent });
@@ -285,57 +291,8 @@ describe('the search is limited', () => {
   });
 });
 
-describe('nothing blocks a fix', () => {
-  const keptOpen = { ...VIOLATING, tags: ['1.4'] };
-
-  it.each<[string, (world: World) => void, Parameters<typeof rules>[0]?]>([
-    ['in audit mode', () => {}, { mode: 'audit' }],
-    ['during a pause', () => {}, { mode: 'pause' }],
-    [
-      'that is undetermined',
-      ({ repository }) =>
-        void repository().images.set(FIX, { ...CLEAN, findings: [finding({ severity: 'UNTRIAGED' })] }),
-    ],
-    ['that is older', ({ repository }) => void repository().images.set(FIX, { ...CLEAN, pushedAt: daysLater(-2) })],
-    ['while an override keeps the gate open', (world) => save(world, { override: anOverride({ kind: 'open' }) })],
-    ['while an override keeps the gate closed', (world) => save(world, { override: anOverride({ kind: 'closed' }) })],
-    ['if not all blockers are on record', (world) => save(world, { omittedBlockers: 3 })],
-  ])('%s', async (_when, change, by = {}) => {
-    const world = newWorld();
-    world.repository().images.set(digest(1), keptOpen).set(FIX, CLEAN);
-    change(world);
-    await reconcileOnce(world, SWEEP, rules(by));
-    expect([world.record(GATE)?.remedy, kinds(world).includes('remedy')]).toEqual([undefined, false]);
-  });
-
-  it('in the gate of an image', async () => {
-    const world = newWorld();
-    const gate = { ...GATE, digest: digest(1) };
-    world.repository().images.set(digest(1), keptOpen).set(FIX, CLEAN);
-    expect(await reconcileOnce(world, { ...SWEEP, gate, scope: [digest(1)] })).toMatchObject({ action: 'closed' });
-    expect([looked(world), world.record(gate)?.remedy]).toEqual([false, undefined]);
-  });
-
-  it('with `images: all`, an untagged blocker still does', async () => {
-    const world = newWorld();
-    world
-      .repository()
-      .images.set(digest(1), { ...VIOLATING, tags: [] })
-      .set(FIX, CLEAN);
-    await reconcileOnce(world, SWEEP, rules({ policy: policy({ images: 'all' }) }));
-    expect(blocked(world)?.blockedBy).toEqual([{ digest: digest(1), tags: [] }]);
-  });
-});
-
 function stored(world: World): NonNullable<ReturnType<World['record']>> {
   const found = world.record(GATE);
   if (found === undefined) throw new Error('the gate has a record');
   return found;
-}
-
-/** Saves the record of the closed gate with these changes. */
-function save(world: World, changes: Partial<ReturnType<typeof record>>): void {
-  const [first] = record().blockers as readonly [Blocker];
-  world.repository().ours = 'current';
-  world.save({ ...record(), blockers: [first], ...changes });
 }
