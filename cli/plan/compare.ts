@@ -46,10 +46,11 @@ export interface TargetComparison {
   readonly unchanged: number;
   /** The gates that both configs close, and that are not closed yet. */
   readonly pending: number;
-  /** The gates that close only if the brake admits them, those that are pending included. */
+  /** The gates that close only if the brake admits them, and how many of these are pending. */
   readonly braked: number;
-  /** The gates in registries that the new config leaves out, and how many of them are closed. They stay so. */
-  readonly left: { readonly gates: number; readonly closed: number };
+  readonly brakedPending: number;
+  /** How many gates in registries that the new config leaves out are closed. They stay so. */
+  readonly left: { readonly closed: number };
   readonly limits: BrakeLimits;
 }
 
@@ -60,25 +61,25 @@ export async function compareTarget(
   now: Instant,
 ): Promise<TargetComparison> {
   const changes: GateChange[] = [];
-  let [unchanged, pending, braked] = [0, 0, 0];
-  const left = { gates: 0, closed: 0 };
+  let [unchanged, pending, braked, brakedPending] = [0, 0, 0, 0];
+  const left = { closed: 0 };
   for (const repository of repositories) {
-    const before = viewOf(repository, settings, now);
     if (!isCovered(repository.registry, next)) {
-      left.gates += before.gates.size;
       left.closed += countClosed(repository);
       continue;
     }
+    const before = viewOf(repository, settings, now);
     for (const compared of await compareGates(repository, before, viewOf(repository, next, now), now)) {
       if (compared.asksBrake) braked += 1;
       if (compared.isPending) pending += 1;
+      if (compared.asksBrake && compared.isPending) brakedPending += 1;
       if (compared.change === undefined) unchanged += 1;
       else changes.push(compared.change);
     }
   }
   const { maxClosesPerHour, maxClosesPerDay } = next;
   const limits = { maxClosesPerHour, maxClosesPerDay };
-  return { changes: changes.toSorted(mostImportantFirst), unchanged, pending, braked, left, limits };
+  return { changes: changes.toSorted(mostImportantFirst), unchanged, pending, braked, brakedPending, left, limits };
 }
 
 /** How many gates of a repository have a lock of ours. */

@@ -13,9 +13,13 @@ export function jsonOf(plan: Plan, maxCloses: number) {
     ...head,
     maxCloses,
     totals: totalsOf(plan),
-    targets: targets.map(({ changes, braked, limits, ...target }) => ({
+    targets: targets.map(({ changes, braked, brakedPending: _, limits, ...target }) => ({
       ...target,
-      limits: { ...limits, gates: braked, hours: braked === 0 ? 0 : hoursToClose(braked, limits) },
+      limits: {
+        ...limits,
+        gates: braked,
+        hours: braked === 0 ? 0 : hoursToClose(braked, limits),
+      },
       gates: changes.map(gateJson),
     })),
   };

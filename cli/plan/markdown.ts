@@ -49,10 +49,19 @@ export function markdownOf(plan: Plan): string {
 }
 
 const MOST_LINES = 20;
+/** Of each list, so that there is room for the tables. */
+const MOST_IN_LIST = 12_000;
 
 function bounded(lines: readonly string[]): string {
-  const more = lines.length - MOST_LINES;
-  return [...lines.slice(0, MOST_LINES), ...(more > 0 ? [`- and ${more} more`] : [])].join('\n');
+  const shown: string[] = [];
+  let left = MOST_IN_LIST;
+  for (const line of lines.slice(0, MOST_LINES)) {
+    left -= line.length + 1;
+    if (left < 0) break;
+    shown.push(line);
+  }
+  const more = lines.length - shown.length;
+  return [...shown, ...(more > 0 ? [`- and ${more} more`] : [])].join('\n');
 }
 
 /** A folded table with as many rows as there is room for. Empty if there is none. */

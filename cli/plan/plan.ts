@@ -5,7 +5,7 @@ import { counted } from '../../shared/report/sentences.ts';
 import { type JsonOption, now } from '../command.ts';
 import { writeWhole } from '../simulate/file.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
-import { findStack, type StackOptions } from '../stack/stack.ts';
+import { askPulumi, findStack, type StackOptions } from '../stack/stack.ts';
 import { type AnswerCode, printAnswer } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { plainLines } from '../terminal/words.ts';
@@ -33,9 +33,9 @@ export async function planCommand(file: string | undefined, options: PlanOptions
   if (options.save !== undefined) return save(options.save, options);
   const config = await readConfig(options, now());
   const snapshot = file === undefined ? await observe(options, config) : await readPart(file, options);
-  const old = file === undefined ? undefined : oldSnapshot(snapshot.at, now());
+  const ofFile = file === undefined ? [] : [await stackNote(snapshot, options), oldSnapshot(snapshot.at, now())];
   const made = await makePlan(snapshot, config);
-  const plan: Plan = { ...made, notes: [...(old === undefined ? [] : [old]), ...made.notes] };
+  const plan: Plan = { ...made, notes: [...ofFile.filter((note) => note !== undefined), ...made.notes] };
   const { maxCloses = 0, json, markdown = false, all = false } = options;
   for (const note of plan.notes) process.stderr.write(`pullgate: note: ${plainLines(note)}\n`);
   if (markdown) process.stdout.write(markdownOf(plan));
@@ -60,6 +60,8 @@ function refuseBlind({ targets }: Snapshot, plan: Plan): void {
 function refuseConflicts(file: string | undefined, { save: to, ...options }: PlanOptions): void {
   if (options.json === true && options.markdown === true)
     throw new UsageError('--json and --markdown are two forms of the answer: give one of them');
+  if (options.all === true && (options.json === true || options.markdown === true))
+    throw new UsageError('--all is for the text: --json has every gate, and --markdown as many as a comment may have');
   if (file !== undefined && options.outputs !== undefined)
     throw new UsageError(`${file} has the deployed settings, so --outputs has no effect: leave out one of them`);
   if (to === undefined) return;
@@ -109,6 +111,22 @@ function answered(snapshot: Snapshot): Snapshot {
   const notes = targets.flatMap((target) => target.notes);
   if (isEmpty && notes.length > 0) throw new UsageError(`there is nothing to evaluate: ${notes.join('; ')}`);
   return snapshot;
+}
+
+/**
+ * Which stack a snapshot is of. Undefined: that of the config. A config in a file does not name its stack.
+ *
+ * @throws UsageError if it is not that of the config
+ */
+async function stackNote({ stack }: Snapshot, options: PlanOptions): Promise<string | undefined> {
+  if (options.config !== undefined) return `the snapshot is of the stack ${stack}`;
+  const selected = options.stack ?? (await askPulumi(['stack', '--show-name'], undefined, 'its name (--stack NAME)'));
+  // A name may have its organization and project before it.
+  const name = selected.trim().split('/').at(-1);
+  if (name === stack) return undefined;
+  throw new UsageError(
+    `the snapshot is of the stack ${stack}, and the config of the stack ${name}: select ${stack} (--stack), or give its config (--config FILE)`,
+  );
 }
 
 /** The snapshot in a file, with the clouds that the options name. */

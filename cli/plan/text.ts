@@ -28,7 +28,7 @@ export function* linesOf(plan: Plan, all: boolean): Generator<string> {
   const changed = [...new Set(targets.flatMap((target) => target.differences.map(describeDifference)))];
   if (changed.length === 0) yield* wrapped(`With ${config}, no setting that decides about gates differs.`, '');
   else yield* wrapped(`With ${config}, these settings differ from the deployed ones:`, '');
-  for (const difference of changed) yield* wrapped(plain(difference), '  ');
+  for (const difference of changed) yield* wrapped(difference, '  ');
   const changes = targets.flatMap((target) => target.changes);
   const shown = all ? changes : changes.slice(0, GATES);
   if (shown.length > 0) yield '';
@@ -75,7 +75,7 @@ function joined(parts: readonly string[], length: number): readonly string[] {
 
 /** Breaks a sentence at its spaces. */
 function* wrapped(text: string, indent: string): Generator<string> {
-  for (const line of wordLines(text, COLUMNS - indent.length)) yield `${indent}${line}`;
+  for (const line of wordLines(plain(text), COLUMNS - indent.length)) yield `${indent}${line}`;
 }
 
 function wordLines(text: string, length: number): readonly string[] {

@@ -60,7 +60,7 @@ const USER = 'task or pod';
 const USERS = 'tasks or pods';
 
 /** How long the limits of a target would take. Undefined: no gate asks the brake. */
-export function limitSentence({ cloud, braked, pending, limits }: TargetPlan): string | undefined {
+export function limitSentence({ cloud, braked, brakedPending: pending, limits }: TargetPlan): string | undefined {
   if (braked === 0) return undefined;
   const hours = hoursToClose(braked, limits);
   const time = hours < 2 * HOURS_A_DAY ? counted(hours, 'hour') : counted(Math.ceil(hours / HOURS_A_DAY), 'day');

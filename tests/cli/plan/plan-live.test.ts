@@ -122,8 +122,9 @@ describe('plan, on AWS', () => {
     const text = readFileSync(file, 'utf8');
     expect(text).not.toMatch(/arn:aws:(?!inspector2)|amazonaws[.]com/);
     const saved = await pullgate(['plan', file, '--config', config, '--json']);
-    expect([saved.code, saved.stderr]).toEqual([1, '']);
-    expect({ ...JSON.parse(saved.stdout), at: live.at }).toEqual(live);
+    const ofStack = 'the snapshot is of the stack dev';
+    expect([saved.code, saved.stderr]).toEqual([1, `pullgate: note: ${ofStack}\n`]);
+    expect({ ...JSON.parse(saved.stdout), at: live.at }).toEqual({ ...live, notes: [ofStack] });
     expect((await pullgate(['plan', file, '--config', config, '--max-closes', '1'])).code).toBe(0);
     const lines = (await pullgate(['plan', file, '--config', config])).stdout.split('\n');
     expect(lines.filter((line) => line.length > 100)).toEqual([]);
@@ -216,7 +217,8 @@ describe('plan, on Azure', () => {
     const file = fileFor('snapshot.json');
     expect((await run('--save', file, ...outputs)).code).toBe(0);
     const saved = await pullgate(['plan', file, '--config', config, '--json']);
-    expect({ ...JSON.parse(saved.stdout), at: live.at }).toEqual(live);
+    const ofStack = 'the snapshot is of the stack dev';
+    expect({ ...JSON.parse(saved.stdout), at: live.at }).toEqual({ ...live, notes: [ofStack, ...live.notes] });
     expect(await s.world()).toEqual(before);
     const allowed = ['--config', config, '--max-closes', '1'];
     for (const blind of [await run(...allowed, ...outputs), await pullgate(['plan', file, ...allowed])]) {
@@ -247,6 +249,7 @@ describe('plan, on Azure', () => {
     const destroyed = await pullgate(['plan', file, '--config', gone, '--json']);
     expect(destroyed.code).toBe(0);
     expect((JSON.parse(destroyed.stdout) as Answer).notes).toEqual([
+      ofStack,
       'AWS: pullgate:clouds adds it. It is not deployed yet, so the plan has none of its gates',
       live.notes[0],
       'Azure: pullgate:clouds leaves it out, so its component is destroyed. 1 closed gate would stay closed: run `pullgate pause --wait` first',

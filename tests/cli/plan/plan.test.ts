@@ -84,6 +84,13 @@ describe('the text', () => {
     expect(all.filter((line) => line.length > 100)).toEqual([]);
   });
 
+  it('shows no control character of the names of the stack and the config', async () => {
+    const plan = { ...(await planFor()), stack: 'de\u001b[31mv', config: 'the config a\u202e\u0007' };
+    const text = [...linesOf(plan, false)].join('\n');
+    expect(text).toContain('Plan for the stack de\ufffd[31mv as of');
+    expect(text).not.toMatch(/\p{Cf}|[^\P{Cc}\n]/u);
+  });
+
   it('says that nothing differs', async () => {
     const plan = await makePlan(snapshotOf(awsTarget({ repositories: [repositoryWith([MEDIUM])] })), workingConfig());
     expect([...linesOf(plan, false)].slice(1)).toEqual([
@@ -115,7 +122,19 @@ describe('the Markdown', () => {
     const rows = markdown.split('\n').filter((line) => line.startsWith('| closes')).length;
     expect(rows).toBeGreaterThan(10);
     expect(markdown).toContain(`\nand ${3_000 - rows} more\n`);
-    expect(markdown).toContain('\n- and 80 more');
+    expect(markdown).toMatch(/\n- and 9\d more\n/);
+  });
+
+  it('is never longer either if settings and notes need the most characters', async () => {
+    const long = '\u{10ffff}'.repeat(400);
+    const lines = Array.from({ length: 30 }, (_, number) => `${number}${long}`);
+    const plan = await planFor(snapshotOf(awsTarget({ repositories: [repositoryWith([MEDIUM])], notes: lines })));
+    const differences = lines.map((key) => ({ key, before: 'a', after: 'b' }));
+    const targets = plan.targets.map((target) => ({ ...target, differences }));
+    const markdown = markdownOf({ ...plan, targets, config: long, stack: long });
+    expect(markdown.length).toBeLessThan(65_536);
+    expect(markdown).toContain('| closes |');
+    expect(markdown.match(/\n- and \d+ more/g)).toHaveLength(2);
   });
 });
 
@@ -130,7 +149,7 @@ describe('the command', () => {
   );
   const snapshot = fileOf(textOf(SHOP));
   const old =
-    /^pullgate: note: the snapshot is [\d,]+ hours old: findings and gates may have changed, so save a new one\npullgate: note: AWS: findings may be missing: <script>\n$/;
+    /^pullgate: note: the snapshot is of the stack dev\npullgate: note: the snapshot is [\d,]+ hours old: findings and gates may have changed, so save a new one\npullgate: note: AWS: findings may be missing: <script>\n$/;
 
   it.each([
     [[], 1],
@@ -171,7 +190,7 @@ describe('the command', () => {
       stack: 'dev',
       config: `the config ${config}`,
       at: NOW,
-      notes: [expect.any(String), expect.any(String)],
+      notes: ['the snapshot is of the stack dev', expect.any(String), expect.any(String)],
       maxCloses: 0,
     });
     expect(totals).toEqual({
@@ -201,11 +220,16 @@ describe('the command', () => {
     const folder = mkdtempSync(join(FOLDER, 'pulumi-'));
     writeFileSync(
       join(folder, 'pulumi'),
-      `#!/bin/sh\n[ "$*" = "config --json --stack dev" ] && exec /bin/cat ${config}\necho 'error: not that' >&2; exit 1\n`,
+      `#!/bin/sh\ncase "$*" in\n"config --json --stack "*) exec /bin/cat ${config} ;;\nesac\necho 'error: not that' >&2; exit 1\n`,
     );
     chmodSync(join(folder, 'pulumi'), 0o755);
     const asked = await pullgate(['plan', snapshot, '--stack', 'dev'], { PATH: folder });
     expect([asked.code, asked.stdout]).toEqual([1, expect.stringContaining('2 gates would close')]);
+    const other = await pullgate(['plan', snapshot, '--stack', 'acme/pullgate/prod'], { PATH: folder });
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      'pullgate: the snapshot is of the stack dev, and the config of the stack prod: select dev (--stack), or give its config (--config FILE)\n',
+    ]);
     const { code, stderr } = await pullgate(['plan', snapshot], { PATH: folder });
     expect([code, stderr]).toEqual([
       2,
@@ -213,7 +237,26 @@ describe('the command', () => {
     ]);
   });
 
+  it('asks Pulumi for the name of the selected stack', async () => {
+    const folder = mkdtempSync(join(FOLDER, 'pulumi-'));
+    const selecting = (name: string) => {
+      writeFileSync(
+        join(folder, 'pulumi'),
+        `#!/bin/sh\n[ "$*" = "config --json" ] && exec /bin/cat ${config}\n[ "$*" = "stack --show-name" ] && echo ${name}\n`,
+      );
+      chmodSync(join(folder, 'pulumi'), 0o755);
+      return pullgate(['plan', snapshot], { PATH: folder });
+    };
+    expect((await selecting('dev')).stdout).toContain('2 gates would close');
+    expect(await selecting('prod')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^pullgate: the snapshot is of the stack dev, and the config of the stack prod: /),
+    });
+  });
+
   it.each([
+    [['--all', '--json'], /^pullgate: --all is for the text: /],
+    [['--all', '--markdown'], /^pullgate: --all is for the text: /],
     [['--json', '--markdown'], /^pullgate: --json and --markdown are two forms of the answer: give one of them\n$/],
     [['--outputs', 'outputs.json'], /has the deployed settings, so --outputs has no effect/],
     [['--save', 'other.json'], /^pullgate: --save only writes a snapshot and makes no plan: /],

@@ -67,4 +67,16 @@ describe('the sentences', () => {
     ]);
     expect(totalsOf(plan)).toMatchObject({ closes: 1_000, use: { inUse: 1_000, workloads: 1_000, unknown: 0 } });
   });
+
+  it('count the gates that wait already', async () => {
+    const repositories = ['a', 'b'].map((name) =>
+      repositoryWith([MEDIUM], { gate: { ...GATE, repository: `team/${name}` } }),
+    );
+    const before = { severityThreshold: 'medium' };
+    const planWith = (keys: Readonly<Record<string, unknown>>) =>
+      makePlan(snapshotOf(awsTarget({ repositories, given: before })), workingConfig({ ...before, ...keys }));
+    expect((await planWith({})).targets.map(limitSentence)).toEqual([
+      'On AWS the limits let 25 close an hour and 100 a day: 2 gates, with 2 that wait already, take 1 hour',
+    ]);
+  });
 });
