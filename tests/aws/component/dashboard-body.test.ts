@@ -87,7 +87,7 @@ async function story(s: Stage): Promise<void> {
   // A fix that its closed repository blocks.
   s.cloud.clock.advance(1_000);
   await s.pushVulnerable('team/last', 'v2');
-  await s.runUntilIdle();
+  await s.cloud.advance(HOUR / 6);
   await s.pause();
   await s.cloud.advance(HOUR / 12);
 }
