@@ -129,7 +129,7 @@ export const REGISTRY_TARGETS: readonly Target[] = [
       async send({ input }: { readonly input: { readonly imageIds: readonly { readonly imageDigest: string }[] } }) {
         for (const { imageDigest } of input.imageIds) named.add(imageDigest);
         const imageManifest = texts[calls++ % texts.length];
-        return { images: [{ imageManifest }], failures: [] };
+        return { images: input.imageIds.map((imageId) => ({ imageId, imageManifest })), failures: [] };
       },
     };
     const images = createImages(client as unknown as ECRClient, '123456789012');
