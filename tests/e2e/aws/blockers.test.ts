@@ -1,6 +1,7 @@
 // What keeps a gate closed: images that are deleted and pushed again, children of an index, repositories that leave the
 // scope.
 import { describe, expect, test } from 'vitest';
+import { minute } from '../../../shared/report/times.ts';
 import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
 
 describe('blockers', () => {
@@ -44,7 +45,7 @@ describe('blockers', () => {
     const [notice = ''] = cloud.notices.map(({ message }) => message).filter((text) => text.includes('opened'));
     const line = notice.split('\n').find((one) => one.startsWith(`  ${digest}: `));
     expect(line).toContain(
-      `. In use by 3 ECS tasks or EKS pods, last at ${lastInUseAt.toISOString()}; last pull recorded at ${pulledAt}.`,
+      `. In use by 3 ECS tasks or EKS pods, last at ${minute(lastInUseAt.toISOString())}; last pull recorded at ${minute(pulledAt)}.`,
     );
     expect(calls('inspector2:ListCoverage')).toBe(0);
   });
