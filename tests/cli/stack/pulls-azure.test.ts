@@ -6,6 +6,7 @@ import { statusLines } from '../../../cli/status/text.ts';
 import { whyLines } from '../../../cli/why/text.ts';
 import { explainImage } from '../../../cli/why/why.ts';
 import type { Call } from '../../../local/azure/calls.ts';
+import { minute } from '../../../shared/report/times.ts';
 import { MINUTE, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
 import { outputsOf, pullgate } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';
@@ -38,7 +39,7 @@ async function pulledAndClosed() {
 describe('the last pull of an image', () => {
   test('is in the answers of why and status, and of simulate --azure', async () => {
     const { s, at, grants, why, status, text } = await pulledAndClosed();
-    const use = `hether it runs is not known; last pull recorded at ${at}`;
+    const use = `hether it runs is not known; last pull recorded at ${minute(at)}`;
     expect(await text(await why())).toContain(`\n  W${use}.\n`);
     for (const isLive of [false, true]) {
       const answer = await status(isLive);

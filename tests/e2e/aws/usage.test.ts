@@ -1,5 +1,6 @@
 // The use of images in the notices of closings. It closes and opens nothing, and costs no call.
 import { describe, expect, test } from 'vitest';
+import { minute } from '../../../shared/report/times.ts';
 import { CRITICAL, HOUR, REPOSITORY, type Stage, stage } from './stage.ts';
 
 /** Pushes an image that violates into an existing repository, and does not send the event of its finding. */
@@ -32,7 +33,7 @@ describe('the notice of a closing', () => {
     await s.redeploy({});
     expect(isClosed()).toBe(true);
     expect(linesOf(s).filter((line) => / use|runs/.test(line))).toEqual([
-      `    In use by 3 ECS tasks or EKS pods, last at ${lastInUseAt.toISOString()}; last pull recorded at ${pulledAt}.`,
+      `    In use by 3 ECS tasks or EKS pods, last at ${minute(lastInUseAt.toISOString())}; last pull recorded at ${minute(pulledAt)}.`,
       '    Not in use by ECS tasks or EKS pods.',
       '    Whether it runs is not known.',
       expect.stringContaining('  1 of 3 blockers is in use, by 3 ECS tasks or EKS pods, last at '),
@@ -80,5 +81,5 @@ test('ECR records one pull a day', async () => {
     expect(await s.pull('v1')).toBe('pulled');
   }
   await s.redeploy({});
-  expect(linesOf(s)).toContain(`    Whether it runs is not known; last pull recorded at ${first}.`);
+  expect(linesOf(s)).toContain(`    Whether it runs is not known; last pull recorded at ${minute(first)}.`);
 });

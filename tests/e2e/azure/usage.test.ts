@@ -1,6 +1,7 @@
 // The last pulls in the notices, with `azure.pullLogs`. They close and open nothing, and nothing waits for them.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
+import { minute } from '../../../shared/report/times.ts';
 import { MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
 
 const LOGGING = { azure: { pullLogs: true } };
@@ -32,7 +33,7 @@ describe('the notice of a closing', () => {
     await s.report(image);
     await s.runUntilIdle();
     expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled']);
-    expect(linesOf(s)).toContain(`    Whether it runs is not known; last pull recorded at ${at}.`);
+    expect(linesOf(s)).toContain(`    Whether it runs is not known; last pull recorded at ${minute(at)}.`);
   });
 
   test.each([
@@ -70,7 +71,7 @@ describe('the notice of a closing', () => {
     s.registry.delete(REPOSITORY, image.digest);
     await s.sweep();
     expect(linesOf(s)).toContainEqual(
-      expect.stringContaining(`Whether it runs is not known; last pull recorded at ${at}.`),
+      expect.stringContaining(`Whether it runs is not known; last pull recorded at ${minute(at)}.`),
     );
   });
 });
@@ -93,6 +94,6 @@ test('one query reads the pulls of all images that a sweep closes', async () => 
   expect(queries).toBe(1);
   const lines = linesOf(s).filter((line) => line.includes('Whether it runs'));
   expect(lines.toSorted()).toEqual(
-    [UNKNOWN, UNKNOWN, `    Whether it runs is not known; last pull recorded at ${at}.`].toSorted(),
+    [UNKNOWN, UNKNOWN, `    Whether it runs is not known; last pull recorded at ${minute(at)}.`].toSorted(),
   );
 });
