@@ -1,5 +1,5 @@
 // The output of `pullgate plan --markdown`: a comment for a pull request. Text from images is escaped.
-import { capitalized, gateName } from '../../shared/report/sentences.ts';
+import { capitalized, gateName, number } from '../../shared/report/sentences.ts';
 import { minute } from '../../shared/report/times.ts';
 import { plain } from '../../shared/runtime/unseen.ts';
 import type { Change, GateChange } from './compare.ts';
@@ -33,7 +33,7 @@ export function markdownOf(plan: Plan): string {
   const limits = targets.flatMap((target) => limitSentence(target) ?? []);
   const sentences = [closingSentence(totals), otherCounts(totals), ...limits].map((one) => `${escaped(one)}.`);
   const top = [
-    `### pullgate plan: ${totals.closes.toLocaleString('en-US')} would close`,
+    `### pullgate plan: ${number(totals.closes)} would close`,
     `${escaped(capitalized(config))}, compared with the deployed one of the stack ${code(stack)}, as of ${minute(at)}.`,
     sentences.join(' '),
     ...(changed.length === 0 ? [] : [bounded(changed.map((one) => `- ${code(one)}`))]),

@@ -1,7 +1,7 @@
 // Counts a plan: gates by change, how many of those that would close are in use, and how long the limits would take.
 import type { BrakeLimits } from '../../shared/gate/brake.ts';
 import type { UsageSum } from '../../shared/gate/usage.ts';
-import { counted } from '../../shared/report/sentences.ts';
+import { counted, number } from '../../shared/report/sentences.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { CHANGES, type Change, type GateChange } from './compare.ts';
 import type { Plan, TargetPlan } from './make-plan.ts';
@@ -93,8 +93,4 @@ export function useText({ change, use }: GateChange): string {
   const pulled = lastPulledAt === undefined ? '' : `, last pulled ${lastPulledAt.slice(0, 'YYYY-MM-DD'.length)}`;
   if (inUse > 0) return `in use by ${unknown > 0 ? 'at least ' : ''}${counted(workloads, USER, USERS)}${pulled}`;
   return unknown > 0 ? `use unknown${pulled}` : `not in use by ${USERS}${pulled}`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Reason } from '../../shared/policy/verdict.ts';
-import { counted, describeExemption, describeSeverity } from '../../shared/report/sentences.ts';
+import { counted, describeExemption, describeSeverity, number } from '../../shared/report/sentences.ts';
 import {
   NO_FINDINGS,
   SEVERITY_WORDS,
@@ -222,8 +222,4 @@ function asText(text: string): string {
 
 function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -1,6 +1,6 @@
 // The text output of `pullgate simulate`: which gates would close, for which findings, and what is exempted until when.
 import type { BrakeLimits } from '../../shared/gate/brake.ts';
-import { counted, describeExemption, describeFinding } from '../../shared/report/sentences.ts';
+import { counted, describeExemption, describeFinding, number } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
 import { paint, type Style } from '../terminal/terminal.ts';
 import { exemptedIn } from './exempted.ts';
@@ -169,8 +169,4 @@ function coloured(word: string, text: string): string {
 export function clean(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this expression removes them
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\uFFFD');
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -12,7 +12,7 @@ import {
 } from './notice-text.ts';
 import { totalUsageLines } from './notice-usage.ts';
 import { describeOverride } from './override-text.ts';
-import { CLEARANCES, counted, gateName } from './sentences.ts';
+import { CLEARANCES, counted, gateName, number } from './sentences.ts';
 import { minute } from './times.ts';
 
 /** A notice, and the gate that it is about. */
@@ -140,7 +140,7 @@ function namesOf(gates: readonly (readonly GateNotice[])[]): readonly string[] {
   return [
     others.length === 0 ? `In the registry ${registry}:` : 'The gates:',
     ...lines,
-    ...(more > 0 ? [`  and ${more.toLocaleString('en-US')} more`] : []),
+    ...(more > 0 ? [`  and ${number(more)} more`] : []),
   ];
 }
 

@@ -213,7 +213,12 @@ export function capitalized(text: string): string {
 
 /** `1 gate`, `2 gates`. `many` is the plural if it is irregular: `2 repositories`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
+  return `${number(count)} ${count === 1 ? one : many}`;
+}
+
+/** `1,200`. */
+export function number(value: number): string {
+  return value.toLocaleString('en-US');
 }
 
 /** The first items of a list, and the number of the others. */

@@ -1,6 +1,7 @@
 // Describes what is known about the use of images. Unknown is not unused.
 import { sumUsage, type UsageSum } from '../gate/usage.ts';
 import type { Usage } from '../reconcile/observation.ts';
+import { counted, number } from './sentences.ts';
 import { minute } from './times.ts';
 
 /** What the provider counts as a use of an image. */
@@ -33,24 +34,16 @@ export function describeUsageSum(sum: UsageSum, users: Users, image = 'image'): 
 
 function useOfOne({ inUse, workloads, unknown }: UsageSum, users: Users): string {
   if (unknown > 0) return 'whether it runs is not known';
-  return inUse === 0 ? `not in use by ${users.many}` : `in use by ${usersIn(workloads, users)}`;
+  return inUse === 0 ? `not in use by ${users.many}` : `in use by ${counted(workloads, users.one, users.many)}`;
 }
 
 function useOfSeveral({ images, inUse, workloads, unknown }: UsageSum, users: Users, image: string): string {
-  const all = `${number(images)} ${image}s`;
+  const all = counted(images, image);
   if (unknown === images) return `whether the ${all} run is not known`;
   if (inUse > 0) {
-    return `${number(inUse)} of ${all} ${inUse === 1 ? 'is' : 'are'} in use, by ${usersIn(workloads, users)}`;
+    return `${number(inUse)} of ${all} ${inUse === 1 ? 'is' : 'are'} in use, by ${counted(workloads, users.one, users.many)}`;
   }
   const known = images - unknown;
   const which = unknown === 0 ? `none of ${all} is` : `${number(known)} of ${all} ${known === 1 ? 'is' : 'are'} not`;
   return `${which} in use by ${users.many}`;
-}
-
-function usersIn(workloads: number, { one, many }: Users): string {
-  return `${number(workloads)} ${workloads === 1 ? one : many}`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
 }
