@@ -1,5 +1,4 @@
 // Reads a policy or a list of exceptions from a file, and reports the position of every problem.
-import { readFile } from 'node:fs/promises';
 import {
   findNodeAtLocation,
   getNodeValue,
@@ -15,7 +14,7 @@ import { parsePolicy } from '../../shared/policy/policy.ts';
 import { type PolicyWithRules, parseRules } from '../../shared/policy/rule.ts';
 import { ANY_TARGET, unreachableRules } from '../../shared/policy/rule-reach.ts';
 import { describeProblem, type Parsed, type Problem } from '../../shared/runtime/problem.ts';
-import { sentenceOf, UsageError } from '../terminal/ending.ts';
+import { readText } from '../terminal/file.ts';
 
 /** A position in the file. Lines and columns count from 1. */
 export interface Position {
@@ -53,17 +52,7 @@ export const POLICY_FORMS =
  * @throws UsageError if the file cannot be read
  */
 export async function checkFile(file: string, now: Instant): Promise<CheckedFile> {
-  return checkText(await textOf(file), { now });
-}
-
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`--policy ${file} cannot be read (${sentenceOf(cause)}): give a file with ${FORMS}`, {
-      cause,
-    });
-  }
+  return checkText(await readText(file, `a file with ${FORMS}`, `--policy ${file}`), { now });
 }
 
 interface CheckOptions {

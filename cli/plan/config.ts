@@ -1,10 +1,10 @@
 // Reads the config of the working tree: the stack's file as the Pulumi CLI prints it, or a file with that output.
-import { readFile } from 'node:fs/promises';
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { AZURE_ENVIRONMENT, parseConfig, type Settings } from '../../config/config.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import { askPulumi } from '../stack/stack.ts';
-import { sentenceOf, UsageError } from '../terminal/ending.ts';
+import { UsageError } from '../terminal/ending.ts';
+import { readText } from '../terminal/file.ts';
 
 /** A config, and what it is called in a sentence. */
 export interface WorkingConfig {
@@ -37,21 +37,13 @@ export async function readConfig(
   const text =
     file === undefined
       ? await askPulumi(['config', '--json'], stack, 'its config (--config FILE)')
-      : await textOf(file);
+      : await readText(file, `a file with ${FORM}`, `--config ${file}`);
   const name = file === undefined ? 'the config of the working tree' : `the config ${file}`;
   const raw = valuesIn(text, name);
   const parsed = parseConfig({ [AZURE_ENVIRONMENT]: environment['ARM_ENVIRONMENT'], ...raw }, now);
   if (!parsed.ok) throw new UsageError(`${name} is invalid:\n  ${parsed.problems.map(describeProblem).join('\n  ')}`);
   const region = raw['aws:region'];
   return { name, settings: parsed.value, region: typeof region === 'string' ? region : undefined };
-}
-
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`--config ${file} cannot be read (${sentenceOf(cause)}): give a file with ${FORM}`, { cause });
-  }
 }
 
 type Raw = Readonly<Record<string, unknown>>;

@@ -1,5 +1,4 @@
 // Reads and writes the file of a snapshot. Findings that images share are written once for each repository.
-import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import type { RecordedOverride } from '../../shared/gate/override.ts';
 import type { GateRecord, GateState } from '../../shared/gate/record.ts';
@@ -7,6 +6,7 @@ import type { Finding } from '../../shared/policy/finding.ts';
 import type { ImageObservation, Report } from '../../shared/reconcile/observation.ts';
 import { describeProblem, problemsFrom } from '../../shared/runtime/problem.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
+import { readText } from '../terminal/file.ts';
 import {
   type SavedImage,
   type SavedRecord,
@@ -93,10 +93,7 @@ function savedRecord(record: GateRecord, placesOf: (findings: readonly Finding[]
  * @throws UsageError if the file cannot be read, is incomplete, or has the form of another version
  */
 export async function readSnapshot(file: string): Promise<Snapshot> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new UsageError(`${file} cannot be read (${sentenceOf(cause)}): give ${FORM}`, { cause });
-  });
-  return parseSnapshot(text, file);
+  return parseSnapshot(await readText(file, FORM), file);
 }
 
 export function parseSnapshot(text: string, file: string): Snapshot {

@@ -1,15 +1,15 @@
 // The command `pullgate prove`: its options and help, the question before it begins, and how its report is printed.
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Cloud } from '../../config/config.ts';
+import manifest from '../../package.json' with { type: 'json' };
 import { type JsonOption, now, run, withJson, withStack } from '../command.ts';
-import { expectWritable, writeWhole } from '../simulate/file.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
 import { durationForms, parseMinutes, shownOption } from '../terminal/duration.ts';
 import { type ExitCode, endingOf, UsageError } from '../terminal/ending.ts';
+import { expectWritable, writeWhole } from '../terminal/file.ts';
 import { progressOn } from '../terminal/progress.ts';
 import { agreed, complain, processTerminal, type Terminal } from '../terminal/terminal.ts';
 import { documentOf } from '../terminal/words.ts';
@@ -184,13 +184,8 @@ async function runProof({ scratch, nonce, minutes, granularity, terminal: { prin
       made,
       onStep: (step) => print(stepLine(step)),
     });
-    return reportOf(proof, scratch.client, granularity, version());
+    return reportOf(proof, scratch.client, granularity, manifest.version);
   } finally {
     interrupts.end();
   }
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

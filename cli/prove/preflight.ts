@@ -4,7 +4,7 @@ import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isPaused } from '../../shared/reconcile/schedule.ts';
 import { minute } from '../../shared/report/times.ts';
 import { EXPECTED } from './image.ts';
-import { rulingFor } from './ruling.ts';
+import { ANY_DIGEST, rulingFor } from './ruling.ts';
 import { SCRATCH, type Scratch } from './scratch.ts';
 
 /** The rule with which scratch repositories close while everything else stays as it is. */
@@ -66,7 +66,7 @@ const EXPECTED_FINDING: Finding = {
 };
 
 function policyProblem(scratch: Scratch, now: Instant): string | undefined {
-  const image = { repository: scratch.repository, digest: `sha256:${'0'.repeat(64)}` };
+  const image = { repository: scratch.repository, digest: ANY_DIGEST };
   const { judge } = rulingFor(scratch);
   if (judge(image, [EXPECTED_FINDING], now).kind === 'block') return undefined;
   return `the policy allows the expected finding, a critical vulnerability with a fix (${EXPECTED.vulnerability} in ${EXPECTED.package}, disclosed in 2023): look at exceptions, graceDays and severityThreshold (\`pullgate check\`), or give the rule for ${SCRATCH}/** a policy of its own`;

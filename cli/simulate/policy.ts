@@ -1,8 +1,8 @@
 // Reads a policy from a file: a plain policy, the form of the stack's config, or Pulumi's output.
-import { readFile } from 'node:fs/promises';
 import type { PolicyWithRules } from '../../shared/policy/rule.ts';
 import { checkText, POLICY_FORMS } from '../check/file.ts';
-import { sentenceOf, UsageError } from '../terminal/ending.ts';
+import { UsageError } from '../terminal/ending.ts';
+import { readText } from '../terminal/file.ts';
 
 /**
  * Reads a policy, as `check` does. A list of exceptions alone is not a policy.
@@ -12,16 +12,8 @@ import { sentenceOf, UsageError } from '../terminal/ending.ts';
  * @throws UsageError that names every problem
  */
 export async function readPolicy(file: string): Promise<PolicyWithRules> {
-  const checked = checkText(await textOf(file), { mayBeList: false });
+  const checked = checkText(await readText(file, POLICY_FORMS), { mayBeList: false });
   if (checked.ok) return checked.policies;
   const problems = checked.problems.map(({ line, text }) => `\n  ${line === undefined ? '' : `line ${line}: `}${text}`);
   throw new UsageError(`${file} is not a valid policy:${problems.join('')}`);
-}
-
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`${file} cannot be read (${sentenceOf(cause)}): give ${POLICY_FORMS}`, { cause });
-  }
 }

@@ -1,6 +1,22 @@
-// Writes a file completely or not at all.
+// Reads the files that options name, and writes a file completely or not at all.
 import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { sentenceOf, UsageError } from '../terminal/ending.ts';
+import { readFile } from 'node:fs/promises';
+import { sentenceOf, UsageError } from './ending.ts';
+
+/**
+ * Reads a text.
+ *
+ * @param form what to give instead if it cannot be read
+ * @param name what the file is called in the error. Default: its path
+ * @throws UsageError if it cannot be read
+ */
+export async function readText(file: string, form: string, name = file): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`${name} cannot be read (${sentenceOf(cause)}): give ${form}`, { cause });
+  }
+}
 
 /**
  * Writes to a temporary file, which then replaces the file.
