@@ -1,7 +1,6 @@
 // Renders the report of a run as one self-contained HTML page.
-import { createHash } from 'node:crypto';
-import { STYLE } from '../simulate/page-assets.ts';
-import { clean } from '../simulate/text.ts';
+import { minute } from '../../shared/report/times.ts';
+import { asText, htmlPage } from '../simulate/page-assets.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { StepResult } from './prove.ts';
 import type { Report } from './report.ts';
@@ -23,21 +22,8 @@ export function pageOf(report: Report): string {
     report;
   const settled = unknowns.filter((unknown) => unknown.settled).length;
   const longest = Math.max(1, ...steps.map((step) => step.seconds ?? 0));
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>pullgate prove: ${RESULTS[result]}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>pullgate on ${CLOUD_NAMES[cloud]}: ${RESULTS[result]}</h1>
-<p class="soft">pullgate ${asText(pullgate)}; begun at ${asText(startedAt.slice(0, 16).replace('T', ' '))} UTC; a gate is one ${granularity}; a sweep every ${sweepHours} hours.</p>
+  const main = `<h1>pullgate on ${CLOUD_NAMES[cloud]}: ${RESULTS[result]}</h1>
+<p class="soft">pullgate ${asText(pullgate)}; begun at ${minute(startedAt)}; a gate is one ${granularity}; a sweep every ${sweepHours} hours.</p>
 <ul class="cards">
 <li><b>${spanOf(seconds)}</b>in all</li>
 <li><b>${timeOf(steps, 'found')}</b>until the scanner found it</li>
@@ -51,11 +37,8 @@ export function pageOf(report: Report): string {
 <h2>Left behind</h2>
 <ul class="findings">${[...left.map(({ what, toDo }) => `${what}. To do: ${toDo}`), ...remains].map((text) => `<li>${asText(text)}</li>`).join('') || '<li>Nothing.</li>'}</ul>
 <h2>What the documentation of the cloud leaves open</h2>
-<ul class="findings">${unknowns.map(unknownHtml).join('')}</ul>
-</main>
-</body>
-</html>
-`;
+<ul class="findings">${unknowns.map(unknownHtml).join('')}</ul>`;
+  return htmlPage(`pullgate prove: ${RESULTS[result]}`, main);
 }
 
 function timeOf(steps: readonly StepResult[], name: string): string {
@@ -80,8 +63,4 @@ function unknownHtml({ question, settled, answer, details = [] }: Unknown): stri
 
 function foundHtml({ title, found }: StepResult): readonly string[] {
   return found === undefined ? [] : [`<li><b>${asText(title)}</b>: ${asText(found)}</li>`];
-}
-
-function asText(text: string): string {
-  return clean(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

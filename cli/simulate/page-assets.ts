@@ -1,8 +1,46 @@
-// The style and the script of the page that `pullgate simulate --html` writes. Both are inline, because the page loads
-// nothing.
+// The frame, the style and the script of the pages that `--html` writes. All is inline, because a page loads nothing.
+import { createHash } from 'node:crypto';
+import { clean } from './text.ts';
+
+/**
+ * A self-contained page.
+ *
+ * @param main the HTML of its content
+ * @param script its script. Default: none
+ */
+export function htmlPage(title: string, main: string, script?: string): string {
+  const scripts = script === undefined ? '' : ` script-src '${hashOf(script)}';`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '${hashOf(STYLE)}';${scripts} img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>${title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${main}
+</main>${script === undefined ? '' : `\n<script>${script}</script>`}
+</body>
+</html>
+`;
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
+}
+
+/** Escapes text for HTML, because a name in a report may contain markup. */
+export function asText(text: string): string {
+  return clean(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
 
 /** Narrow screens first; the colours follow the reader's system. */
-export const STYLE = `
+const STYLE = `
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #ffffff; --text: #1b1f24; --soft: #57606a; --line: #d8dee4; --link: #0757ba;
   --critical: #a40e26; --high: #b93a00; --medium: #8a6100; --low: #2a6f97; --informational: #5b6770; --unknown: #7a3fa0; --good: #1a7f37; --track: #e7ebef; }
 @media (prefers-color-scheme: dark) { :root { --page: #0e1116; --card: #171b22; --text: #e6e9ee; --soft: #9aa4b0; --line: #2c333d; --link: #79b8ff;

@@ -1,9 +1,9 @@
 // Renders a simulation as one self-contained HTML page for decision makers: totals, a bar for each severity, and the
 // gates with their reasons.
-import { createHash } from 'node:crypto';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Reason } from '../../shared/policy/verdict.ts';
 import { counted, describeExemption, describeSeverity, number } from '../../shared/report/sentences.ts';
+import { minute } from '../../shared/report/times.ts';
 import {
   NO_FINDINGS,
   SEVERITY_WORDS,
@@ -12,9 +12,9 @@ import {
   severityWord,
 } from '../reports/counts.ts';
 import { exemptedIn } from './exempted.ts';
-import { SCRIPT, STYLE } from './page-assets.ts';
+import { asText, htmlPage, SCRIPT } from './page-assets.ts';
 import type { GateOutcome, InImages, Simulation, Worst } from './simulation.ts';
-import { clean, namesOf, STAYS_OPEN, wordOf } from './text.ts';
+import { namesOf, STAYS_OPEN, wordOf } from './text.ts';
 import { totalUsageLines, usageSentence } from './usage.ts';
 
 export interface PageInput {
@@ -42,22 +42,9 @@ export function pageOf(input: PageInput): string {
   const left = simulation.gates.length - gates.length;
   const closing = simulation.gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes');
   const nameOf = namesOf(simulation.gates);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '${hashOf(STYLE)}'; script-src '${hashOf(SCRIPT)}'; img-src data:; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>pullgate: what the policy would do</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>What the policy would do</h1>
+  const main = `<h1>What the policy would do</h1>
 <p>With ${asText(policy)}${against === undefined ? '' : `, compared with ${asText(against)}`}.</p>
-<p class="soft">Findings from ${asText(source)}, evaluated at ${asText(at.slice(0, 16).replace('T', ' '))} UTC. This simulation did not close or open any gate.</p>
+<p class="soft">Findings from ${asText(source)}, evaluated at ${minute(at)}. This simulation did not close or open any gate.</p>
 ${notes.length > 0 ? `<ul class="soft">${notes.map((note) => `<li>${asText(note)}</li>`).join('')}</ul>\n` : ''}${cards(input)}
 <h2>Findings by severity</h2>
 ${bars(input)}
@@ -68,12 +55,8 @@ ${totalUsageLines(closing)
 ${gates.map((gate) => gateHtml(gate, nameOf(gate))).join('\n')}
 ${left > 0 ? `<p>And ${counted(left, 'more gate')}. <code>--json</code> shows all.</p>` : ''}
 <p class="soft">${gates.length === 0 ? 'There is nothing to report. ' : ''}${counted(simulation.plain, 'gate has', 'gates have')} no findings that violate or are exempted.</p>
-${exemptedHtml(simulation, nameOf)}
-</main>
-<script>${SCRIPT}</script>
-</body>
-</html>
-`;
+${exemptedHtml(simulation, nameOf)}`;
+  return htmlPage('pullgate: what the policy would do', main, SCRIPT);
 }
 
 function cards({ simulation, against }: PageInput): string {
@@ -213,13 +196,4 @@ function findingHtml(finding: Finding): string {
       : `fixed in ${found.fixedVersion}`;
   const severityText = facts.filter((text) => text !== '').join(', ');
   return `${name} <span class="${severityWord(finding)}">${asText(severityText)}</span> ${asText(where)}: ${asText(way)}`;
-}
-
-/** Escapes text for HTML, because a name in a report may contain markup. */
-function asText(text: string): string {
-  return clean(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
-function hashOf(text: string): string {
-  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
