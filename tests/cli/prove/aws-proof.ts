@@ -1,10 +1,8 @@
 // Runs `prove` in this process against the local AWS, with the operator's own rights and the clock of the cloud.
-import { gunzipSync } from 'node:zlib';
 import { vi } from 'vitest';
 import { createClients } from '../../../aws/function/clients.ts';
 import { createAwsScratch } from '../../../cli/prove/aws.ts';
-import { type Proof, type ProveInput, prove } from '../../../cli/prove/prove.ts';
-import type { Scratch } from '../../../cli/prove/scratch.ts';
+import type { Proof } from '../../../cli/prove/prove.ts';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import type { Advisory } from '../../../local/aws/inspector-finding.ts';
@@ -13,6 +11,7 @@ import type { Graph } from '../../../local/graph.ts';
 import type { Stage } from '../../e2e/aws/stage.ts';
 import { OPERATOR, outputsOf } from '../command.ts';
 import { arnOf } from '../command-observing.ts';
+import { namesCurl, proofRunner, type RunOptions } from './run-proof.ts';
 
 export const LIMITS = { scanner: 30, function: 20, opening: 20, scanWhileClosed: 10 };
 
@@ -79,16 +78,11 @@ export function scannerOf(s: Stage, { minutes = 2, reports = [CURL], isDenied = 
         cloud.inspector.cover({ repository, digest, statusCode: 'INACTIVE', reason: 'ACCESS_DENIED' });
         continue;
       }
-      const database = blobs.map((blob) => textOf(blob)).join('');
       cloud.inspector.scanned(repository, digest);
-      if (!/Package: curl\n/.test(database)) continue;
+      if (!namesCurl(blobs)) continue;
       for (const advisory of reports) await cloud.inspector.report({ repository, digest }, advisory);
     }
   };
-}
-
-function textOf(blob: Buffer | undefined): string {
-  return blob?.subarray(0, 2).toString('hex') === '1f8b' ? gunzipSync(blob).toString('latin1') : '';
 }
 
 function scratchImages(cloud: Stage['cloud']) {
@@ -105,14 +99,7 @@ export function scratchRepositories({ ecr }: Stage['cloud']) {
   return [...ecr.repositories.values()].filter(({ name }) => name.startsWith('pullgate-prove/'));
 }
 
-export interface ProofOptions extends ScannerOptions {
-  readonly name?: string;
-  readonly signal?: AbortSignal;
-  readonly onStep?: ProveInput['onStep'];
-  readonly made?: ProveInput['made'];
-  /** Changes what the run sees. */
-  readonly change?: (scratch: Scratch) => Scratch;
-}
+export type ProofOptions = ScannerOptions & RunOptions;
 
 /** Prepares runs of `prove` on a stage. */
 export async function provingOn(s: Stage, rights = leastToProve(s.graph)) {
@@ -124,33 +111,7 @@ export async function provingOn(s: Stage, rights = leastToProve(s.graph)) {
   const sdk = createClients(aws.region);
   const client = createAwsClient(aws, now, sdk);
   const scratchOf = (name: string) => createAwsScratch(aws, client, `pullgate-prove/${name}`, sdk);
-  let runs = 0;
-  const run = async ({
-    name = `run-${++runs}`,
-    signal = new AbortController().signal,
-    onStep = () => {},
-    made = { fate: 'notMade' },
-    change = (scratch) => scratch,
-    ...scanner
-  }: ProofOptions = {}): Promise<Proof> => {
-    const scan = scannerOf(s, scanner);
-    return prove({
-      scratch: change(scratchOf(name)),
-      waiting: {
-        now,
-        async sleep(milliseconds) {
-          await scan();
-          await s.cloud.advance(milliseconds);
-        },
-        signal,
-        progress: { show: (text) => void text(), end: () => {} },
-      },
-      limits: LIMITS,
-      nonce: name,
-      scannerAdvice: 'Check Inspector.',
-      made,
-      onStep,
-    });
-  };
+  const prove = proofRunner({ cloud: s.cloud, now, scratchOf, limits: LIMITS, scannerAdvice: 'Check Inspector.' });
+  const run = (options: ProofOptions = {}): Promise<Proof> => prove(scannerOf(s, options), options);
   return { run, scratchOf, client, now };
 }

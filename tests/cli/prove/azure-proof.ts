@@ -1,9 +1,7 @@
 // Runs `prove` in this process against the local Azure, with the operator's own roles and the clock of the cloud.
-import { gunzipSync } from 'node:zlib';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createAzureScratch } from '../../../cli/prove/azure.ts';
-import { type Proof, type ProveInput, prove } from '../../../cli/prove/prove.ts';
-import type { Scratch } from '../../../cli/prove/scratch.ts';
+import type { Proof } from '../../../cli/prove/prove.ts';
 import { createAzureClient } from '../../../cli/stack/azure-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import type { Cve } from '../../../local/azure/assessment.ts';
@@ -13,6 +11,7 @@ import { REGISTRY, type Stage } from '../../e2e/azure/stage.ts';
 import { outputsOf } from '../command.ts';
 import { leastToOpenOnAzure } from '../command-azure.ts';
 import { leastToObserveOnAzure } from '../command-observing.ts';
+import { namesCurl, proofRunner, type RunOptions } from './run-proof.ts';
 
 export const LIMITS = { scanner: 360, function: 30, opening: 390, scanWhileClosed: 10 };
 const CURL: Cve = { id: 'CVE-2023-38545', severity: 'Critical', score: 9.8 };
@@ -46,8 +45,7 @@ function scannerOf({ cloud, registry }: Stage, { minutes = 90, severity = 'Criti
       for (const [digest, { manifest, createdAt }] of manifests) {
         if (scanned.has(digest) || cloud.clock.now().getTime() - createdAt.getTime() < minutes * 60_000) continue;
         scanned.add(digest);
-        const database = manifest.blobs.map((blob) => textOf(blobs.get(blob))).join('');
-        if (!/Package: curl\n/.test(database)) continue;
+        if (!namesCurl(manifest.blobs.map((blob) => blobs.get(blob)))) continue;
         const cve = severity === 'Critical' ? CURL : { ...CURL, severity, score: 2.1 };
         const software = { name: 'curl', version: '7.88.1-10', fixedVersion: '7.88.1-10+deb12u4' };
         await cloud.defender.assess({ registry: REGISTRY, repository, digest, package: software, cves: [cve] });
@@ -56,23 +54,12 @@ function scannerOf({ cloud, registry }: Stage, { minutes = 90, severity = 'Criti
   };
 }
 
-function textOf(blob: Buffer | undefined): string {
-  return blob?.subarray(0, 2).toString('hex') === '1f8b' ? gunzipSync(blob).toString('latin1') : '';
-}
-
 /** The scratch repositories that exist. */
 export function scratchRepositories({ repositories }: Stage['registry']) {
   return [...repositories.values()].filter(({ name }) => name.startsWith('pullgate-prove/'));
 }
 
-export interface ProofOptions extends ScannerOptions {
-  readonly name?: string;
-  readonly signal?: AbortSignal;
-  readonly onStep?: ProveInput['onStep'];
-  readonly made?: ProveInput['made'];
-  /** Changes what the run sees. */
-  readonly change?: (scratch: Scratch) => Scratch;
-}
+export type ProofOptions = ScannerOptions & RunOptions;
 
 /** Prepares runs of `prove` on a stage. */
 export async function provingOn(
@@ -97,33 +84,7 @@ export async function provingOn(
         ...{ sdk, credential: operator, options },
       },
     );
-  let runs = 0;
-  const run = async ({
-    name = `run-${++runs}`,
-    signal = new AbortController().signal,
-    onStep = () => {},
-    made = { fate: 'notMade' },
-    change = (scratch) => scratch,
-    ...scanner
-  }: ProofOptions = {}): Promise<Proof> => {
-    const scan = scannerOf(s, scanner);
-    return prove({
-      scratch: change(scratchOf(name)),
-      waiting: {
-        now,
-        async sleep(milliseconds) {
-          await scan();
-          await s.cloud.advance(milliseconds);
-        },
-        signal,
-        progress: { show: (text) => void text(), end: () => {} },
-      },
-      limits: LIMITS,
-      nonce: name,
-      scannerAdvice: 'Check Defender.',
-      made,
-      onStep,
-    });
-  };
+  const prove = proofRunner({ cloud: s.cloud, now, scratchOf, limits: LIMITS, scannerAdvice: 'Check Defender.' });
+  const run = (options: ProofOptions = {}): Promise<Proof> => prove(scannerOf(s, options), options);
   return { run, scratchOf, client, now, operator };
 }
