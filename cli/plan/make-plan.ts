@@ -15,7 +15,7 @@ export interface Plan {
   readonly stack: string;
   /** What the new config is called. */
   readonly config: string;
-  /** The time as of which everything was observed and is judged. */
+  /** When everything was observed. It is judged as of this time, too. */
   readonly at: Instant;
   readonly targets: readonly TargetPlan[];
   readonly notes: readonly string[];

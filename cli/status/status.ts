@@ -7,9 +7,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState } from '../../shared/gate/record.ts';
 import type { UsageSum } from '../../shared/gate/usage.ts';
-import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
-import { exceptionsOf } from '../../shared/policy/rule.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import type { ConfiguredMode, EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
@@ -21,8 +19,8 @@ import type { Client } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { loadRecords, type UnreadableGate } from '../stack/overview.ts';
 import { endingOf, isOfCloud, sentenceOf } from '../terminal/ending.ts';
-import { exceptionName, nearEnd } from '../terminal/words.ts';
 import { countInherited, type InheritedShare } from './evidence.ts';
+import { concernOfException, type ExceptionStatus, endingExceptions } from './exceptions.ts';
 import { type LiveStatus, observeLive } from './live.ts';
 import { remedyConcerns } from './remedy.ts';
 import { createUsages } from './usage.ts';
@@ -86,12 +84,6 @@ export type CloudStatus = DeadLetters & {
   /** Only with `--live`. */
   readonly live: LiveStatus | undefined;
 };
-
-export interface ExceptionStatus {
-  readonly exception: Exception;
-  /** `expired`, or within how many days it expires: 1, 3 or 14. */
-  readonly end: 'expired' | number;
-}
 
 /** A cloud that could not be read, because of its credentials, a permission or a failed request. */
 export interface UnseenCloud {
@@ -228,24 +220,6 @@ function gateStatus(cloud: Cloud, record: GateRecord, rules: Rules, now: Instant
     pendingNotices: record.pending.length,
     pendingSince: record.pending[0]?.at,
   };
-}
-
-/** All clouds of a stack have one policy, and the same rules. */
-function endingExceptions(clients: readonly Client[], now: Instant): readonly ExceptionStatus[] {
-  const all = clients.flatMap(({ settings }) => exceptionsOf(settings));
-  const unique = [...new Map(all.map((exception) => [JSON.stringify(exception), exception])).values()];
-  return unique
-    .flatMap((exception) => {
-      const end = nearEnd(exception.expiresAt, now);
-      return end === undefined ? [] : [{ exception, end }];
-    })
-    .toSorted((a, b) => (a.exception.expiresAt < b.exception.expiresAt ? -1 : 1));
-}
-
-function concernOfException({ exception, end }: ExceptionStatus): readonly string[] {
-  return end === 'expired'
-    ? [`the exception for ${exceptionName(exception)} expired at ${minute(exception.expiresAt)}: renew it or remove it`]
-    : [];
 }
 
 function concernsOf(status: CloudStatus, now: Instant): readonly string[] {

@@ -51,7 +51,7 @@ export function fixOf({
   return state.kind === 'closed' ? remedy?.blocked : undefined;
 }
 
-/** The fix of which people must be notified. Undefined: there is none, or they know of one. */
+/** The fix that a notice has to announce. Undefined: there is none, or one was announced. */
 export function unannouncedFix(remedy: Remedy | undefined): BlockedFix | undefined {
   return remedy?.announced === undefined ? remedy?.blocked : undefined;
 }

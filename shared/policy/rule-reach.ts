@@ -10,7 +10,7 @@ export interface KnownTarget {
   readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
 }
 
-/** A target of which nothing is known. */
+/** A target that nothing is known about. */
 export const ANY_TARGET: KnownTarget = { name: '**', repositories: { include: ['**'], exclude: [] } };
 
 /** Repositories to which a rule may apply: those in a target that match a glob of the rule and one of the config. */
